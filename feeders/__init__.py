@@ -1,0 +1,1 @@
+"""Measure, audit and compare the ways to feed Keras ``fit()``."""
