@@ -1,0 +1,45 @@
+"""A row of the feeder catalogue, and what a strategy hands to ``fit()``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+from feeders.workloads import Material
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What ``fit()`` is called with.
+
+    Attributes:
+        x: first argument of ``fit()``: arrays, a generator, a ``Sequence``/``PyDataset`` or a ``tf.data.Dataset``.
+        y: targets, for arrays only.
+        fit: further keyword arguments of ``fit()`` that belong to the way of feeding.
+    """
+
+    x: Any
+    y: Any = None
+    fit: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Feeder:
+    """One way to feed ``fit()``.
+
+    Attributes:
+        name: its name in every table, plot and asv parameter.
+        build: makes the feed of a material for a number of workers; called before anything is timed. Raises
+            ``Unsupported`` where the combination has no meaning.
+        summary: what it is, in one line.
+        belief: what people expect of it and this suite shows, in one line.
+        parallel: whether a number of workers means anything to it; if not, it is measured with one.
+        ceiling: it repeats one batch: there is no delivery to judge, and no other can be faster.
+    """
+
+    name: str
+    build: Callable[[Material, int], Feed]
+    summary: str
+    belief: str
+    parallel: bool = True
+    ceiling: bool = False

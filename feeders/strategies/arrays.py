@@ -1,0 +1,40 @@
+"""Everything in memory before ``fit()`` starts: whole arrays, or one batch again and again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from feeders.workloads import STATIC_EPOCH, Material
+
+from ._row import Feed, Feeder
+
+
+def _arrays(material: Material, workers: int) -> Feed:
+    batches = [material.prepare(index, STATIC_EPOCH) for index in range(len(material))]
+    x, y = (np.concatenate(parts) for parts in zip(*batches))
+    return Feed(x, y, fit={"batch_size": material.batch_size})
+
+
+def _resident(material: Material, workers: int) -> Feed:
+    import tensorflow as tf
+
+    x, y = (tf.constant(part) for part in material.prepare(0, STATIC_EPOCH))
+    short = material.samples % material.batch_size
+    full = tf.data.Dataset.from_tensors((x, y)).repeat(len(material) - 1)
+    last = tf.data.Dataset.from_tensors((x[:short], y[:short]))
+    return Feed(full.concatenate(last))
+
+
+RESIDENT = Feeder(
+    "resident",
+    _resident,
+    "one batch kept in memory and repeated",
+    "the ceiling: what fit() does when data costs nothing; not a way to train",
+    parallel=False,
+    ceiling=True,
+)
+
+ROWS = (
+    RESIDENT,
+    Feeder("arrays", _arrays, "fit(x, y)", "the baseline, where everything fits in memory", parallel=False),
+)

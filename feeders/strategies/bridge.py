@@ -1,0 +1,62 @@
+"""A bridge that lets several workers pull from one thread-safe iterator, under any Keras.
+
+Keras 3 takes generators and ``PyDataset`` objects but no other iterators, and gives generators one thread. An
+indexable object whose ``__getitem__`` pulls the next batch, whatever the index, is accepted by Keras 2 and 3 and gets
+the workers.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Iterator
+
+from feeders.workloads import Batch
+
+from ._keras import as_sequence, sequence_feed
+from ._row import Feed
+
+# Keras 3 reads two batches to learn their shapes (data_adapter_utils.py:NUM_BATCHES_FOR_TENSOR_SPEC), Keras 2 one.
+PROBES = 2
+
+
+class Bridge:
+    """Batch ``i`` of an epoch is whatever the iterator yields next.
+
+    An epoch pulls exactly as many batches as it trains on, so that passes and epochs stay aligned; the order inside an
+    epoch is that in which workers come back. What Keras reads before training, to learn shapes, is kept and handed out
+    when the index is asked for again; those reads come from the thread that calls ``fit()``, which must be the one that
+    made the bridge.
+
+    Args:
+        iterator: a thread-safe, endless iterator of batches.
+        steps: batches per epoch, more than two.
+    """
+
+    def __init__(self, iterator: Iterator[Batch], steps: int) -> None:
+        self._iterator = iterator
+        self._steps = steps
+        self._owner = threading.get_ident()
+        self._probed: dict[int, Batch] = {}
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, index: int) -> Batch:
+        kept = self._probed.pop(index, None)
+        if kept is not None:
+            return kept
+        batch = next(self._iterator)
+        if threading.get_ident() == self._owner:
+            self._keep(index, batch)
+        return batch
+
+    def _keep(self, index: int, batch: Batch) -> None:
+        if index < PROBES:
+            self._probed[index] = batch
+        else:  # this thread is training, not probing: what it took before has been used
+            self._probed.clear()
+
+
+def bridge_feed(iterator: Iterator[Batch], steps: int, workers: int) -> Feed:
+    """Feed a thread-safe iterator to ``workers`` threads through a `Bridge`."""
+    return sequence_feed(as_sequence(Bridge)(iterator, steps), workers, processes=False)

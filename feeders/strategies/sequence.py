@@ -1,0 +1,124 @@
+"""``Sequence``/``PyDataset`` objects: no lock, a lock per instance, per call, and one that pickles."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import Any
+
+from feeders.workloads import Batch, Material
+
+from ._keras import as_sequence, sequence_feed
+from ._row import Feed, Feeder
+
+
+class Unlocked:
+    """Batch ``i`` is prepared by whichever worker is asked for it; safe while ``prepare`` shares no state."""
+
+    def __init__(self, material: Material) -> None:
+        self.material = material
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.material)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.material.prepare(index, self.epoch)
+
+    def on_epoch_end(self) -> None:
+        """Keras calls it between epochs."""
+        self.epoch += 1
+
+
+class Locked(Unlocked):
+    """One lock per instance: workers take turns. It can't be pickled, and a forked worker has its own copy."""
+
+    def __init__(self, material: Material) -> None:
+        super().__init__(material)
+        self.lock = threading.Lock()
+
+    def __getitem__(self, index: int) -> Batch:
+        with self.lock:
+            return super().__getitem__(index)
+
+
+class CallLocked(Unlocked):
+    """A new lock in each call: it pickles, and nobody ever waits for it."""
+
+    def __getitem__(self, index: int) -> Batch:
+        with threading.Lock():
+            return super().__getitem__(index)
+
+
+class PicklableLocked(Locked):
+    """The lock stays out of the pickled state and is made again on the other side."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        del state["lock"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.lock = threading.Lock()
+
+
+def _build(body: type, processes: bool, material: Material, workers: int) -> Feed:
+    return sequence_feed(as_sequence(body)(material), workers, processes)
+
+
+def _row(name: str, body: type, processes: bool, summary: str, belief: str) -> Feeder:
+    return Feeder(name, partial(_build, body, processes), summary, belief)
+
+
+ROWS = (
+    _row(
+        "sequence",
+        Unlocked,
+        False,
+        "Sequence/PyDataset without a lock",
+        "safe only while __getitem__ shares no state",
+    ),
+    _row(
+        "sequence-lock",
+        Locked,
+        False,
+        "one threading.Lock made in __init__ and held in __getitem__",
+        "safe, serial; can't be pickled",
+    ),
+    _row(
+        "sequence-call-lock",
+        CallLocked,
+        False,
+        "a new Lock() made inside each call",
+        "looks like the repair of the pickling error; locks nothing",
+    ),
+    _row(
+        "sequence-picklable-lock",
+        PicklableLocked,
+        False,
+        "the lock left out of the pickled state and made again",
+        "the right repair of the pickling error; serial among threads",
+    ),
+    _row(
+        "sequence-processes",
+        Unlocked,
+        True,
+        "no lock, use_multiprocessing=True",
+        "parallel whatever holds the GIL; pays for start-up and copies",
+    ),
+    _row(
+        "sequence-lock-processes",
+        Locked,
+        True,
+        "the instance lock, use_multiprocessing=True",
+        "forked: each worker has its own copy of the lock, it excludes nobody",
+    ),
+    _row(
+        "sequence-call-lock-processes",
+        CallLocked,
+        True,
+        "the lock made per call, use_multiprocessing=True",
+        "as without a lock",
+    ),
+)
