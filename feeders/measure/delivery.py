@@ -1,0 +1,102 @@
+"""What reached the training step: ids, epoch stamps and content, counted against what was asked for."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from feeders.workloads import STATIC_EPOCH
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Counts of one epoch, in samples.
+
+    Attributes:
+        delivered: samples that reached the training step.
+        missing: ids that never did.
+        duplicated: deliveries of an id after its first.
+        disordered: samples that came after one of a higher id.
+        corrupt: samples whose content has not the checksum their id promises.
+        stale: samples stamped with another epoch than most; None where the feeder can't stamp.
+        whole: ids that arrived at least once, whole and in their epoch.
+    """
+
+    delivered: int
+    missing: int
+    duplicated: int
+    disordered: int
+    corrupt: int
+    stale: int | None
+    whole: int
+
+    @property
+    def guarantee(self) -> str:
+        """The field's word for it: exactly-once, at-least-once, at-most-once or none."""
+        if not self.missing:
+            return "at-least-once" if self.duplicated else "exactly-once"
+        return "none" if self.duplicated else "at-most-once"
+
+
+class DeliveryLog:
+    """Collects what a training step gets; `count` judges it."""
+
+    def __init__(self) -> None:
+        self._ids: list[Any] = []
+        self._stamps: list[Any] = []
+        self._sound: list[Any] = []
+
+    def add(self, x: Any, y: Any) -> None:
+        """Take down one batch.
+
+        Args:
+            x: float32, (batch, ...): content.
+            y: int64, (batch, 4): label, id, epoch stamp, CRC-32 of the right content of that id.
+        """
+        sums = np.array([zlib.crc32(row.tobytes()) for row in x], np.int64)
+        self._ids.append(y[:, 1])
+        self._stamps.append(y[:, 2])
+        self._sound.append(sums == y[:, 3])
+
+    @property
+    def batches(self) -> int:
+        """How many batches reached the training step so far."""
+        return len(self._ids)
+
+    def count(self, samples: int) -> Delivery:
+        """Judge the epoch.
+
+        Args:
+            samples: how many samples the epoch should have had; ids are 0 ... samples - 1.
+        """
+        if not self._ids:
+            return Delivery(0, samples, 0, 0, 0, None, 0)
+        ids, stamps, sound = (np.concatenate(parts) for parts in (self._ids, self._stamps, self._sound))
+        fresh, stale = _fresh(stamps)
+        unique = len(np.unique(ids))
+        return Delivery(
+            delivered=len(ids),
+            missing=samples - unique,
+            duplicated=len(ids) - unique,
+            disordered=int(np.count_nonzero(ids < np.maximum.accumulate(ids))),
+            corrupt=int(np.count_nonzero(~sound)),
+            stale=stale,
+            whole=len(np.unique(ids[sound & fresh])),
+        )
+
+
+def _fresh(stamps: Any) -> tuple[Any, int | None]:
+    """Which samples carry the epoch's stamp, and how many do not.
+
+    Keras calls epoch hooks a different number of times before training, by release: the epoch's own stamp is the one
+    that most of its samples carry.
+    """
+    own = Counter(stamps.tolist()).most_common(1)[0][0]
+    if own == STATIC_EPOCH:
+        return np.ones(len(stamps), bool), None
+    fresh = stamps == own
+    return fresh, int(np.count_nonzero(~fresh))

@@ -1,0 +1,45 @@
+"""How a take is made: lengths, limits, and which model trains."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from feeders.errors import FeedersError
+
+MODEL_VARIABLE = "FEEDERS_MODEL"
+
+MODELS = ("light", "real")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a take.
+
+    Attributes:
+        steady_seconds: the steady part of the timed fit ends with the first epoch that reaches this length.
+        deadline_seconds: a fit, verified or timed, that has not ended by then has hung.
+        model: "light" (dense) or "real" (convolutional).
+        taps: whether the wait and step taps are in; False only to measure what they cost.
+    """
+
+    # A hundred steps or more of the cheap cells; the spread between processes outweighs that within one.
+    steady_seconds: float = 1.0
+    # The slowest honest cell takes a fifth of this on two busy cores.
+    deadline_seconds: float = 60.0
+    model: str = "light"
+    taps: bool = True
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Return the defaults with the model that FEEDERS_MODEL names.
+
+        Raises:
+            FeedersError: no such model.
+        """
+        model = os.environ.get(MODEL_VARIABLE) or "light"
+        if model not in MODELS:
+            raise FeedersError(
+                f"{MODEL_VARIABLE}={model}: not a model; expected {' or '.join(MODELS)}. Try: unset {MODEL_VARIABLE}"
+            )
+        return cls(model=model)

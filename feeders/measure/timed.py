@@ -1,0 +1,162 @@
+"""The timed ``fit()``: a first epoch, then steady ones, with taps."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import time
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import numpy as np
+
+from feeders.strategies import Feed
+from feeders.workloads import Workload
+from feeders.workloads.models import build
+
+from .processes import cpu_seconds, pss_bytes, tree
+from .settings import Settings
+from .taps import StepTap, WaitTap, epoch_clock
+
+WAIT_QUANTILES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
+
+# Never reached: the steady part ends by time.
+MANY_EPOCHS = 10_000
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the process tree has used: seconds of CPU, bytes of memory (None if not known), and when we looked."""
+
+    cpu_seconds: float
+    memory_bytes: int | None
+    taken: float
+
+    @classmethod
+    def now(cls) -> Usage:
+        """Look around."""
+        processes = tree(os.getpid())
+        return cls(cpu_seconds(processes), pss_bytes(processes), time.perf_counter())
+
+
+class TimedFit:
+    """One ``fit()`` of a fresh model.
+
+    Args:
+        feed: what is fed.
+        model: an uncompiled model for its batches.
+        settings: when the steady part ends, and whether taps are in.
+    """
+
+    def __init__(self, feed: Feed, model: Any, settings: Settings) -> None:
+        self._feed, self._model, self._settings = feed, model, settings
+        self._wait, self._step = WaitTap(), StepTap()
+        self._steps_at_end: list[int] = []
+        self._start = 0.0
+        self._ends: list[float] = []
+        # At the start and at the end of the steady part.
+        self._bounds: list[Usage] = []
+
+    def run(self, enough: Callable[[], None]) -> None:
+        """Compile and fit.
+
+        Args:
+            enough: called within ``fit()``, after the last steady epoch; ``fit()`` ends if it returns.
+        """
+        self._model.compile(optimizer="sgd", loss=_loss, jit_compile=False)
+        clock = epoch_clock(lambda epoch: self._epoch_ended(epoch, enough))
+        gc.collect()
+        with contextlib.ExitStack() as stack:
+            if self._settings.taps:
+                stack.enter_context(self._wait.installed())
+                self._step.install(self._model)
+            self._start = time.perf_counter()
+            feed = self._feed
+            self._model.fit(feed.x, feed.y, epochs=MANY_EPOCHS, shuffle=False, verbose=0, callbacks=[clock], **feed.fit)
+
+    def _epoch_ended(self, epoch: int, enough: Callable[[], None]) -> bool:
+        now = time.perf_counter()
+        self._ends.append(now)
+        self._steps_at_end.append(len(self._step.steps))
+        if epoch == 0:
+            self._bounds.append(Usage.now())  # the steady part starts after this look around
+            return False
+        if self._steady_seconds() < self._settings.steady_seconds:
+            return False
+        self._bounds.append(Usage.now())
+        enough()
+        return True
+
+    def _steady_seconds(self) -> float:
+        return self._ends[-1] - self._bounds[0].taken
+
+    def seconds(self) -> float:
+        """From the call of ``fit()`` to the end of the last epoch."""
+        return self._ends[-1] - self._start
+
+    def epochs(self) -> list[float]:
+        """Seconds of each epoch, the first from the call of ``fit()``."""
+        starts = [self._start, self._bounds[0].taken, *self._ends[1:-1]]
+        return np.subtract(self._ends, starts).tolist()  # type: ignore[no-any-return]
+
+    def metrics(self, samples: int) -> dict[str, float]:
+        """Return the metrics of this fit, every sample taken as effective.
+
+        Args:
+            samples: samples of an epoch.
+        """
+        epochs = len(self._ends) - 1
+        before, after = self._bounds
+        throughput = samples * epochs / self._steady_seconds()
+        metrics = {
+            "first_epoch": self._ends[0] - self._start,
+            "epoch": self._steady_seconds() / epochs,
+            "throughput": throughput,
+            "effective_throughput": throughput,
+            "cpu": 1000 * (after.cpu_seconds - before.cpu_seconds) / (samples * epochs),
+        }
+        if before.memory_bytes and after.memory_bytes:
+            metrics["memory"] = float(max(before.memory_bytes, after.memory_bytes))
+            metrics["growth"] = (after.memory_bytes - before.memory_bytes) / epochs
+        if self._settings.taps:
+            metrics.update(self._tapped())
+        return metrics
+
+    def _tapped(self) -> dict[str, float]:
+        fetched, steps, first = self._wait.read(), np.array(self._step.steps), self._steps_at_end[0]
+        waits = np.array([arrived - asked for asked, arrived in fetched[first:]])
+        gaps = [fetched[at][1] - steps[at - 1][1] for at in self._steps_at_end[:-1]]
+        p50, p95, p99 = np.quantile(waits, (0.5, 0.95, 0.99))
+        lengths = np.diff(steps[first:]).ravel()
+        return {
+            "first_batch": fetched[0][1] - self._start,
+            "gap": float(np.mean(gaps)),
+            "wait_mean": float(waits.mean()),
+            "wait_p50": float(p50),
+            "wait_p95": float(p95),
+            "wait_p99": float(p99),
+            "wait_max": float(waits.max()),
+            "step_p50": float(np.quantile(lengths, 0.5)),
+            "step_p99": float(np.quantile(lengths, 0.99)),
+        }
+
+    def wait_quantiles(self) -> list[float]:
+        """Wait per batch over the steady epochs, in seconds, at `WAIT_QUANTILES`; empty without taps."""
+        if not self._settings.taps:
+            return []
+        waits = [arrived - asked for asked, arrived in self._wait.read()[self._steps_at_end[0] :]]
+        return np.quantile(waits, WAIT_QUANTILES).tolist()  # type: ignore[no-any-return]
+
+
+def make_model(load: Workload, x_shape: tuple[int, ...], classes: int, settings: Settings) -> Any:
+    """Return an uncompiled model for a workload's batches."""
+    return build("dense" if settings.model == "light" else "conv", x_shape, classes)
+
+
+def _loss(y: Any, predicted: Any) -> Any:
+    """Cross-entropy against the label, the first column of y; the other columns are for the audit."""
+    import tensorflow as tf
+
+    labels = tf.cast(y[:, 0], tf.int32)
+    return tf.keras.losses.sparse_categorical_crossentropy(labels, predicted)

@@ -1,0 +1,119 @@
+"""One epoch of ``fit()`` whose training step writes down what it gets, before any speed is measured."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from feeders.strategies import Feed
+from feeders.workloads import Batch, Material
+
+from .delivery import Delivery, DeliveryLog
+from .processes import tree
+
+# A pool that is being shut down needs a moment; what is alive after it stays.
+GRACE_SECONDS = 0.3
+
+
+class CountedMaterial:
+    """A material that counts how often a batch is prepared, in whatever thread or forked process."""
+
+    def __init__(self, material: Material) -> None:
+        self._material = material
+        # Writes through one shared file description are atomic, and need no lock in the code under test.
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._material, name)
+
+    def __len__(self) -> int:
+        return len(self._material)
+
+    def prepare(self, index: int, epoch: int) -> Batch:
+        """Prepare the batch, and count."""
+        os.write(self._file.fileno(), b".")
+        return self._material.prepare(index, epoch)
+
+    def reads(self) -> int:
+        """Batches prepared so far."""
+        return os.fstat(self._file.fileno()).st_size
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The verified epoch.
+
+    Attributes:
+        delivery: what reached the training step.
+        steps: batches that did.
+        reads: batches prepared meanwhile; 0 where the feeder prepares before ``fit()`` or without Python.
+        left: Python threads and child processes still alive after ``fit()`` returned.
+        seconds: what the ``fit()`` took.
+    """
+
+    delivery: Delivery
+    steps: int
+    reads: int
+    left: int
+    seconds: float
+
+    def metrics(self) -> dict[str, float]:
+        """The delivery metrics, those that are known."""
+        names = ("missing", "duplicated", "disordered", "corrupt", "stale")
+        counts = {name: getattr(self.delivery, name) for name in names}
+        counts["left"] = self.left
+        if self.reads and self.steps:
+            counts["reads"] = self.reads / self.steps
+        return {name: value for name, value in counts.items() if value is not None}
+
+
+def verify(build: Callable[[Material, int], Feed], material: Material, workers: int, log: DeliveryLog) -> Verified:
+    """Feed one epoch to a model whose training step only takes down ids, stamps and content.
+
+    Args:
+        build: makes the feed.
+        material: what is fed.
+        workers: passed to `build`.
+        log: filled batch by batch, so that it tells how far delivery got when ``fit()`` raises.
+    """
+    counted = CountedMaterial(material)
+    feed = build(counted, workers)  # type: ignore[arg-type]
+    before = counted.reads()
+    model = _recording_model(log)
+    threads, children = threading.active_count(), len(tree(os.getpid()))
+    start = time.perf_counter()
+    model.fit(feed.x, feed.y, epochs=1, shuffle=False, verbose=0, **feed.fit)
+    seconds = time.perf_counter() - start
+    reads, left = counted.reads() - before, _left_behind(threads, children)
+    return Verified(log.count(material.samples), log.batches, reads, left, seconds)
+
+
+def _left_behind(threads: int, children: int) -> int:
+    end = time.perf_counter() + GRACE_SECONDS
+    while True:
+        extra = max(0, threading.active_count() - threads) + max(0, len(tree(os.getpid())) - children)
+        if not extra or time.perf_counter() > end:
+            return extra
+        time.sleep(GRACE_SECONDS / 10)
+
+
+def _recording_model(log: DeliveryLog) -> Any:
+    import tensorflow as tf
+
+    def record(x: Any, y: Any) -> Any:
+        log.add(x, y)
+        return y[:0, 0]
+
+    class Recorder(tf.keras.Model):  # type: ignore[misc]
+        def train_step(self, data: tuple[Batch, ...]) -> dict[str, Any]:
+            # The output depends on the batch: a step whose fetch failed records nothing.
+            rest = tf.numpy_function(record, [data[0], data[1]], tf.int64)
+            return {"batches": tf.cast(tf.size(rest), tf.float32)}
+
+    model = Recorder()
+    model.compile(jit_compile=False)
+    return model
