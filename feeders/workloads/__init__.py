@@ -1,0 +1,77 @@
+"""What is fed: material on disk, the preparation of a batch, and the models that consume it.
+
+Order here is the order of every table, plot and asv parameter.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from feeders.errors import FeedersError
+
+from ._material import STATIC_EPOCH, Batch, Material
+from ._row import Workload
+from .jpeg import Jpeg
+from .records import Records
+from .remote import Remote
+from .text import Text
+from .window import Window
+
+__all__ = ["STATIC_EPOCH", "WORKLOADS", "Batch", "Material", "Workload", "workload"]
+
+WORKLOADS: tuple[Workload, ...] = (
+    Workload(
+        "window",
+        "sliding windows over a long series in memory (the forecasting case)",
+        gil="short",
+        model="dense",
+        source="series in a .npy",
+        kind=Window,
+    ),
+    Workload(
+        "text",
+        "parse CSV lines into features in pure Python",
+        gil="held",
+        model="dense",
+        source="text files on disk",
+        kind=Text,
+    ),
+    Workload(
+        "jpeg",
+        "read, decode, crop and normalise photographs",
+        gil="released",
+        model="conv",
+        source="JPEG files on disk; FEEDERS_IMAGES=DIR uses your own",
+        kind=Jpeg,
+    ),
+    Workload(
+        "records",
+        "seek and read fixed-size records through one shared open file",
+        gil="released",
+        model="dense",
+        source="one binary file",
+        kind=Records,
+    ),
+    Workload(
+        "remote",
+        "wait 5 ms as for a network store, then take a slice",
+        gil="released",
+        model="dense",
+        source="rows in memory",
+        kind=Remote,
+    ),
+)
+
+
+def workload(name: str) -> Workload:
+    """Return the workload of that name.
+
+    Raises:
+        FeedersError: there is none; the text names the nearest.
+    """
+    rows = {row.name: row for row in WORKLOADS}
+    if name in rows:
+        return rows[name]
+    near = difflib.get_close_matches(name, rows, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise FeedersError(f"workload {name!r} is unknown; expected one of {', '.join(rows)}.{hint}")
