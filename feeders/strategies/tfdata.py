@@ -5,9 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, Callable, Iterator
 
-import numpy as np
-
-from feeders.workloads import Batch, Material
+from feeders.workloads import STATIC_EPOCH, Batch, Material
 
 from ._row import Feed, Feeder
 
@@ -21,20 +19,16 @@ def _signature(material: Material) -> Any:
     )
 
 
-def _per_epoch(pipeline: Callable[[Any], Any], steps: int) -> Feed:
-    """Make a dataset that is built from the epoch's number each time it is iterated.
-
-    Args:
-        pipeline: given the epoch as a scalar int64 tensor, returns that epoch's dataset of batches.
-        steps: batches in an epoch; `flat_map` hides the number from Keras.
-    """
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep AutoGraph away: there is no Python control flow to convert, and it takes half a second to find out."""
     import tensorflow as tf
 
-    passes = itertools.count()
-    epochs = tf.data.Dataset.from_tensors(0).map(
-        lambda _: tf.reshape(tf.numpy_function(lambda: np.int64(next(passes)), [], tf.int64), ())
-    )
-    dataset = epochs.flat_map(pipeline).apply(tf.data.experimental.assert_cardinality(steps))
+    return tf.autograph.experimental.do_not_convert(function)  # type: ignore[no-any-return]
+
+
+def _prefetched(dataset: Any) -> Feed:
+    import tensorflow as tf
+
     return Feed(dataset.prefetch(tf.data.experimental.AUTOTUNE))
 
 
@@ -48,47 +42,52 @@ def _generator(material: Material, workers: int) -> Feed:
         for index in range(len(material)):
             yield material.prepare(index, epoch)
 
-    dataset = tf.data.Dataset.from_generator(one_epoch, output_signature=_signature(material))
-    return Feed(dataset.prefetch(tf.data.experimental.AUTOTUNE))
+    return _prefetched(tf.data.Dataset.from_generator(one_epoch, output_signature=_signature(material)))
 
 
 def _map(material: Material, workers: int) -> Feed:
     import tensorflow as tf
 
-    def prepare(index: Any, epoch: Any) -> Any:
-        batch = tf.numpy_function(material.prepare, [index, epoch], (tf.float32, tf.int64))
+    # A dataset does not know its epoch: an index is in the epoch that it has been asked for before.
+    epochs = [0] * len(material)
+
+    def prepare(index: int) -> Batch:
+        epoch = epochs[index]
+        epochs[index] += 1
+        return material.prepare(index, epoch)
+
+    def mapped(index: Any) -> Any:
+        batch = tf.numpy_function(prepare, [index], (tf.float32, tf.int64))
         return tuple(tf.ensure_shape(part, spec.shape) for part, spec in zip(batch, _signature(material)))
 
-    def pipeline(epoch: Any) -> Any:
-        indices = tf.data.Dataset.range(len(material))
-        return indices.map(lambda index: prepare(index, epoch), num_parallel_calls=workers)
-
-    return _per_epoch(pipeline, len(material))
+    indices = tf.data.Dataset.range(len(material))
+    return _prefetched(indices.map(_plain(mapped), num_parallel_calls=workers))
 
 
 def _native(material: Material, workers: int) -> Feed:
     import tensorflow as tf
 
-    material.native(workers, tf.constant(0, tf.int64))  # raises Unsupported here rather than inside a traced function
-    return _per_epoch(lambda epoch: material.native(workers, epoch), len(material))
+    return _prefetched(material.native(workers, tf.constant(STATIC_EPOCH, tf.int64)))
 
 
 def _interleave(material: Material, workers: int) -> Feed:
     import tensorflow as tf
 
-    def shard(number: int, epoch: int) -> Iterator[Batch]:
+    passes = [itertools.count() for _ in range(workers)]
+
+    def shard(number: int) -> Iterator[Batch]:
+        epoch = next(passes[number])
         for index in range(number, len(material), workers):
             yield material.prepare(index, epoch)
 
-    def shard_dataset(number: Any, epoch: Any) -> Any:
-        return tf.data.Dataset.from_generator(shard, args=(number, epoch), output_signature=_signature(material))
+    def shard_dataset(number: Any) -> Any:
+        return tf.data.Dataset.from_generator(shard, args=(number,), output_signature=_signature(material))
 
-    def pipeline(epoch: Any) -> Any:
-        return tf.data.Dataset.range(workers).interleave(
-            lambda number: shard_dataset(number, epoch), cycle_length=workers, num_parallel_calls=workers
-        )
-
-    return _per_epoch(pipeline, len(material))
+    shards = tf.data.Dataset.range(workers).interleave(
+        _plain(shard_dataset), cycle_length=workers, num_parallel_calls=workers
+    )
+    # The number of batches is lost on the way; Keras would find it out in the first epoch.
+    return _prefetched(shards.apply(tf.data.experimental.assert_cardinality(len(material))))
 
 
 ROWS = (
