@@ -10,5 +10,5 @@ class FeedersError(Exception):
     """
 
 
-class Unsupported(FeedersError):
+class Unsupported(FeedersError):  # noqa: N818  (an outcome, in the word that tables show)
     """The combination has no meaning here, so there is nothing to measure."""

@@ -39,8 +39,14 @@ METRICS = (
     Metric("step_p99", "seconds", "99th percentile of the whole training step"),
     Metric("stall", "%", "1 - ceiling / actual epoch time; ceiling: resident on the same workload in the same round"),
     Metric("cpu", "seconds/1000 samples", "CPU time of the process tree in the steady epochs"),
-    Metric("memory", "bytes", "peak proportional set size of the process tree during fit()"),
-    Metric("growth", "bytes/epoch", "slope of the proportional set size over the steady epochs"),
+    Metric(
+        "memory",
+        "bytes",
+        "peak proportional set size of the process tree: over the verified epoch, and at the ends of timed ones",
+    ),
+    Metric(
+        "growth", "bytes/epoch", "growth of the proportional set size per steady epoch, workers between epochs not seen"
+    ),
     Metric("reads", "batches read/delivered", "batches prepared over batches trained on: look-ahead and shape probing"),
     Metric("left", "threads + processes", "Python threads and child processes still alive after fit() returned"),
     Metric("missing", "samples", "samples of the verified epoch that never reached the training step"),

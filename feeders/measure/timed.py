@@ -127,6 +127,7 @@ class TimedFit:
         fetched, steps, first = self._wait.read(), np.array(self._step.steps), self._steps_at_end[0]
         waits = np.array([arrived - asked for asked, arrived in fetched[first:]])
         gaps = [fetched[at][1] - steps[at - 1][1] for at in self._steps_at_end[:-1]]
+        gaps[0] -= self._bounds[0].taken - self._ends[0]  # looking around is no part of it
         p50, p95, p99 = np.quantile(waits, (0.5, 0.95, 0.99))
         lengths = np.diff(steps[first:]).ravel()
         return {

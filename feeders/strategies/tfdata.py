@@ -67,7 +67,7 @@ def _map(material: Material, workers: int) -> Feed:
 def _native(material: Material, workers: int) -> Feed:
     import tensorflow as tf
 
-    return _prefetched(material.native(workers, tf.constant(STATIC_EPOCH, tf.int64)))
+    return _prefetched(_plain(material.native)(workers, tf.constant(STATIC_EPOCH, tf.int64)))
 
 
 def _interleave(material: Material, workers: int) -> Feed:

@@ -1,0 +1,7 @@
+"""``python -m feeders``."""
+
+import sys
+
+from feeders.cli import main
+
+sys.exit(main())

@@ -1,0 +1,113 @@
+"""The command line: ``python -m feeders``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Callable, Sequence
+
+from feeders.errors import FeedersError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns:
+        Exit status: 0 as hoped, 1 the verdict is bad, 2 the call or the host is wrong.
+    """
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except FeedersError as error:
+        print(f"feeders: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("feeders: interrupted; nothing is left running", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m feeders", description="Ways to feed Keras fit(), measured.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="the feeders, workloads and metrics there are")
+    listing.set_defaults(command=_list)
+    measure = commands.add_parser("measure", help="measure one feeder on one workload, now")
+    measure.add_argument("feeder", metavar="FEEDER")
+    measure.add_argument("--workload", default="jpeg", help="default: %(default)s")
+    measure.add_argument("--workers", type=_counts, default=[1], metavar="N,N,...", help="default: 1")
+    measure.set_defaults(command=_measure)
+    overhead = commands.add_parser("overhead", help="measure what measuring costs")
+    overhead.add_argument("--pairs", type=_count, default=20, metavar="N", help="default: %(default)s")
+    overhead.set_defaults(command=_overhead)
+    report = commands.add_parser("report", help="show what is under results/")
+    report.add_argument("--summary", action="store_true", required=True, help="as Markdown")
+    report.add_argument("--release", metavar="ID", help="of one release alone")
+    report.set_defaults(command=_report)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1")
+    return int(text)
+
+
+def _counts(text: str) -> list[int]:
+    return [_count(part) for part in text.split(",")]
+
+
+def _list(options: argparse.Namespace) -> int:
+    from feeders.measure import METRICS
+    from feeders.strategies import FEEDERS
+    from feeders.workloads import WORKLOADS
+
+    tables = {
+        "Feeders": [(row.name, f"{row.summary}; {row.belief}") for row in FEEDERS],
+        "Workloads": [(row.name, f"{row.summary}; GIL {row.gil}") for row in WORKLOADS],
+        "Metrics": [(row.name, f"{row.meaning} [{row.unit}]") for row in METRICS],
+    }
+    width = max(len(name) for rows in tables.values() for name, _ in rows)
+    for title, rows in tables.items():
+        print(title)
+        for name, text in rows:
+            print(f"  {name:{width}}  {text}")
+    return 0
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from feeders.measure import BROKEN, MEASURED, METRICS, Cell, preload, take
+
+    cells = [Cell(options.feeder, options.workload, workers).checked() for workers in options.workers]
+    preload()
+    broken = False
+    for cell in cells:
+        record = take(cell)
+        broken = broken or record.outcome in BROKEN
+        print(f"{cell}: {record.outcome} {record.guarantee or record.message}")
+        if record.outcome == MEASURED:
+            for metric in METRICS:
+                if metric.name in record.metrics:
+                    print(f"  {metric.name:20} {record.metrics[metric.name]:>14.6g} {metric.unit}")
+    return int(broken)
+
+
+def _overhead(options: argparse.Namespace) -> int:
+    from feeders.measure.overhead import measure_overhead
+
+    print(measure_overhead(options.pairs))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from feeders.report import read_takes, summarise
+
+    parts = read_takes(Path("results"))
+    if options.release:
+        known = sorted({part.release for part in parts})
+        parts = tuple(part for part in parts if part.release == options.release)
+        if not parts:
+            raise FeedersError(f"report: {options.release} has not been measured; results/ holds {', '.join(known)}")
+    print(summarise(parts))
+    return 0

@@ -1,0 +1,59 @@
+"""The one reader of the takes under results/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from feeders.errors import FeedersError
+from feeders.measure.record import Record
+from feeders.releases.catalogue import RELEASES
+from feeders.releases.environment import TAKES_SUFFIX
+
+
+@dataclass(frozen=True)
+class Takes:
+    """Takes of one release on one machine, as one environment made them.
+
+    Attributes:
+        machine: folder of the machine under results/.
+        release: id of the release.
+        environment: asv's name of the environment; another model or backend is another one.
+        records: in the order in which they were made.
+    """
+
+    machine: str
+    release: str
+    environment: str
+    records: tuple[Record, ...]
+
+
+def read_takes(results: Path) -> tuple[Takes, ...]:
+    """Read all takes under a results folder, releases in order of their dates.
+
+    Raises:
+        FeedersError: nothing has been measured yet, or a line is damaged; the text names the file and the line.
+    """
+    paths = sorted(results.glob(f"*/*{TAKES_SUFFIX}"))
+    if not paths:
+        raise FeedersError(f"{results}: holds no takes (*/*{TAKES_SUFFIX}). Try: asv run")
+    takes = (_read(path) for path in paths)
+    return tuple(sorted(takes, key=lambda part: (part.machine, _day(part), part.environment)))
+
+
+def _day(part: Takes) -> str:
+    listed = RELEASES.get(part.release)
+    return listed.date if listed else part.records[0].started
+
+
+def _read(path: Path) -> Takes:
+    release, _, environment = path.name[: -len(TAKES_SUFFIX)].partition("-")
+    records = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            records.append(Record.from_json(line))
+        except FeedersError as error:
+            raise FeedersError(f"{path}, line {number}: {error}") from None
+    if not records:
+        raise FeedersError(f"{path}: holds no takes. Try: delete it")
+    return Takes(path.parent.name, release, environment, tuple(records))
