@@ -42,10 +42,10 @@ METRICS = (
     Metric(
         "memory",
         "bytes",
-        "peak proportional set size of the process tree: over the verified epoch, and at the ends of timed ones",
+        "peak set size (PSS) of the process tree: verified epoch, ends of the steady part",
     ),
     Metric(
-        "growth", "bytes/epoch", "growth of the proportional set size per steady epoch, workers between epochs not seen"
+        "growth", "bytes/epoch", "growth of that set size per steady epoch; about 0 is right"
     ),
     Metric("reads", "batches read/delivered", "batches prepared over batches trained on: look-ahead and shape probing"),
     Metric("left", "threads + processes", "Python threads and child processes still alive after fit() returned"),

@@ -74,7 +74,7 @@ def _footnote(records: Iterable[Record]) -> str:
         columns=["cell", "speed"],
     )
     speeds = takes.groupby("cell")["speed"]
-    counts, quartiles = speeds.size(), speeds.quantile([0.25, 0.5, 0.75]).unstack()
+    counts, quartiles = speeds.size(), speeds.quantile(np.array([0.25, 0.5, 0.75])).unstack()
     spread = 50 * (quartiles[0.75] - quartiles[0.25]) / quartiles[0.5]
     return (
         f"Medians of {_range(counts)} takes, each in fresh processes; half the distance between their quartiles is "

@@ -1,0 +1,18 @@
+"""asv's view of the suite: one module a question, one method a series. What is measured is in the package `feeders`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# asv imports this package alone; `feeders` lies beside it, and spawned workers of a feeder look it up on this path too.
+ROOT = str(Path(__file__).resolve().parent.parent)
+if ROOT not in sys.path:
+    sys.path.insert(0, ROOT)
+
+# asv's fork server imports the suite once and forks every launch from there: TensorFlow's 3-10 s are paid once.
+# Nowhere else: discovery and setup_cache have no use for it.
+if "run_server" in sys.argv:
+    from feeders.measure import preload
+
+    preload()

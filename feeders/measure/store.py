@@ -1,0 +1,108 @@
+"""Takes shared by all asv series of a cell: the k-th value that each of them asks for is the cell's k-th take's."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from pathlib import Path
+from typing import Callable
+
+from .cells import Cell
+from .record import BROKEN, MEASURED, Record
+from .takes import take
+
+# Where takes are appended, one JSON line each; set by the asv environment of feeders.releases.
+TAKES_VARIABLE = "FEEDERS_TAKES"
+
+# Counted before anything is timed, so known whatever became of the timed part.
+DELIVERY = ("missing", "duplicated", "disordered", "corrupt", "stale")
+
+# The feeder that costs nothing, with the one worker it is measured with: the ceiling of each workload.
+CEILING_FEEDER, CEILING_WORKERS = "resident", 1
+
+
+class Store:
+    """Takes of one asv run, in a folder.
+
+    Each asv series of a cell is read in a process of its own, one after the other, so the takes and how often each
+    series has been read are files. A process may be killed at any point: a take is written beside its place and
+    renamed. It does not see reads from two processes at once; asv makes none.
+
+    Args:
+        folder: an existing folder; empty at first.
+        measure: makes a take.
+    """
+
+    def __init__(self, folder: str, measure: Callable[[Cell], Record] = take) -> None:
+        self._folder = Path(folder)
+        self._measure = measure
+
+    def value(self, series: str, cell: Cell) -> float | None:
+        """Return the series' next value of a cell; None where it has none.
+
+        Args:
+            series: name of a `Metric`, or "broken": 1 for a take that failed, hung or crashed, else 0.
+            cell: what is measured.
+        """
+        turn = self._turn(series, cell)
+        record = self._take(cell, turn)
+        if series == "broken":
+            return int(record.outcome in BROKEN)
+        if record.outcome != MEASURED and series not in DELIVERY:
+            return None
+        if series == "stall":
+            ceiling = dataclasses.replace(cell, feeder=CEILING_FEEDER, workers=CEILING_WORKERS)
+            return stall(record, self._take(ceiling, turn))
+        return record.metrics.get(series)
+
+    def _turn(self, series: str, cell: Cell) -> int:
+        """Count this read, one byte each, and return how many there were before."""
+        # Counted before the take is made: a read that is killed halfway has had its turn.
+        counter = self._folder / f"{_slug(cell)}.{series}.reads"
+        with counter.open("ab") as file:
+            file.write(b".")
+            return file.tell() - 1
+
+    def _take(self, cell: Cell, turn: int) -> Record:
+        path = self._folder / f"{_slug(cell)}.{turn}.take"
+        if path.exists():
+            return Record.from_json(path.read_text(encoding="utf-8"))
+        line = self._measure(cell).to_json()
+        _write(path, line)
+        _append(line)
+        return Record.from_json(line)  # rounded, as every later read of it
+
+
+def stall(record: Record, ceiling: Record) -> float | None:
+    """Return how much longer an epoch is than the ceiling's, in percent of the epoch; None where one is unknown.
+
+    Noise can take it a little below 0.
+    """
+    if record.feeder == ceiling.feeder:
+        return 0.0
+    actual, best = record.metrics.get("epoch"), ceiling.metrics.get("epoch")
+    if not actual or not best or ceiling.outcome != MEASURED:
+        return None
+    return round(100 * (1 - best / actual), 2)
+
+
+def _slug(cell: Cell) -> str:
+    return f"{cell.feeder}.{cell.workload}.{cell.workers}"
+
+
+def _write(path: Path, line: str) -> None:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=str(path.parent), delete=False) as file:
+        file.write(line)
+    Path(file.name).replace(path)
+
+
+def _append(line: str) -> None:
+    """Append the take to the file that keeps all of them; one write, so that lines never mix."""
+    path = os.environ.get(TAKES_VARIABLE)
+    if path:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, f"{line}\n".encode())
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,1 @@
+"""TensorFlow and Keras releases as asv's revisions: host side, never imports TensorFlow."""

@@ -1,0 +1,87 @@
+"""asv's door to the releases: loaded by ``"plugins": [".feeders.releases.asv_plugin"]``.
+
+asv finds `ReleaseRepo` by ``"dvcs"`` and `StackEnvironment` by ``"environment_type"``. For the rest it has no hook, so
+`setup` puts a layer around six of its functions (asv 0.6.6; tests/releases pins what is relied on).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+import asv.commands.compare
+import asv.results
+from asv.benchmarks import Benchmarks
+from asv.commands.run import Run
+from asv.machine import Machine
+from asv.runner import ForkServer
+
+from feeders.errors import FeedersError
+
+from . import machine, selection, tables
+from .environment import StackEnvironment
+from .installed import require_installed, stop
+from .repository import RESULTS, ReleaseRepo
+
+__all__ = ["ReleaseRepo", "StackEnvironment", "setup"]
+
+
+def setup() -> None:
+    """Install the layers; asv calls this once, when it loads the plugin."""
+    Machine.load = classmethod(_load_machine(Machine.load.__func__))
+    Run.run = classmethod(_run(Run.run.__func__))
+    Benchmarks.discover = classmethod(_discover(Benchmarks.discover.__func__))
+    ForkServer.preimport = _preimport(ForkServer.preimport)
+    asv.results._format_benchmark_result = tables.compact(asv.results._format_benchmark_result)
+    asv.commands.compare.unroll_result = tables.measured_only(asv.commands.compare.unroll_result)
+
+
+def _load_machine(original: Callable[..., Any]) -> Callable[..., Any]:
+    def load(cls: Any, interactive: bool = False, force_interactive: bool = False, **kwargs: Any) -> Any:
+        """Describe the machine without asking; ``asv machine`` still asks."""
+        if force_interactive:
+            return original(cls, interactive=interactive, force_interactive=True, **kwargs)
+        described = cls()
+        described.__dict__.update(machine.describe(kwargs.get("machine_name"), Path(RESULTS)))
+        return described
+
+    return load
+
+
+def _run(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run(cls: Any, conf: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuse a host without TensorFlow before anything is written; keep samples, and a file of takes."""
+        require_installed()
+        description = machine.describe(kwargs.get("machine"), Path(conf.results_dir))
+        if not kwargs.get("dry_run"):
+            conf.takes_folder = Path(conf.results_dir) / description["machine"]
+        # The report and every comparison need the samples, not only asv's median of them.
+        kwargs["record_samples"] = True
+        return original(cls, conf, *args, **kwargs)
+
+    return run
+
+
+def _discover(original: Callable[..., Any]) -> Callable[..., Any]:
+    def discover(cls: Any, conf: Any, repo: Any, environments: Any, commit_hash: Any, **kwargs: Any) -> Any:
+        """Refuse releases that are not installed before the first is measured; then narrow to the profile."""
+        for environment in environments:
+            if isinstance(environment, StackEnvironment):
+                environment.require(commit_hash)
+        benchmarks = original(cls, conf, repo, environments, commit_hash, **kwargs)
+        selection.narrow(benchmarks)
+        return benchmarks
+
+    return discover
+
+
+def _preimport(original: Callable[..., Any]) -> Callable[..., Any]:
+    def preimport(self: Any) -> Any:
+        """Say why the fork server could not import the suite: asv would let every launch fail, and hide the reason."""
+        success, output = original(self)
+        _, found, reason = str(output).rpartition(f"{FeedersError.__name__}: ")
+        if found:
+            stop(f"feeders: {reason.strip()}")
+        return success, output
+
+    return preimport

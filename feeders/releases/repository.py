@@ -1,0 +1,167 @@
+"""Releases as the commits of a repository: asv's `Repo`."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from pathlib import Path
+from typing import Iterable
+
+from asv.repo import NoSuchNameError, Repo
+from asv.results import Results
+from asv.util import UserError, datetime_to_js_timestamp
+
+from .catalogue import RELEASES, Release
+from .installed import installed, require_installed, stop
+
+# asv gives a repository its URL and its name only; asv.conf.json leaves `results_dir` at this default.
+RESULTS = "results"
+
+HEAD = ("HEAD", None)
+
+
+class ReleaseRepo(Repo):  # type: ignore[misc]
+    """The releases known here: the installed one, and those with results, in date order.
+
+    HEAD, and asv's only branch, is what is installed. A plain name is that release alone, and so is ``a^!``;
+    ``a..b`` excludes its left end.
+    """
+
+    dvcs = "releases"
+    _default_branch = "releases"
+
+    def __init__(self, url: str, mirror_path: str) -> None:
+        del mirror_path
+        self._results = Path(url) / RESULTS
+        self._installed = installed()
+        self._known = self._read()
+        self._order = list(self._known)
+
+    def _read(self) -> dict[str, Release]:
+        found = (_from_results(name, path) for name, path in _results(self._results).items())
+        known = {release.id: release for release in found if release}
+        here = self._installed
+        if here:
+            known[here.id] = replace(here, date=known.get(here.id, here).date)
+        places = {name: place for place, name in enumerate(RELEASES)}
+        by_age = sorted(known.values(), key=lambda each: (each.date, places.get(each.id, len(places)), each.id))
+        return {release.id: release for release in by_age}
+
+    def pull(self) -> None:
+        """There is nothing to fetch."""
+
+    def checkout(self, path: str, commit_hash: str) -> None:
+        """There is no source tree: an environment holds its release."""
+
+    @classmethod
+    def url_match(cls, url: str) -> bool:
+        """Tell asv that only ``"dvcs": "releases"`` picks this class."""
+        return False
+
+    def get_hash_from_name(self, name: str | None) -> str:
+        """Return the id that a name stands for."""
+        if name in HEAD or name == self._default_branch:
+            return require_installed().id
+        if name in self._known:
+            return str(name)
+        raise NoSuchNameError(name)
+
+    def get_hash_from_parent(self, name: str) -> str:
+        """Return the release before."""
+        place = self._order.index(self.get_hash_from_name(name))
+        if place == 0:
+            raise NoSuchNameError(f"{name}^")
+        return self._order[place - 1]
+
+    def get_name_from_hash(self, commit: str) -> str | None:
+        """Return what a person calls the release."""
+        return self._known[commit].title or None if commit in self._known else None
+
+    def get_tags(self) -> dict[str, str]:
+        """Every release is a tag, which puts its id on the axis of asv's plots."""
+        return {name: name for name in self._order}
+
+    def get_date(self, hash: str) -> int:
+        """Return the date as a JavaScript timestamp."""
+        day = datetime.datetime.fromisoformat(self._known[hash].date).replace(tzinfo=datetime.timezone.utc)
+        return int(datetime_to_js_timestamp(day))
+
+    def get_date_from_name(self, name: str) -> int:
+        """Return the date of a name as a JavaScript timestamp."""
+        return self.get_date(self.get_hash_from_name(name))
+
+    def get_branch_commits(self, branch: str | None) -> list[str]:
+        """Return all ids, youngest first."""
+        return self._order[::-1]
+
+    def get_revisions(self, commits: Iterable[str]) -> dict[str, int]:
+        """Return the place of each release in the order."""
+        wanted = set(commits)
+        return {name: place for place, name in enumerate(self._order) if name in wanted}
+
+    def get_range_spec(self, commit_a: str, commit_b: str) -> str:
+        """Return the spec of the releases after the first, up to the second."""
+        return f"{commit_a}..{commit_b}"
+
+    def get_new_range_spec(self, latest_result: str, branch: str | None = None) -> str:
+        """Return the spec of the releases after one."""
+        return f"{latest_result}.."
+
+    def get_hashes_from_range(self, range: str) -> list[str]:
+        """Return the ids of a range, youngest first."""
+        try:
+            if range.endswith("^!"):
+                return [self.get_hash_from_name(range[:-2])]
+            if ".." not in range:
+                return [self.get_hash_from_name(range)]
+            first, last = range.split("..", 1)
+            start = self._place(first) + 1 if first else 0
+            return self._order[start : self._place(last) + 1 if last else None][::-1]
+        except NoSuchNameError as error:
+            stop(unknown(str(error), self._known, self._installed))
+
+    def _place(self, name: str) -> int:
+        return self._order.index(self.get_hash_from_name(name))
+
+
+def unknown(name: str, known: Iterable[str], here: Release | None) -> str:
+    """Say that no such release is known here."""
+    others = ", ".join(name for name in known if not here or name != here.id) or "none"
+    return (
+        f"feeders: asked for release {_named(name)}; {_here(here)}; others with results here: {others}. "
+        "Expected: one of these. Try: asv run"
+    )
+
+
+def elsewhere(asked: Iterable[str], here: Release) -> str:
+    """Say that releases to measure are not the installed one."""
+    return (
+        f"feeders: asked for {', '.join(_named(name) for name in asked)}; {_here(here)}. "
+        "Expected: the installed release alone, other ones can't be installed from here. "
+        "Try: asv run, or run asv with an interpreter that holds what you asked for"
+    )
+
+
+def _here(release: Release | None) -> str:
+    return f"installed here is {_named(release.id, release)}" if release else "no TensorFlow is installed here"
+
+
+def _named(name: str, release: Release | None = None) -> str:
+    release = release or RELEASES.get(name)
+    return f"{name} ({release.title})" if release else name
+
+
+def _results(folder: Path) -> dict[str, Path]:
+    files = sorted(folder.glob("*/*-*.json"))
+    return {path.name.split("-")[0]: path for path in files}
+
+
+def _from_results(name: str, path: Path) -> Release | None:
+    if name in RELEASES:
+        return RELEASES[name]
+    try:
+        milliseconds = Results.load(str(path)).date
+    except UserError:
+        return None  # asv warns of a damaged file wherever it reads results
+    day = datetime.datetime.fromtimestamp(milliseconds / 1000, tz=datetime.timezone.utc).date()
+    return Release(name, day.isoformat(), "")

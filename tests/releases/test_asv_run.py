@@ -1,0 +1,189 @@
+"""asv itself, end to end, in a copy of the repository: a fresh home, no terminal, real takes."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from feeders.releases.installed import installed
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.skipif(installed() is None, reason="needs TensorFlow")
+
+# The cheapest cell that needs no material on disk, and its ceiling.
+CELLS = r"track_(steady|stall|missing|broken)\('(resident|sequence)', 'remote', 1\)"
+
+# asv, in an interpreter without TensorFlow.
+WITHOUT_TENSORFLOW = (
+    "import sys; from feeders.releases import installed; "
+    "installed._version_of = lambda name: ''; from asv.main import main; sys.exit(main())"
+)
+
+
+class Copy:
+    """A copy of what asv needs of the repository, and a home with nothing in it."""
+
+    def __init__(self, folder):
+        self.folder = folder / "repository"
+        self.home = folder / "home"
+        self.home.mkdir()
+        ignored = shutil.ignore_patterns("__pycache__")
+        for name in ("feeders", "benchmarks"):
+            shutil.copytree(ROOT / name, self.folder / name, ignore=ignored)
+        shutil.copy(ROOT / "asv.conf.json", self.folder)
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("FEEDERS_", "KERAS_"))}
+        self.environment = {**kept, "HOME": str(self.home), "FEEDERS_CACHE": str(folder / "cache")}
+        self.environment["FEEDERS_MACHINE"] = "lab"
+
+    def start(self, *args, launcher=("-m", "asv")):
+        return subprocess.Popen(
+            [sys.executable, *launcher, *args],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # no terminal, and a process group that Ctrl-C can be sent to
+        )
+
+    def asv(self, *args, launcher=("-m", "asv")):
+        process = self.start(*args, launcher=launcher)
+        output, _ = process.communicate(timeout=200)
+        return process.returncode, output
+
+    def processes(self):
+        """All processes that were started with this home."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("HOME") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    copy = Copy(tmp_path_factory.mktemp("run"))
+    code, copy.output = copy.asv("run", "--quick", "-b", CELLS)
+    assert code == 0, copy.output
+    copy.results = copy.folder / "results" / "lab"
+    copy.name = f"{installed().id}-stack"
+    return copy
+
+
+def test_a_bare_run_saves_results_with_samples(ran):
+    found = json.loads((ran.results / f"{ran.name}.json").read_text())
+    assert (found["commit_hash"], found["env_name"], found["python"]) == (installed().id, "stack", "per-release")
+    columns = dict(zip(found["result_columns"], found["results"]["epoch.Fit.track_steady"]))
+    samples = dict(zip(itertools.product(*columns["params"]), columns["samples"]))
+    measured = {cell: values for cell, values in samples.items() if values}
+    assert list(measured) == [("'resident'", "'remote'", "1"), ("'sequence'", "'remote'", "1")]
+    assert all(len(values) == 1 and values[0] > 0 for values in measured.values())
+
+
+def test_a_run_says_what_it_measures_and_shows_only_that(ran):
+    assert f"commit {installed().id} <{installed().title}>" in ran.output
+    assert "sequence" in ran.output
+    assert "tfdata" not in ran.output
+    assert len(ran.output.splitlines()) < 60
+
+
+def test_each_cell_was_taken_once_for_all_series_and_its_record_kept(ran):
+    takes = [json.loads(line) for line in (ran.results / f"{ran.name}-takes.jsonl").read_text().splitlines()]
+    assert sorted(take["feeder"] for take in takes) == ["resident", "sequence"]
+    assert all(f"TensorFlow {take['stack']['tensorflow']}," in installed().title for take in takes)
+
+
+def test_nothing_is_written_outside_the_repository_and_nothing_is_left(ran):
+    assert not (ran.home / ".asv-machine.json").exists()
+    assert {path.name for path in ran.folder.iterdir()} <= {"feeders", "benchmarks", "asv.conf.json", "results", ".asv"}
+    assert ran.processes() == []
+
+
+def test_publish_show_and_compare_read_the_results(ran):
+    code, output = ran.asv("publish")
+    assert code == 0, output
+    assert json.loads((ran.folder / ".asv/html/index.json").read_text())["tags"] == {installed().id: 0}
+    code, output = ran.asv("show", installed().id)
+    assert code == 0, output
+    assert "epoch.Fit.track_steady [lab/stack]" in output
+    code, output = ran.asv("compare", installed().id, "HEAD")
+    assert code == 0, output
+    rows = [line for line in output.splitlines() if "track_steady" in line]
+    assert [row.count("'sequence', 'remote', 1") for row in rows] == [0, 1]  # resident and sequence, no n/a rows
+
+
+def test_results_are_read_without_tensorflow(ran):
+    without = ("-c", WITHOUT_TENSORFLOW)
+    for command in (["publish"], ["show", installed().id], ["compare", installed().id, installed().id]):
+        code, output = ran.asv(*command, launcher=without)
+        assert code == 0, output
+
+
+def test_a_run_without_tensorflow_says_how_to_install_it(tmp_path):
+    copy = Copy(tmp_path)
+    code, output = copy.asv("run", launcher=("-c", WITHOUT_TENSORFLOW))
+    assert code == 2
+    assert "no TensorFlow" in output
+    assert "pip install -e '.[cpu]'" in output
+    assert "Traceback" not in output
+    assert not (copy.folder / "results").exists()
+
+
+def test_a_run_of_another_release_says_what_is_installed(ran):
+    other = ran.results / f"{ran.name}.json"
+    shutil.copy(other, other.with_name("2.4.0-stack.json"))
+    try:
+        for spec in ("2.4.0", "ALL", "2.3.0"):
+            code, output = ran.asv("run", spec)
+            assert code == 2, output
+            assert f"installed here is {installed().id} ({installed().title})" in output
+            assert "Traceback" not in output
+    finally:
+        other.with_name("2.4.0-stack.json").unlink()
+
+
+def test_a_tensorflow_that_does_not_import_ends_the_run_with_its_reason(tmp_path):
+    copy = Copy(tmp_path)
+    (copy.folder / "tensorflow.py").write_text("raise ImportError('numpy is too new')")
+    code, output = copy.asv("run", "--quick", "-b", CELLS)
+    assert code == 2
+    assert "feeders: TensorFlow can't be imported (numpy is too new)" in output
+    assert "Traceback" not in output
+
+
+def measuring(asv):
+    """Whether a take is alive: asv's children have process groups of their own, takes have sessions."""
+    with contextlib.suppress(psutil.Error, ProcessLookupError):
+        return any(os.getsid(child.pid) == child.pid for child in psutil.Process(asv).children(recursive=True))
+    return False
+
+
+def test_ctrl_c_leaves_no_process(tmp_path):
+    copy = Copy(tmp_path)
+    process = copy.start("run", "--quick", "-b", CELLS)
+    deadline = time.monotonic() + 100
+    while not measuring(process.pid):
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Interrupted" in output
+    assert "Traceback" not in output
+    _, alive = psutil.wait_procs(copy.processes(), timeout=20)
+    assert alive == []

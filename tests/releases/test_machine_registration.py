@@ -1,0 +1,103 @@
+"""A machine is described without questions, stays described as it was, and is never mixed up with another."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+
+import pytest
+from asv.machine import Machine
+
+from feeders.releases import machine
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    monkeypatch.delenv("FEEDERS_MACHINE", raising=False)
+    monkeypatch.setattr(machine, "_gpus", lambda: "")
+    return tmp_path / "results"
+
+
+def register(results, **description):
+    known = Machine()
+    known.__dict__.update(description)
+    known.save(str(results))
+
+
+def test_a_fresh_host_describes_itself(results):
+    described = machine.describe(None, results)
+    assert described["machine"] == platform.node()
+    assert {"os", "arch", "cpu", "num_cpu", "ram"} <= set(described)
+    assert "gpu" not in described  # a value would be a dimension of every graph
+    assert not results.exists()
+
+
+def test_names_come_from_the_option_then_the_variable(results, monkeypatch):
+    monkeypatch.setenv("FEEDERS_MACHINE", "lab")
+    assert machine.describe(None, results)["machine"] == "lab"
+    assert machine.describe("desk", results)["machine"] == "desk"
+
+
+def test_what_was_registered_stays(results):
+    """A new kernel would start new series."""
+    register(results, **{**machine.describe("lab", results), "os": "Linux 1.0", "ram": "1"})
+    assert machine.describe("lab", results)["os"] == "Linux 1.0"
+
+
+@pytest.mark.parametrize("key", ["cpu", "num_cpu", "arch", "gpu"])
+def test_other_hardware_under_the_same_name_is_refused(results, caplog, key):
+    register(results, **{**machine.describe("lab", results), key: "another"})
+    with pytest.raises(SystemExit) as ended:
+        machine.describe("lab", results)
+    assert ended.value.code == 2
+    assert f"{key} was 'another', is" in caplog.text
+    assert "FEEDERS_MACHINE=another-name" in caplog.text
+
+
+def test_a_damaged_registration_is_named(results, caplog):
+    (results / "lab").mkdir(parents=True)
+    (results / "lab" / "machine.json").write_text("{")
+    with pytest.raises(SystemExit):
+        machine.describe("lab", results)
+    assert "machine.json" in caplog.text
+    assert "delete it" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "a b"])
+def test_a_name_must_be_a_folder_name(results, caplog, name):
+    with pytest.raises(SystemExit):
+        machine.describe(name, results)
+    assert f"machine name {name!r}" in caplog.text
+
+
+def test_an_entry_of_asv_machine_json_is_taken_as_it_is_and_left_alone(results, tmp_path):
+    path = tmp_path / "home" / ".asv-machine.json"
+    path.write_text(json.dumps({"lab": {"machine": "lab", "cpu": "my words"}, "version": 1}))
+    before = path.read_bytes()
+    assert machine.describe("lab", results) == {"machine": "lab", "cpu": "my words"}
+    assert machine.describe("desk", results)["machine"] == "desk"
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("listing", "names"),
+    [
+        ("NVIDIA H200\n", "NVIDIA H200"),
+        ("NVIDIA A100\nNVIDIA A100\nTesla T4\n", "2 x NVIDIA A100, Tesla T4"),
+        ("", ""),
+    ],
+)
+def test_gpus_are_named_without_their_driver(monkeypatch, listing, names):
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, stdout=listing))
+    assert machine._gpus() == names
+
+
+def test_no_driver_no_gpu(monkeypatch):
+    def missing(*_, **__):
+        raise FileNotFoundError("nvidia-smi")
+
+    monkeypatch.setattr(subprocess, "run", missing)
+    assert machine._gpus() == ""
