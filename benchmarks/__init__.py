@@ -10,9 +10,11 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
-# asv's fork server imports the suite once and forks every launch from there: TensorFlow's 3-10 s are paid once.
-# Nowhere else: discovery and setup_cache have no use for it.
+# asv's fork server imports the suite once and forks every launch from there; beside it runs one process that imports
+# TensorFlow (3-10 s) and forks the takes. Discovery and setup_cache have no use for it.
 if "run_server" in sys.argv:
-    from feeders.measure import preload
+    from feeders.measure.server import start
+    from feeders.measure.supervise import die_with_parent
 
-    preload()
+    die_with_parent()
+    start(Path(sys.argv[-1]).parent)  # beside asv's own socket, in a folder that asv removes

@@ -10,7 +10,7 @@ from typing import Callable
 
 from .cells import Cell
 from .record import BROKEN, MEASURED, Record
-from .takes import take
+from .server import take_by_server
 
 # Where takes are appended, one JSON line each; set by the asv environment of feeders.releases.
 TAKES_VARIABLE = "FEEDERS_TAKES"
@@ -34,7 +34,7 @@ class Store:
         measure: makes a take.
     """
 
-    def __init__(self, folder: str, measure: Callable[[Cell], Record] = take) -> None:
+    def __init__(self, folder: str, measure: Callable[[Cell], Record] = take_by_server) -> None:
         self._folder = Path(folder)
         self._measure = measure
 

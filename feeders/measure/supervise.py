@@ -90,7 +90,7 @@ def _child(work: Callable[[Answer], None], watch: Watch, answer: IO[bytes], log:
 
     try:
         os.setsid()
-        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(log, 1)
         os.dup2(log, 2)
@@ -139,7 +139,11 @@ def _end_descendants() -> None:
         psutil.wait_procs(left, timeout=0.2)
 
 
+def die_with_parent() -> None:
+    """Ask the system to kill this process when its parent dies; only Linux can."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _prctl(option: int, value: int) -> None:
-    """Ask Linux for it; other systems have no such call and go without."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)

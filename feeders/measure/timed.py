@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import time
 from dataclasses import dataclass
@@ -66,7 +65,6 @@ class TimedFit:
         """
         self._model.compile(optimizer="sgd", loss=_loss, jit_compile=False)
         clock = epoch_clock(lambda epoch: self._epoch_ended(epoch, enough))
-        gc.collect()
         with contextlib.ExitStack() as stack:
             if self._settings.taps:
                 stack.enter_context(self._wait.installed())

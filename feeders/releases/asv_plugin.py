@@ -1,7 +1,7 @@
 """asv's door to the releases: loaded by ``"plugins": [".feeders.releases.asv_plugin"]``.
 
 asv finds `ReleaseRepo` by ``"dvcs"`` and `StackEnvironment` by ``"environment_type"``. For the rest it has no hook, so
-`setup` puts a layer around six of its functions (asv 0.6.6; tests/releases pins what is relied on).
+`setup` puts a layer around seven of its functions (asv 0.6.6; tests/releases pins what is relied on).
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, Callable
 
 import asv.commands.compare
+import asv.commands.run
 import asv.results
 from asv.benchmarks import Benchmarks
 from asv.commands.run import Run
 from asv.machine import Machine
 from asv.runner import ForkServer
+from asv.util import UserError
 
 from feeders.errors import FeedersError
 
@@ -30,6 +32,7 @@ def setup() -> None:
     """Install the layers; asv calls this once, when it loads the plugin."""
     Machine.load = classmethod(_load_machine(Machine.load.__func__))
     Run.run = classmethod(_run(Run.run.__func__))
+    asv.commands.run.run_benchmarks = _run_benchmarks(asv.commands.run.run_benchmarks)
     Benchmarks.discover = classmethod(_discover(Benchmarks.discover.__func__))
     ForkServer.preimport = _preimport(ForkServer.preimport)
     asv.results._format_benchmark_result = tables.compact(asv.results._format_benchmark_result)
@@ -60,6 +63,19 @@ def _run(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(cls, conf, *args, **kwargs)
 
     return run
+
+
+def _run_benchmarks(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run_benchmarks(benchmarks: Any, env: Any, results: Any = None, **kwargs: Any) -> Any:
+        """Save what there is when the run is interrupted; asv saves at its end alone."""
+        try:
+            return original(benchmarks, env, results=results, **kwargs)
+        except UserError:
+            if env.takes_folder:
+                results.save(str(env.takes_folder.parent))
+            raise
+
+    return run_benchmarks
 
 
 def _discover(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ PYTHON = "per-release"
 
 # Variables that change what is measured, with the value that means nothing was changed. Another value is part of the
 # environment's name, so it has series of its own.
-SERIES_VARIABLES = (("FEEDERS_MODEL", "light"), ("KERAS_BACKEND", "tensorflow"))
+SERIES_VARIABLES = (("FEEDERS_MODEL", "light"), ("FEEDERS_IMAGES", ""), ("KERAS_BACKEND", "tensorflow"))
 
 # asv reads every *.json in a machine's folder as results.
 TAKES_SUFFIX = "-takes.jsonl"
@@ -39,7 +39,7 @@ class StackEnvironment(Environment):  # type: ignore[misc]
         if python != running:
             stop(f"feeders: Python {python} was asked for; a stack has one Python, here {running}. Try: no --python")
         self._release = installed()
-        self._takes_folder: Path | None = getattr(conf, "takes_folder", None)
+        self.takes_folder: Path | None = getattr(conf, "takes_folder", None)
         self._requirements = requirements  # asv asks for the name before it sets this
         super().__init__(conf, PYTHON, requirements, {**tagged_env_vars, **_series_variables()})
 
@@ -75,8 +75,8 @@ class StackEnvironment(Environment):  # type: ignore[misc]
     def run(self, args: list[str], **kwargs: Any) -> Any:
         """Run Python with these arguments; its takes are appended to a file beside asv's results."""
         variables = dict(kwargs.pop("env", None) or os.environ)
-        if self._takes_folder and self._release:
-            variables["FEEDERS_TAKES"] = str(takes_file(self._takes_folder, self._release.id, self.name))
+        if self.takes_folder and self._release:
+            variables["FEEDERS_TAKES"] = str(takes_file(self.takes_folder, self._release.id, self.name))
         return util.check_output([sys.executable, *args], env=variables, **kwargs)
 
 

@@ -1,0 +1,214 @@
+"""What tests of several folders share: TensorFlow imported once, forked children, and a material of six small batches.
+
+No TensorFlow operation may run in the pytest process before the last of these tests: what needs one runs in a child.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import select
+import tempfile
+import zlib
+
+import numpy as np
+import pytest
+
+from feeders.measure import preload
+from feeders.measure.stack import is_untouched
+from feeders.measure.supervise import Watch
+from feeders.measure.takes import _watched
+from feeders.workloads import Material
+
+# Far above what any child needs on a busy machine.
+CHILD_SECONDS = 100
+
+# Keras 2 sits idle for 5 s after each epoch of a Sequence with workers (queue.get(timeout=5) in OrderedEnqueuer.get),
+# so more children than cores may be at work.
+CHILDREN_AT_ONCE = 6
+
+# How long a process that was killed may take to disappear.
+GONE_SECONDS = 20
+
+
+class Tiny(Material):
+    """Six batches, the last one short, made in memory; it needs no cache folder.
+
+    Args:
+        before: called with index and epoch at each `prepare`, to plant what a test needs.
+        batches: in an epoch.
+        samples: in an epoch, if it is not to end in a short batch.
+    """
+
+    name = "tiny"
+    batch_size = 4
+    x_shape = (16,)
+    classes = 2
+
+    def __init__(self, before=None, batches=6, samples=None):
+        self._arguments = (before, batches, samples)
+        self.before = before
+        self.samples = samples or batches * self.batch_size - 1
+        self.rows = np.random.Generator(np.random.PCG64(7)).random((self.samples, *self.x_shape), np.float32)
+        self.checksums = np.array([zlib.crc32(row.tobytes()) for row in self.rows], np.int64)
+
+    def __reduce__(self):
+        return Tiny, self._arguments
+
+    def prepare(self, index, epoch):
+        ids = self.ids(index)
+        if self.before:
+            self.before(int(index), int(epoch))
+        x = self.rows[ids.start : ids.stop].copy()
+        return x, self._y(ids, x[:, 0] > 0.5, epoch)
+
+    def native(self, workers, epoch):
+        import tensorflow as tf
+
+        def prepare(index):
+            ids = self._native_ids(index)
+            x = tf.gather(self.rows, ids)
+            return x, self._native_y(ids, x[:, 0] > 0.5, epoch)
+
+        return tf.data.Dataset.range(len(self)).map(prepare, num_parallel_calls=workers)
+
+
+class TinyRow:
+    """Stands for a `Workload`: opens the material it is given."""
+
+    name, model = "tiny", "dense"
+
+    def __init__(self, material):
+        self._material = material
+
+    def material(self):
+        """Nothing to make."""
+
+    def open(self):
+        return self._material
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The class of the small material."""
+    return Tiny
+
+
+@pytest.fixture(scope="session")
+def loaded():
+    """TensorFlow is imported and has run nothing, so that takes are forked."""
+    pytest.importorskip("tensorflow")
+    preload()
+    assert is_untouched(), "a test before this one has run a TensorFlow operation in the pytest process"
+
+
+@pytest.fixture
+def plant(loaded, monkeypatch):
+    """Put a material in the place of every workload, and a feeder's row in that of every feeder, also in children."""
+
+    def plant(material=None, row=None):
+        from feeders.measure import session, takes
+
+        if material is not None:
+            for module in (session, takes):
+                monkeypatch.setattr(module, "workload", lambda name: TinyRow(material))
+        if row is not None:
+            monkeypatch.setattr(session, "feeder", lambda name: row)
+
+    return plant
+
+
+def _in_child(function):
+    seen = _watched(lambda answer: answer({"value": function()}), Watch(CHILD_SECONDS, memory=False))
+    assert seen.get("status") == 0, f"the child {seen['outcome']}: {seen['message']}"
+    return seen["value"]
+
+
+@pytest.fixture
+def in_child(loaded):
+    """Call a function in a forked process and return what it returned, as JSON keeps it."""
+    return _in_child
+
+
+def _fork(function):
+    """Start the function in a forked process; return its process id and the file its answer goes to."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115  closed by who reads it
+    pid = os.fork()
+    if pid == 0:
+        try:
+            file.write(json.dumps({"value": _in_child(function)}).encode())
+        except BaseException as error:
+            file.write(json.dumps({"error": str(error)}).encode())
+        finally:
+            file.flush()
+            os._exit(0)
+    return pid, file
+
+
+def _checked(answers):
+    errors = [f"{key}: {answer['error']}" for key, answer in answers.items() if "error" in answer]
+    assert not errors, "\n".join(errors)
+    return {key: answer["value"] for key, answer in answers.items()}
+
+
+@pytest.fixture(scope="session")
+def in_children(loaded):
+    """Call functions, given by key, in forked processes, some at a time; return their values by key."""
+
+    def in_children(functions):
+        values, running = {}, {}
+        waiting = iter(functions.items())
+        while True:
+            for key, function in itertools.islice(waiting, CHILDREN_AT_ONCE - len(running)):
+                pid, file = _fork(function)
+                running[pid] = key, file
+            if not running:
+                return _checked(values)
+            pid = next(iter(running))  # in order: some wait for nothing, none for ever
+            os.waitpid(pid, 0)
+            key, file = running.pop(pid)
+            with file:
+                file.seek(0)
+                values[key] = json.loads(file.read())
+
+    return in_children
+
+
+@pytest.fixture
+def nothing_left():
+    """Return a function that waits until every process forked since is gone, and tells whether that came true.
+
+    Every process forked from this one holds the writing end of a pipe, also when it has lost its parent: the pipe
+    ends with the last of them.
+    """
+    read, write = os.pipe()
+    os.set_inheritable(write, True)
+    ends = [write]
+
+    def nothing_left():
+        os.close(ends.pop())
+        ready, _, _ = select.select([read], [], [], GONE_SECONDS)
+        return bool(ready) and os.read(read, 1) == b""
+
+    yield nothing_left
+    for descriptor in (read, *ends):
+        os.close(descriptor)
+
+
+@pytest.fixture
+def events(tmp_path):
+    """A file that any thread and any forked process may write lines to, each in one piece; `read` gives them all."""
+    return Events(tmp_path / "events")
+
+
+class Events:
+    def __init__(self, path):
+        self._path = path
+        self._descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+
+    def add(self, *fields):
+        os.write(self._descriptor, (json.dumps(fields) + "\n").encode())
+
+    def read(self):
+        return [json.loads(line) for line in self._path.read_text().splitlines()]

@@ -1,0 +1,79 @@
+"""README and CONTRIBUTING say what is so: their commands run, their tables are what the commands print."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("README.md", "METHODOLOGY.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md")
+
+# Everything between "<!-- COMMAND -->" and "<!-- end -->" is what the command prints.
+MARKED = re.compile(r"<!-- (python -m feeders [^\n]*?) -->\n(.*?)\n<!-- end -->", re.DOTALL)
+
+# What takes minutes is run by .ci/run, and what installs is how the tests came to run.
+ELSEWHERE = re.compile(r"pip install|git clone|python -m venv|source |pytest|ruff |mypy|pre-commit|overhead|asv ")
+
+
+def commands(page):
+    blocks = re.findall(r"```console\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    return [part.split("  #")[0].strip() for line in lines for part in line.split("&&")]
+
+
+def run(command):
+    words = shlex.split(command)
+    assert words[0] == "python", f"{command}: not known to this test"
+    return subprocess.run(
+        [sys.executable, *words[1:]],
+        cwd=ROOT,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
+def marked():
+    return [
+        pytest.param(page, command, text, id=f"{page}: {command}")
+        for page in PAGES
+        for command, text in MARKED.findall((ROOT / page).read_text(encoding="utf-8"))
+    ]
+
+
+def shown():
+    found = [command for page in ("README.md", "CONTRIBUTING.md") for command in commands(page)]
+    return sorted({command for command in found if not ELSEWHERE.search(command)})
+
+
+@pytest.mark.parametrize(("page", "command", "text"), marked())
+def test_what_stands_between_markers_is_what_the_command_prints(page, command, text):
+    answer = run(command)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.strip() == text.strip(), f"{page}: put the output of `{command}` between the markers"
+
+
+@pytest.mark.parametrize("command", shown())
+def test_a_command_that_is_shown_runs(command):
+    answer = run(command)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_there_are_tables_and_commands_to_check():
+    assert len(marked()) >= 2
+    assert shown()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_a_page_links_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    missing = [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()]
+    assert not missing

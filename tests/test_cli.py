@@ -1,0 +1,55 @@
+"""The command line: what it prints, and the exit status of bad calls."""
+
+from __future__ import annotations
+
+import pytest
+
+from feeders import cli
+from feeders.measure import METRICS
+from feeders.strategies import FEEDERS
+from feeders.workloads import WORKLOADS
+
+
+def test_list_names_every_row_of_the_catalogues(capsys):
+    assert cli.main(["list"]) == 0
+    printed = capsys.readouterr().out.split()
+    assert {row.name for rows in (FEEDERS, WORKLOADS, METRICS) for row in rows} <= set(printed)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (["measure", "seqence"], "seqence: not a feeder. Known and near: sequence"),
+        (["measure", "sequence", "--workload", "jepg"], "workload 'jepg' is unknown"),
+    ],
+)
+def test_an_unknown_name_is_one_message_and_status_2(capsys, call, text):
+    assert cli.main(call) == 2
+    error = capsys.readouterr().err
+    assert text in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    "call", [["measure", "sequence", "--workers", "0"], ["overhead", "--pairs", "x"], ["report"], []]
+)
+def test_a_bad_option_is_status_2(capsys, call):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(call)
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_report_names_the_releases_there_are(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["report", "--summary"]) == 2
+    assert "holds no takes" in capsys.readouterr().err
+
+
+def test_interrupt_is_said_in_one_line(capsys, monkeypatch):
+    def interrupted(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_list", interrupted)
+    assert cli.main(["list"]) == 130
+    assert capsys.readouterr().err == "feeders: interrupted; nothing is left running\n"
