@@ -5,11 +5,14 @@ No TensorFlow operation may run in the pytest process before the last of these t
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import itertools
 import json
 import os
 import select
 import tempfile
+import warnings
 import zlib
 
 import numpy as np
@@ -119,10 +122,39 @@ def plant(loaded, monkeypatch):
     return plant
 
 
+@contextlib.contextmanager
+def _ready_to_fork():
+    """Take back what pytest does to this process and takes would inherit."""
+    # pytest's own, for faulthandler_timeout: set again in a forked process it waits for a thread that is not there.
+    faulthandler.cancel_dump_traceback_later()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras warns, and here a warning is an error
+        yield
+
+
+@pytest.fixture
+def take(loaded):
+    """`feeders.measure.take`, by default with a short steady part."""
+    from feeders import measure
+
+    def take(feeder="sequence", workload="window", workers=1, **settings):
+        settings = measure.Settings(**{"steady_seconds": 0.1, "deadline_seconds": CHILD_SECONDS, **settings})
+        with _ready_to_fork():
+            return measure.take(measure.Cell(feeder, workload, workers), settings)
+
+    return take
+
+
 def _in_child(function):
-    seen = _watched(lambda answer: answer({"value": function()}), Watch(CHILD_SECONDS, memory=False))
-    assert seen.get("status") == 0, f"the child {seen['outcome']}: {seen['message']}"
-    return seen["value"]
+    with _ready_to_fork():
+        seen = _watched(lambda answer: answer({"value": function()}), Watch(CHILD_SECONDS, memory=False))
+    return _value(seen)
+
+
+def _value(seen):
+    if seen.get("status") == 0:
+        return seen["value"]
+    raise AssertionError(f"the child {seen['outcome']}: {seen['message']}")
 
 
 @pytest.fixture
@@ -134,7 +166,8 @@ def in_child(loaded):
 def _fork(function):
     """Start the function in a forked process; return its process id and the file its answer goes to."""
     file = tempfile.TemporaryFile()  # noqa: SIM115  closed by who reads it
-    pid = os.fork()
+    with _ready_to_fork():
+        pid = os.fork()
     if pid == 0:
         try:
             file.write(json.dumps({"value": _in_child(function)}).encode())

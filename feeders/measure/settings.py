@@ -23,8 +23,9 @@ class Settings:
         taps: whether the wait and step taps are in; False only to measure what they cost.
     """
 
-    # A hundred steps or more of the cheap cells; the spread between processes outweighs that within one.
-    steady_seconds: float = 1.0
+    # One epoch of the slow cells, several of the fast ones: the spread between processes outweighs that within one, so
+    # time goes into more takes rather than longer ones.
+    steady_seconds: float = 0.5
     # The slowest honest cell takes a fifth of this on two busy cores.
     deadline_seconds: float = 60.0
     model: str = "light"
