@@ -20,27 +20,36 @@ GRACE_SECONDS = 0.3
 
 
 class CountedMaterial:
-    """A material that counts how often a batch is prepared, in whatever thread or forked process."""
+    """A material that counts how often a batch is prepared, in whatever thread or process.
 
-    def __init__(self, material: Material) -> None:
+    Args:
+        material: what is counted.
+        counter: an empty file; it grows by a byte each time.
+    """
+
+    def __init__(self, material: Material, counter: str) -> None:
         self._material = material
-        # Writes through one shared file description are atomic, and need no lock in the code under test.
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        self._counter = counter
+        # Appending is atomic, across processes too, and needs no lock in the code under test.
+        self._descriptor = os.open(counter, os.O_WRONLY | os.O_APPEND)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._material, name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CountedMaterial, (self._material, self._counter)
 
     def __len__(self) -> int:
         return len(self._material)
 
     def prepare(self, index: int, epoch: int) -> Batch:
         """Prepare the batch, and count."""
-        os.write(self._file.fileno(), b".")
+        os.write(self._descriptor, b".")
         return self._material.prepare(index, epoch)
 
     def reads(self) -> int:
         """Batches prepared so far."""
-        return os.fstat(self._file.fileno()).st_size
+        return os.fstat(self._descriptor).st_size
 
 
 @dataclass(frozen=True)
@@ -80,15 +89,16 @@ def verify(build: Callable[[Material, int], Feed], material: Material, workers: 
         workers: passed to `build`.
         log: filled batch by batch, so that it tells how far delivery got when ``fit()`` raises.
     """
-    counted = CountedMaterial(material)
-    feed = build(counted, workers)  # type: ignore[arg-type]
-    before = counted.reads()
-    model = _recording_model(log)
-    threads, children = threading.active_count(), len(tree(os.getpid()))
-    start = time.perf_counter()
-    model.fit(feed.x, feed.y, epochs=1, shuffle=False, verbose=0, **feed.fit)
-    seconds = time.perf_counter() - start
-    reads, left = counted.reads() - before, _left_behind(threads, children)
+    with tempfile.NamedTemporaryFile() as counter:
+        counted = CountedMaterial(material, counter.name)
+        feed = build(counted, workers)  # type: ignore[arg-type]
+        before = counted.reads()
+        model = _recording_model(log)
+        threads, children = threading.active_count(), len(tree(os.getpid()))
+        start = time.perf_counter()
+        model.fit(feed.x, feed.y, epochs=1, shuffle=False, verbose=0, **feed.fit)
+        seconds = time.perf_counter() - start
+        reads, left = counted.reads() - before, _left_behind(threads, children)
     return Verified(log.count(material.samples), log.batches, reads, left, seconds)
 
 
