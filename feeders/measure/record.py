@@ -40,7 +40,7 @@ class Record:
         waits: wait per batch in seconds at `WAIT_QUANTILES`, over the steady epochs.
         overhead: seconds the take cost on top of the timed fit.
         started: UTC time, ISO 8601.
-        stack: TensorFlow, Keras, Python, ... versions, backend and device.
+        stack: versions of TensorFlow, Keras, Python, ..., and the backend.
         host: CPU, cores, memory, kernel, load.
         settings: what the take was asked to do.
         schema: version of this layout.

@@ -25,7 +25,6 @@ def preload() -> None:
         FeedersError: TensorFlow is missing or does not import.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"))
     try:
         import tensorflow as tf
     except ImportError as error:
@@ -59,7 +58,6 @@ def describe_stack() -> dict[str, str]:
         "keras": getattr(tf.keras, "__version__", None) or keras.__version__,
         "generation": str(generation()),
         "backend": "tensorflow" if generation() == 2 else os.environ.get("KERAS_BACKEND", "tensorflow"),
-        "device": "cpu",
         "python": platform.python_version(),
         "numpy": numpy.__version__,
         "pillow": PIL.__version__,
