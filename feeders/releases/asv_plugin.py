@@ -1,7 +1,7 @@
 """asv's door to the releases: loaded by ``"plugins": [".feeders.releases.asv_plugin"]``.
 
 asv finds `ReleaseRepo` by ``"dvcs"`` and `StackEnvironment` by ``"environment_type"``. For the rest it has no hook, so
-`setup` puts a layer around seven of its functions (asv 0.6.6; tests/releases pins what is relied on).
+`setup` puts a layer around eight of its functions (asv 0.6.6; tests/releases pins what is relied on).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import asv.commands.run
 import asv.results
 from asv.benchmarks import Benchmarks
 from asv.commands.run import Run
+from asv.console import log
 from asv.machine import Machine
 from asv.runner import ForkServer
 from asv.util import UserError
@@ -35,6 +36,7 @@ def setup() -> None:
     asv.commands.run.run_benchmarks = _run_benchmarks(asv.commands.run.run_benchmarks)
     Benchmarks.discover = classmethod(_discover(Benchmarks.discover.__func__))
     ForkServer.preimport = _preimport(ForkServer.preimport)
+    ForkServer.run = _launch(ForkServer.run)
     asv.results._format_benchmark_result = tables.compact(asv.results._format_benchmark_result)
     asv.commands.compare.unroll_result = tables.measured_only(asv.commands.compare.unroll_result)
 
@@ -89,6 +91,16 @@ def _discover(original: Callable[..., Any]) -> Callable[..., Any]:
         return benchmarks
 
     return discover
+
+
+def _launch(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        """Show on a terminal that something goes on: the first series of a round makes all takes, for minutes."""
+        result = original(self, *args, **kwargs)
+        log.dot()
+        return result
+
+    return run
 
 
 def _preimport(original: Callable[..., Any]) -> Callable[..., Any]:

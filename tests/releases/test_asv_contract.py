@@ -18,6 +18,7 @@ from asv.commands.run import Run
 from asv.config import Config
 from asv.machine import Machine
 
+from feeders.releases import asv_plugin
 from feeders.releases.environment import StackEnvironment, takes_file
 from feeders.releases.repository import ReleaseRepo
 
@@ -35,6 +36,8 @@ def test_the_functions_with_a_layer_take_these_arguments():
     assert parameters(Benchmarks.discover)[:5] == ["conf", "repo", "environments", "commit_hash", "regex"]
     assert {"interactive", "force_interactive", "machine_name"} <= set(parameters(Machine.load))
     assert parameters(runner.ForkServer.preimport) == ["self"]
+    assert parameters(runner.run_benchmarks)[:3] == ["benchmarks", "env", "results"]
+    assert inspect.getmodule(Run).run_benchmarks is runner.run_benchmarks
     assert parameters(results._format_benchmark_result) == ["result", "benchmark", "max_width"]
     assert parameters(unroll_result) == ["benchmark_name", "params", "values"]
 
@@ -181,3 +184,25 @@ def test_selected_cells_leave_earlier_results_of_others(monkeypatch):
 def test_nan_is_not_a_failure_to_asv():
     assert util.is_nan(math.nan)
     assert not util.is_nan(None)
+
+
+def interrupted_run(takes_folder):
+    """Run the layer around asv's runner with a runner that is interrupted; return where results were saved."""
+    saved = []
+
+    def runner_interrupted(benchmarks, env, results=None, **options):
+        raise util.UserError("Interrupted.")
+
+    with pytest.raises(util.UserError):
+        asv_plugin._run_benchmarks(runner_interrupted)(
+            None, SimpleNamespace(takes_folder=takes_folder), results=SimpleNamespace(save=saved.append)
+        )
+    return saved
+
+
+def test_an_interrupted_run_keeps_what_it_has(tmp_path):
+    assert interrupted_run(tmp_path / "results" / "lab") == [str(tmp_path / "results")]
+
+
+def test_an_interrupted_dry_run_saves_nothing():
+    assert interrupted_run(None) == []
