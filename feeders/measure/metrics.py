@@ -44,9 +44,7 @@ METRICS = (
         "bytes",
         "peak set size (PSS) of the process tree: verified epoch, ends of the steady part",
     ),
-    Metric(
-        "growth", "bytes/epoch", "growth of that set size per steady epoch; about 0 is right"
-    ),
+    Metric("growth", "bytes/epoch", "growth of that set size per steady epoch; about 0 is right"),
     Metric("reads", "batches read/delivered", "batches prepared over batches trained on: look-ahead and shape probing"),
     Metric("left", "threads + processes", "Python threads and child processes still alive after fit() returned"),
     Metric("missing", "samples", "samples of the verified epoch that never reached the training step"),

@@ -50,7 +50,7 @@ def time_cell(cell: Cell, settings: Settings, answer: Answer) -> None:
         load = workload(cell.workload)
         material = load.open()
         model = make_model(load, material.x_shape, material.classes, settings)
-        timed = TimedFit(feeder(cell.feeder).build(material, cell.workers), model, settings)
+        timed = TimedFit(feeder(cell.feeder).build(material, cell.workers), model, len(material), settings)
         # It answers from within fit(), at the end of the last epoch: how long Keras takes to close is not our matter.
         timed.run(lambda: answer(_timed_fields(timed, material.samples)))
         raise RuntimeError("fit() returned before its last epoch: the feed ran out of data")

@@ -25,8 +25,10 @@ from .processes import pss_bytes, tree
 # Reading the set size of a TensorFlow process takes the kernel 9 ms, for each process of the tree.
 MEMORY_EVERY_SECONDS = 0.1
 
-# A hang prints its stacks this long before the deadline ends it.
-STACKS_BEFORE_SECONDS = 1.0
+# Asks a hung process for the stacks of its threads. A timer of faulthandler would deadlock in a process forked from one
+# that has such a timer running, as test runners have.
+STACKS_SIGNAL = signal.SIGUSR1
+STACKS_SECONDS = 0.5
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
@@ -53,8 +55,8 @@ def supervise(work: Callable[[Answer], None], watch: Watch, lifeline: int, resul
         work: calls its argument with its answer, anything that JSON can hold; the child ends there.
         watch: deadline, and whether memory is sampled.
         lifeline: descriptor that closes when nobody wants the result any more.
-        result: descriptor to write to, as JSON: {"answer": what `work` answered, "status": wait status or null if the
-            deadline passed, "memory": peak proportional set size in bytes, "ended": ``time.perf_counter()``}.
+        result: descriptor to write to, as JSON: {"answer": what `work` answered or null, "status": wait status or null
+            if the deadline passed, "memory": peak proportional set size in bytes, "ended": ``time.perf_counter()``}.
         log: descriptor that becomes standard output and error of the child.
     """
     os.setsid()
@@ -76,7 +78,7 @@ def supervise(work: Callable[[Answer], None], watch: Watch, lifeline: int, resul
         answer.seek(0)
         text = answer.read()
     outcome = {"status": status, "memory": memory, "ended": time.perf_counter()}
-    outcome["answer"] = json.loads(text) if status == 0 else None
+    outcome["answer"] = json.loads(text) if text and status == 0 else None
     os.write(result, json.dumps(outcome).encode())
 
 
@@ -95,8 +97,7 @@ def _child(work: Callable[[Answer], None], watch: Watch, answer: IO[bytes], log:
         os.dup2(log, 1)
         os.dup2(log, 2)
         faulthandler.enable(file=2)
-        if watch.deadline_seconds > STACKS_BEFORE_SECONDS:
-            faulthandler.dump_traceback_later(watch.deadline_seconds - STACKS_BEFORE_SECONDS, file=2)
+        faulthandler.register(STACKS_SIGNAL, file=2)
         work(tell)
     except BaseException:
         sys.excepthook(*sys.exc_info())
@@ -111,6 +112,8 @@ def _wait(child: int, watch: Watch, lifeline: int, wake: int) -> tuple[int | Non
     while True:
         pause = end - time.perf_counter()
         if pause <= 0:
+            os.kill(child, STACKS_SIGNAL)
+            time.sleep(STACKS_SECONDS)
             return None, memory
         if watch.memory:
             memory = max(memory, pss_bytes(tree(child)) or 0)

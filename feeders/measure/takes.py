@@ -103,7 +103,7 @@ def _watched(work: Callable[[Answer], None], watch: Watch) -> dict[str, Any]:
         printed = log.read().decode(errors="replace")
     if seen["status"] is None:
         return {"outcome": HUNG, "message": shorten(f"no end after {watch.deadline_seconds:g} s. {printed}")}
-    if seen["status"] != 0:
+    if seen["answer"] is None:
         return {"outcome": CRASHED, "message": shorten(f"{_ending(seen['status'])}. {printed}")}
     return {**seen, **seen["answer"]}
 

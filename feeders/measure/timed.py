@@ -45,11 +45,12 @@ class TimedFit:
     Args:
         feed: what is fed.
         model: an uncompiled model for its batches.
+        steps: batches of an epoch.
         settings: when the steady part ends, and whether taps are in.
     """
 
-    def __init__(self, feed: Feed, model: Any, settings: Settings) -> None:
-        self._feed, self._model, self._settings = feed, model, settings
+    def __init__(self, feed: Feed, model: Any, steps: int, settings: Settings) -> None:
+        self._feed, self._model, self._steps, self._settings = feed, model, steps, settings
         self._wait, self._step = WaitTap(), StepTap()
         self._steps_at_end: list[int] = []
         self._start = 0.0
@@ -74,9 +75,9 @@ class TimedFit:
             self._model.fit(feed.x, feed.y, epochs=MANY_EPOCHS, shuffle=False, verbose=0, callbacks=[clock], **feed.fit)
 
     def _epoch_ended(self, epoch: int, enough: Callable[[], None]) -> bool:
-        now = time.perf_counter()
-        self._ends.append(now)
+        self._ends.append(time.perf_counter())
         self._steps_at_end.append(len(self._step.steps))
+        self._check_steps()
         if epoch == 0:
             self._bounds.append(Usage.now())  # the steady part starts after this look around
             return False
@@ -85,6 +86,15 @@ class TimedFit:
         self._bounds.append(Usage.now())
         enough()
         return True
+
+    def _check_steps(self) -> None:
+        """Raise if the epoch that has ended was not a whole one: Keras only warns when a feed runs out of data."""
+        expected = self._steps * len(self._ends)
+        if self._settings.taps and self._steps_at_end[-1] != expected:
+            raise RuntimeError(
+                f"after epoch {len(self._ends)} the model had trained on {self._steps_at_end[-1]} batches, "
+                f"expected {expected}: the feed ran out of data"
+            )
 
     def _steady_seconds(self) -> float:
         return self._ends[-1] - self._bounds[0].taken
