@@ -6,7 +6,7 @@ No TensorFlow operation may run in the pytest process before the last of these t
 from __future__ import annotations
 
 import contextlib
-import faulthandler
+import functools
 import itertools
 import json
 import os
@@ -20,7 +20,7 @@ import pytest
 
 from feeders.measure import preload
 from feeders.measure.stack import is_untouched
-from feeders.measure.supervise import Watch
+from feeders.measure.supervise import Watch, die_with_parent
 from feeders.measure.takes import _watched
 from feeders.workloads import Material
 
@@ -106,47 +106,58 @@ def loaded():
     assert is_untouched(), "a test before this one has run a TensorFlow operation in the pytest process"
 
 
+def _plant(patch, material=None, row=None):
+    from feeders.measure import session, takes
+
+    if material is not None:
+        for module in (session, takes):
+            patch.setattr(module, "workload", lambda name: TinyRow(material))
+    if row is not None:
+        patch.setattr(session, "feeder", lambda name: row)
+
+
 @pytest.fixture
 def plant(loaded, monkeypatch):
     """Put a material in the place of every workload, and a feeder's row in that of every feeder, also in children."""
+    return functools.partial(_plant, monkeypatch)
 
-    def plant(material=None, row=None):
-        from feeders.measure import session, takes
 
-        if material is not None:
-            for module in (session, takes):
-                monkeypatch.setattr(module, "workload", lambda name: TinyRow(material))
-        if row is not None:
-            monkeypatch.setattr(session, "feeder", lambda name: row)
+@pytest.fixture(scope="session")
+def planted(loaded):
+    """The same for the length of a ``with``, for fixtures that serve several tests."""
 
-    return plant
+    @contextlib.contextmanager
+    def planted(material=None, row=None):
+        with pytest.MonkeyPatch.context() as patch:
+            _plant(patch, material, row)
+            yield
+
+    return planted
 
 
 @contextlib.contextmanager
-def _ready_to_fork():
-    """Take back what pytest does to this process and takes would inherit."""
-    # pytest's own, for faulthandler_timeout: set again in a forked process it waits for a thread that is not there.
-    faulthandler.cancel_dump_traceback_later()
+def _keras_may_warn():
+    """Forked processes inherit the filters of this one, where every warning is an error."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Keras warns, and here a warning is an error
+        warnings.simplefilter("ignore")
         yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def take(loaded):
     """`feeders.measure.take`, by default with a short steady part."""
     from feeders import measure
 
     def take(feeder="sequence", workload="window", workers=1, **settings):
         settings = measure.Settings(**{"steady_seconds": 0.1, "deadline_seconds": CHILD_SECONDS, **settings})
-        with _ready_to_fork():
+        with _keras_may_warn():
             return measure.take(measure.Cell(feeder, workload, workers), settings)
 
     return take
 
 
 def _in_child(function):
-    with _ready_to_fork():
+    with _keras_may_warn():
         seen = _watched(lambda answer: answer({"value": function()}), Watch(CHILD_SECONDS, memory=False))
     return _value(seen)
 
@@ -157,7 +168,7 @@ def _value(seen):
     raise AssertionError(f"the child {seen['outcome']}: {seen['message']}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def in_child(loaded):
     """Call a function in a forked process and return what it returned, as JSON keeps it."""
     return _in_child
@@ -166,10 +177,11 @@ def in_child(loaded):
 def _fork(function):
     """Start the function in a forked process; return its process id and the file its answer goes to."""
     file = tempfile.TemporaryFile()  # noqa: SIM115  closed by who reads it
-    with _ready_to_fork():
+    with _keras_may_warn():
         pid = os.fork()
     if pid == 0:
         try:
+            die_with_parent()
             file.write(json.dumps({"value": _in_child(function)}).encode())
         except BaseException as error:
             file.write(json.dumps({"error": str(error)}).encode())

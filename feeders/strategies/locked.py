@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import Any, Callable, Generic, Iterator, TypeVar
+from typing import Any, Callable, Generic, Iterator, NoReturn, TypeVar
 
 from feeders.errors import Unsupported
 from feeders.workloads import Material
@@ -36,7 +36,18 @@ class LockedIterator(Generic[T]):
 
     def __next__(self) -> T:
         with self._lock:
-            return next(self._iterator)
+            try:
+                return next(self._iterator)
+            except StopIteration:
+                raise
+            except Exception as error:
+                # A generator that has raised is over, and would tell whoever comes next only that.
+                self._iterator = iter(functools.partial(_raise, error), None)
+                raise
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def locked(function: Callable[..., Iterator[T]]) -> Callable[..., LockedIterator[T]]:

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from feeders.strategies.bridge import Bridge
+from feeders.strategies.locked import LockedIterator
 
 STEPS = 5
 
@@ -57,3 +58,17 @@ def test_workers_in_any_order_use_up_exactly_an_epoch(bridge):
 def test_reads_of_another_thread_are_not_kept(bridge):
     """A worker's batch is trained on: handed out again it would be a duplicate."""
     assert in_thread(lambda: [bridge[0], bridge[0]]) == [0, 1]
+
+
+def test_a_fault_is_told_to_every_worker():
+    """Keras hands on the error of whichever worker is first in line: it must be the one that the person can act on."""
+
+    def batches():
+        yield 0
+        raise LookupError("planted")
+
+    bridge = Bridge(LockedIterator(batches()), STEPS)
+    assert in_thread(lambda: bridge[0]) == 0
+    for _ in range(2):
+        with pytest.raises(LookupError, match="planted"):
+            bridge[2]

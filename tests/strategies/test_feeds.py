@@ -101,7 +101,9 @@ def test_a_sequence_with_a_lock_does_not_pickle(tiny):
 
 def test_a_lock_per_call_is_made_in_each_call(tiny):
     """Nobody else can hold it: the instance has none."""
-    assert not any(isinstance(value, type(threading.Lock())) for value in vars(as_sequence(CallLocked)(tiny())).values())
+    assert not any(
+        isinstance(value, type(threading.Lock())) for value in vars(as_sequence(CallLocked)(tiny())).values()
+    )
 
 
 def test_a_body_gives_one_class(tiny):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import zlib
 
 import numpy as np
 import pytest
@@ -73,7 +75,7 @@ def passes(in_children, tiny):
     out = NOT_TAKEN[generation()] | UNSAFE[generation()]
     return in_children(
         {
-            (name, workers): lambda name=name, workers=workers: two_epochs(feeder(name), tiny(), workers)
+            (name, workers): functools.partial(two_epochs, feeder(name), tiny(), workers)
             for name, workers in COUNTS
             if (name, workers) not in out
         }
@@ -123,50 +125,44 @@ def test_an_epoch_carries_one_stamp_and_the_next_another(epochs, name):
         assert first != second
 
 
-def answer_of(cell):
+def answer_of(name, workers):
     answers = []
-    verify_cell(cell, answers.append)
+    verify_cell(Cell(name, "window", workers), answers.append)
     return answers[0]
 
 
-@pytest.fixture(scope="module")
-def broken(in_children, tiny):
-    """What the verifying process answers when batch 3 can't be prepared, by name and workers."""
-    from feeders.measure import session
+# They prepare one batch, or none in Python. Whether the unsafe ones fail, hide the fault or never get to batch 3 is
+# chance: they are not asked either.
+NOT_ASKED = {("resident", 1), ("tfdata-native", 1), ("tfdata-native", 3)}
 
-    from_catalogue = session.workload
+# When one worker's call has ended the generator, the others are told StopIteration; whose turn is first is chance.
+HIDDEN = {("generator-locked-bridge", 3), ("generator-serialized", 3)}
+
+
+@pytest.fixture(scope="module")
+def broken(in_children, planted, tiny):
+    """What the verifying process answers when batch 3 can't be prepared, by name and workers."""
 
     def fails(index, epoch):
         if index == 3:
             raise LookupError("batch 3 is planted to fail")
 
-    class Row:
-        def open(self):
-            return tiny(fails)
-
-    session.workload = lambda name: Row()
-    try:
-        return in_children(
-            {
-                (name, workers): lambda cell=Cell(name, "window", workers): answer_of(cell)
-                for name, workers in COUNTS
-                if (name, workers) not in NOT_TAKEN[generation()] and name not in ("resident", "tfdata-native")
-            }
-        )
-    finally:
-        session.workload = from_catalogue
+    out = NOT_TAKEN[generation()] | UNSAFE[generation()] | NOT_ASKED
+    with planted(tiny(fails)):
+        return in_children({key: functools.partial(answer_of, *key) for key in COUNTS if key not in out})
 
 
 @each
 def test_an_exception_in_prepare_reaches_the_caller(broken, name, workers):
     """A feeder never swallows what goes wrong in the person's code, and the message says what it was."""
     if (name, workers) not in broken:
-        pytest.skip("it calls no prepare of batch 3, or Keras does not take it")
+        pytest.skip("it calls no prepare of batch 3, or is not taken or not safe in this generation of Keras")
     answer = broken[name, workers]
     assert answer["outcome"] == "failed"
-    if (generation(), name, workers) != (2, "generator", 3):  # fails in its own way, before batch 3 or at it
-        assert "LookupError" in answer["message"]
-        assert "batch 3 is planted to fail" in answer["message"]
+    if (name, workers) in HIDDEN and "StopIteration" in answer["message"]:
+        return  # test_bridge.py:test_a_fault_is_told_to_every_worker
+    assert "LookupError" in answer["message"]
+    assert "batch 3 is planted to fail" in answer["message"]
 
 
 def test_the_order_of_the_catalogue_is_append_only():
@@ -234,8 +230,6 @@ def test_a_name_like_none_is_answered_with_all_of_them():
 
 def test_the_small_material_keeps_its_promises(tiny):
     """The planted material of these tests is sound, or they would test nothing."""
-    import zlib
-
     material = tiny()
     assert len(material) == 6
     x, y = material.prepare(5, 9)

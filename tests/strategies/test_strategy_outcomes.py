@@ -138,15 +138,18 @@ def test_processes_that_share_a_generator(verified, tiny, feeder):
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_bare_locked_iterator(verified, tiny, workers):
-    """Keras 2 takes it and nothing arrives twice, Keras 3 refuses the object."""
+    """Keras 2 takes it, and what arrives is whole; Keras 3 refuses the object."""
     answer = verified("generator-locked", tiny(), workers)
     if generation() == 3:
         assert answer["outcome"] == "refused"
         assert answer["message"].startswith("ValueError: Unrecognized data type: x=<")
         assert "metrics" not in answer
-    else:
-        assert answer["outcome"] == "measured"
-        assert answer["metrics"]["duplicated"] == 0
+        return
+    assert answer["outcome"] == "measured"
+    assert answer["metrics"]["corrupt"] == 0
+    # Several workers hand on what they took in any order, also across the end of the epoch: batches of the next one
+    # can take the place of some of this one.
+    assert workers > 1 or answer["guarantee"] == "exactly-once"
 
 
 @pytest.mark.parametrize("feeder", ["generator-locked-bridge", "generator-serialized"])
@@ -215,7 +218,7 @@ def test_the_standard_library_comes_first(monkeypatch):
     assert _serialize() is iter
 
 
-def test_a_short_shape_is_no_refusal(verified, tiny):
+def test_a_type_error_of_the_persons_code_is_no_refusal(verified, tiny):
     """An error of the person's code is a failure, also of the types by which Keras refuses."""
 
     def breaks(index, epoch):

@@ -1,0 +1,100 @@
+"""Settings, cells and profiles, and the messages for what is in none of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from feeders.errors import FeedersError
+from feeders.measure import PROFILES, WORKERS, Cell, Settings, current_profile, profile
+from feeders.strategies import FEEDERS
+from feeders.workloads import WORKLOADS
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch):
+    for name in ("FEEDERS_MODEL", "FEEDERS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(("value", "model"), [(None, "light"), ("", "light"), ("light", "light"), ("real", "real")])
+def test_the_model_comes_from_the_environment(monkeypatch, value, model):
+    """FEEDERS_MODEL chooses; empty is as not set."""
+    if value is not None:
+        monkeypatch.setenv("FEEDERS_MODEL", value)
+    assert Settings.from_environment() == Settings(model=model)
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones(monkeypatch):
+    """A slip in the environment must not measure something else."""
+    monkeypatch.setenv("FEEDERS_MODEL", "bad")
+    with pytest.raises(FeedersError) as error:
+        Settings.from_environment()
+    assert str(error.value) == "FEEDERS_MODEL=bad: not a model; expected light or real. Try: unset FEEDERS_MODEL"
+
+
+@pytest.mark.parametrize(("value", "name"), [(None, "core"), ("", "core"), *((row.name, row.name) for row in PROFILES)])
+def test_the_profile_comes_from_the_environment(monkeypatch, value, name):
+    """FEEDERS_PROFILE chooses; empty is as not set."""
+    if value is not None:
+        monkeypatch.setenv("FEEDERS_PROFILE", value)
+    assert current_profile() is profile(name)
+
+
+def test_an_unknown_profile_is_refused_with_the_known_ones(monkeypatch):
+    """A slip in the environment must not measure something else."""
+    monkeypatch.setenv("FEEDERS_PROFILE", "bad")
+    with pytest.raises(FeedersError, match=r"^FEEDERS_PROFILE=bad: not a profile; expected core or full\. Try: unset"):
+        current_profile()
+
+
+def names(cells, field):
+    return list(dict.fromkeys(getattr(cell, field) for cell in cells))
+
+
+def test_core_has_every_feeder_three_workloads_and_one_or_four_workers():
+    """The default run answers for every feeder."""
+    cells = profile("core").cells()
+    assert names(cells, "feeder") == [row.name for row in FEEDERS]
+    assert len(names(cells, "workload")) == 3
+    assert {cell.workers for cell in cells} == {1, 4}
+
+
+def test_full_has_everything():
+    """Every feeder, workload and number of workers, those without workers with one."""
+    cells = profile("full").cells()
+    expected = {
+        (row.name, load.name, count)
+        for row in FEEDERS
+        for load in WORKLOADS
+        for count in (WORKERS if row.parallel else (1,))
+    }
+    assert {(cell.feeder, cell.workload, cell.workers) for cell in cells} == expected
+    assert len(cells) == len(expected)
+
+
+@pytest.mark.parametrize("row", PROFILES, ids=lambda row: row.name)
+def test_a_profile_has_each_cell_once_and_measures_what_has_no_workers_with_one(row):
+    """No two cells measure the same thing."""
+    cells = row.cells()
+    assert len(set(cells)) == len(cells)
+    serial = {feeder.name for feeder in FEEDERS if not feeder.parallel}
+    assert {cell.workers for cell in cells if cell.feeder in serial} == {1}
+    assert all(cell.checked() is cell for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (Cell("sequense", "text", 1), r"^sequense: not a feeder\. .*\bsequence\b"),
+        (Cell("sequence", "texd", 1), r"texd.*\btext\b"),
+        (Cell("sequence", "text", 0), r"^sequence on text, workers 0: 0 workers; expected 1 or more\. Try: "),
+        (Cell("sequence", "text", -1), r"-1 workers; expected 1 or more"),
+    ],
+)
+def test_a_cell_of_unknown_names_or_no_workers_is_refused_before_anything_runs(cell, text):
+    """A slip costs one message that names what is near, also where it is `take` that is asked."""
+    from feeders.measure import take
+
+    for ask in (cell.checked, lambda: take(cell)):
+        with pytest.raises(FeedersError, match=text):
+            ask()
