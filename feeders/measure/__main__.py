@@ -10,10 +10,12 @@ from feeders.errors import FeedersError
 from .cells import Cell
 from .settings import Settings
 from .stack import preload
+from .supervise import die_with_parent
 from .takes import take
 
 
 def _main(request: str) -> int:
+    die_with_parent()
     cell, settings = json.loads(request)
     try:
         preload()

@@ -37,7 +37,7 @@ def verify_cell(cell: Cell, answer: Answer) -> None:
         if row.ceiling:
             return {**fields, "metrics": {"left": verified.left}}
         delivery = verified.delivery
-        whole = delivery.whole / delivery.delivered if delivery.delivered else 0.0
+        whole = delivery.whole / material.samples
         return {**fields, "guarantee": delivery.guarantee, "delivered": delivery.delivered, "whole": whole}
 
     answer(_or_outcome(work, log))

@@ -66,10 +66,12 @@ def supervise(work: Callable[[Answer], None], watch: Watch, lifeline: int, resul
     os.set_blocking(wake_write, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write)
-    with tempfile.TemporaryFile() as answer:
+    # The child ends without cleaning up: its temporary files, such as those of AutoGraph, go with the folder.
+    with tempfile.TemporaryFile() as answer, tempfile.TemporaryDirectory() as scratch:
         child = os.fork()
         if child == 0:
             signal.set_wakeup_fd(-1)
+            tempfile.tempdir = os.environ["TMPDIR"] = scratch
             _child(work, watch, answer, log)
         try:
             status, memory = _wait(child, watch, lifeline, wake_read)

@@ -70,6 +70,7 @@ def _forked(cell: Cell, settings: Settings, base: Record) -> Record:
         # The delivery is known all the same.
         return dataclasses.replace(base, **{**_fields(verified), **_outcome(timed)})
     fields = {**_fields(verified), **_fields(timed), "metrics": _metrics(verified, timed)}
+    fields.update({name: tuple(timed[name]) for name in ("epochs", "waits")})
     inside = verified["seconds"] + timed["seconds"]
     return dataclasses.replace(base, **fields, overhead=timed["ended"] - start - inside)
 

@@ -11,6 +11,8 @@ import contextlib
 import time
 from typing import Any, Callable, Iterator
 
+from feeders.strategies import plain
+
 # More batches than any take has: the longest steady part is about 30 epochs of 97 batches.
 RING = 1 << 14
 
@@ -38,7 +40,7 @@ class WaitTap:
 
         iterator = iterator_ops.OwnedIterator
         original = iterator._next_internal
-        iterator._next_internal = self._tapped(original)
+        iterator._next_internal = plain(self._tapped(original))
         try:
             yield
         finally:

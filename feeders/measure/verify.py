@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from feeders.strategies import Feed
+from feeders.strategies import Feed, plain
 from feeders.workloads import Batch, Material
 
 from .delivery import Delivery, DeliveryLog
@@ -124,6 +124,7 @@ def _recording_model(log: DeliveryLog) -> Any:
         return y[:0, 0]
 
     class Recorder(tf.keras.Model):  # type: ignore[misc]
+        @plain
         def train_step(self, data: tuple[Batch, ...]) -> dict[str, Any]:
             # The output depends on the batch: a step whose fetch failed records nothing.
             rest = tf.numpy_function(record, [data[0], data[1]], tf.int64)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from types import GeneratorType
-from typing import Any
+from typing import Any, Callable
 
 from ._row import Feed
 
@@ -23,6 +23,13 @@ def generation() -> int:
     package = tf.keras.Model.__module__.split(".")[0]
     version = str(getattr(tf.keras, "__version__", "2"))
     return 3 if package == "keras" and version.startswith("3") else 2
+
+
+def plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep AutoGraph away from a traced function of ours: there is nothing to convert, and looking takes half a second."""
+    import tensorflow as tf
+
+    return tf.autograph.experimental.do_not_convert(function)  # type: ignore[no-any-return]
 
 
 @functools.lru_cache(maxsize=None)

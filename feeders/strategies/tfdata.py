@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, Callable, Iterator
+from typing import Any, Iterator
 
 from feeders.workloads import STATIC_EPOCH, Batch, Material
 
+from ._keras import plain
 from ._row import Feed, Feeder
 
 
@@ -17,13 +18,6 @@ def _signature(material: Material) -> Any:
         tf.TensorSpec((None, *material.x_shape), tf.float32),
         tf.TensorSpec((None, material.y_width), tf.int64),
     )
-
-
-def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep AutoGraph away: there is no Python control flow to convert, and it takes half a second to find out."""
-    import tensorflow as tf
-
-    return tf.autograph.experimental.do_not_convert(function)  # type: ignore[no-any-return]
 
 
 def _prefetched(dataset: Any) -> Feed:
@@ -61,13 +55,13 @@ def _map(material: Material, workers: int) -> Feed:
         return tuple(tf.ensure_shape(part, spec.shape) for part, spec in zip(batch, _signature(material)))
 
     indices = tf.data.Dataset.range(len(material))
-    return _prefetched(indices.map(_plain(mapped), num_parallel_calls=workers))
+    return _prefetched(indices.map(plain(mapped), num_parallel_calls=workers))
 
 
 def _native(material: Material, workers: int) -> Feed:
     import tensorflow as tf
 
-    return _prefetched(_plain(material.native)(workers, tf.constant(STATIC_EPOCH, tf.int64)))
+    return _prefetched(plain(material.native)(workers, tf.constant(STATIC_EPOCH, tf.int64)))
 
 
 def _interleave(material: Material, workers: int) -> Feed:
@@ -84,7 +78,7 @@ def _interleave(material: Material, workers: int) -> Feed:
         return tf.data.Dataset.from_generator(shard, args=(number,), output_signature=_signature(material))
 
     shards = tf.data.Dataset.range(workers).interleave(
-        _plain(shard_dataset), cycle_length=workers, num_parallel_calls=workers
+        plain(shard_dataset), cycle_length=workers, num_parallel_calls=workers
     )
     # The number of batches is lost on the way; Keras would find it out in the first epoch.
     return _prefetched(shards.apply(tf.data.experimental.assert_cardinality(len(material))))
