@@ -26,7 +26,7 @@ def generation() -> int:
 
 
 def plain(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep AutoGraph away from a traced function of ours: there is nothing to convert, and looking takes half a second."""
+    """Keep AutoGraph away from a traced function of ours: nothing to convert, and looking takes half a second."""
     import tensorflow as tf
 
     return tf.autograph.experimental.do_not_convert(function)  # type: ignore[no-any-return]

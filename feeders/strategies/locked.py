@@ -105,7 +105,7 @@ ROWS = (
         "generator-locked",
         _bare,
         "an iterator class whose __next__ holds one lock around a generator",
-        "Keras 2: safe but serial, and the order is lost; Keras 3 refuses the object",
+        "Keras 2: no error, but serial, out of order and across the end of an epoch; Keras 3 refuses it",
     ),
     Feeder(
         "generator-locked-processes",
