@@ -80,7 +80,7 @@ class Tiny(Material):
 class TinyRow:
     """Stands for a `Workload`: opens the material it is given."""
 
-    name, model = "tiny", "dense"
+    name = "tiny"
 
     def __init__(self, material):
         self._material = material

@@ -47,9 +47,8 @@ def time_cell(cell: Cell, settings: Settings, answer: Answer) -> None:
     """Answer with the timed fit as fields of a `Record`, and under "seconds" what it took."""
 
     def work() -> dict[str, Any]:
-        load = workload(cell.workload)
-        material = load.open()
-        model = make_model(load, material.x_shape, material.classes, settings)
+        material = workload(cell.workload).open()
+        model = make_model(material.x_shape, material.classes, settings)
         timed = TimedFit(feeder(cell.feeder).build(material, cell.workers), model, len(material), settings)
         # It answers from within fit(), at the end of the last epoch: how long Keras takes to close is not our matter.
         timed.run(lambda: answer(_timed_fields(timed, material.samples)))

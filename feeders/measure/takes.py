@@ -37,7 +37,7 @@ def take(cell: Cell, settings: Settings | None = None) -> Record:
         settings: how; those of the environment by default.
 
     Raises:
-        FeedersError: unknown cell, no TensorFlow, or a host that cannot fork.
+        FeedersError: unknown cell, or no TensorFlow.
     """
     settings = settings or Settings.from_environment()
     cell.checked()
@@ -100,8 +100,10 @@ def _watched(work: Callable[[Answer], None], watch: Watch) -> dict[str, Any]:
         _run_supervisor(work, watch, result, log)
         result.seek(0)
         log.seek(0)
-        seen = json.loads(result.read())
-        printed = log.read().decode(errors="replace")
+        text, printed = result.read(), log.read().decode(errors="replace")
+    if not text:
+        return {"outcome": CRASHED, "message": shorten(f"the process that watched the take has ended. {printed}")}
+    seen = json.loads(text)
     if seen["status"] is None:
         return {"outcome": HUNG, "message": shorten(f"no end after {watch.deadline_seconds:g} s. {printed}")}
     if seen["answer"] is None:

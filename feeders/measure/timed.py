@@ -11,7 +11,6 @@ from typing import Any, Callable
 import numpy as np
 
 from feeders.strategies import Feed, plain
-from feeders.workloads import Workload
 from feeders.workloads.models import build
 
 from .processes import cpu_seconds, pss_bytes, tree
@@ -158,7 +157,7 @@ class TimedFit:
         return np.quantile(waits, WAIT_QUANTILES).tolist()  # type: ignore[no-any-return]
 
 
-def make_model(load: Workload, x_shape: tuple[int, ...], classes: int, settings: Settings) -> Any:
+def make_model(x_shape: tuple[int, ...], classes: int, settings: Settings) -> Any:
     """Return an uncompiled model for a workload's batches."""
     return build("dense" if settings.model == "light" else "conv", x_shape, classes)
 

@@ -17,7 +17,6 @@ class Workload:
         name: its name in every table, plot and asv parameter.
         summary: what preparing a batch does, in one line.
         gil: whether the preparation holds the GIL: "short" (a moment), "held" or "released".
-        model: the model it trains if none is asked for, a name of `feeders.workloads.models.build`.
         source: what the material is.
         kind: class of its material.
     """
@@ -25,7 +24,6 @@ class Workload:
     name: str
     summary: str
     gil: str
-    model: str
     source: str
     kind: type[Material] = field(repr=False)
 

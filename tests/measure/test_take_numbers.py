@@ -170,7 +170,7 @@ def test_which_model_is_built(monkeypatch, tiny):
     """Light is the dense one, real the convolutional one, of the material's shape and classes."""
     monkeypatch.setattr(timed, "build", lambda *arguments: arguments)
     for model, name in (("light", "dense"), ("real", "conv")):
-        assert timed.make_model(None, tiny.x_shape, tiny.classes, Settings(model=model)) == (name, (16,), 2)
+        assert timed.make_model(tiny.x_shape, tiny.classes, Settings(model=model)) == (name, (16,), 2)
 
 
 def test_set_up_and_verification_come_before_the_timed_fit_and_nothing_is_built_inside_it(

@@ -243,3 +243,16 @@ def test_a_new_interpreter_that_cannot_measure_says_why(loaded, plant, tiny, mon
     monkeypatch.setattr(takes, "is_untouched", lambda: False)
     with pytest.raises(FeedersError, match=f"^{text}$"):
         take(Cell("arrays", "window", 1), Settings())
+
+
+def test_a_watching_process_that_is_killed_is_a_crash(take, plant, tiny, nothing_left):
+    """Whoever kills it, out of memory for one: the run goes on, and the take has gone with it."""
+    def kills_its_watcher():
+        os.kill(os.getppid(), signal.SIGKILL)
+        never_returns()
+
+    plant(tiny(at_batch_3(kills_its_watcher)))
+    record = take("generator")
+    assert record.outcome == "crashed"
+    assert record.message.startswith("the process that watched the take has ended.")
+    assert nothing_left()

@@ -42,7 +42,6 @@ def test_row_says_what_it_is(row):
     assert row.summary
     assert row.source
     assert row.gil in ("short", "held", "released")
-    assert row.model in ("dense", "conv")
     assert row.kind.name == row.name
     assert workload(row.name) is row
 
