@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import select
+import signal
 import tempfile
 import warnings
 import zlib
@@ -33,6 +34,11 @@ CHILDREN_AT_ONCE = 6
 
 # How long a process that was killed may take to disappear.
 GONE_SECONDS = 20
+
+
+def pytest_configure():
+    """Take Ctrl-C again where whoever started the tests ignores it, as shells do for what runs in their background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Tiny(Material):
