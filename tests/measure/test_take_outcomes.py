@@ -247,6 +247,7 @@ def test_a_new_interpreter_that_cannot_measure_says_why(loaded, plant, tiny, mon
 
 def test_a_watching_process_that_is_killed_is_a_crash(take, plant, tiny, nothing_left):
     """Whoever kills it, out of memory for one: the run goes on, and the take has gone with it."""
+
     def kills_its_watcher():
         os.kill(os.getppid(), signal.SIGKILL)
         never_returns()
