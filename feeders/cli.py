@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import sys
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Any, Callable, Sequence
 
 from feeders.errors import FeedersError
+from feeders.terminal import Progress, write_atomically
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--workload", default="jpeg", help="default: %(default)s")
     measure.add_argument("--workers", type=_counts, default=[1], metavar="N,N,...", help="default: 1")
     measure.set_defaults(command=_measure)
+    _add_audit(commands)
     overhead = commands.add_parser("overhead", help="measure what measuring costs")
     overhead.add_argument("--pairs", type=_count, default=20, metavar="N", help="default: %(default)s")
     overhead.set_defaults(command=_overhead)
@@ -48,6 +52,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_audit(commands: Any) -> None:
+    audit = commands.add_parser(
+        "audit",
+        help="is a loader safe: does every sample arrive once, whole, in its epoch",
+        description="Feed a loader through fit(), provoke races, and say what is wrong. Exit status: 0 safe as used, "
+        "1 not, 2 the call is wrong.",
+    )
+    audit.add_argument("loader", metavar="LOADER", help="a feeder of `list`, FILE.py:NAME or package.module:NAME")
+    audit.add_argument("--workload", default="window", help="what a feeder of `list` feeds; default: %(default)s")
+    audit.add_argument("--call", metavar="'NAME(args)'", help="makes the loader; default: NAME without arguments")
+    audit.add_argument("--workers", type=_count, metavar="N", help="default: what the loader sets itself, else 4")
+    audit.add_argument("--processes", action="store_true", help="workers are processes, not threads")
+    audit.add_argument("--start-method", choices=("fork", "spawn", "forkserver"), help="of the processes")
+    audit.add_argument("--epochs", type=_count, default=2, metavar="N", help="of each fit(); default: %(default)s")
+    audit.add_argument("--steps", type=_count, metavar="N", help="batches per epoch of a loader without end")
+    audit.add_argument("--key", metavar="labels|EXPR", help="names a sample, by x, y and w; default: its content")
+    audit.add_argument("--seconds", type=_seconds, default=60.0, metavar="S", help="budget; default: 60")
+    audit.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
+    audit.set_defaults(command=_audit)
+
+
 def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1")
@@ -56,6 +81,16 @@ def _count(text: str) -> int:
 
 def _counts(text: str) -> list[int]:
     return [_count(part) for part in text.split(",")]
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of seconds above 0")
+    return seconds
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -91,6 +126,21 @@ def _measure(options: argparse.Namespace) -> int:
                 if metric.name in record.metrics:
                     print(f"  {metric.name:20} {record.metrics[metric.name]:>14.6g} {metric.unit}")
     return int(broken)
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from feeders.audit import Request, audit, to_json, to_text
+
+    names = {field.name for field in dataclasses.fields(Request)}
+    request = Request(**{name: value for name, value in vars(options).items() if name in names})
+    if options.json and not options.json.resolve().parent.is_dir():
+        raise FeedersError(f"--json {options.json}: no such folder. Try: one that is there")
+    with Progress() as progress:
+        found = to_json(audit(request, progress.say))
+    print(to_text(found))
+    if options.json:
+        write_atomically(options.json, json.dumps(found, indent=1) + "\n")
+    return 0 if found["safe"] else 1
 
 
 def _overhead(options: argparse.Namespace) -> int:

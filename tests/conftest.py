@@ -22,7 +22,7 @@ import pytest
 from feeders.measure import preload
 from feeders.measure.stack import is_untouched
 from feeders.measure.supervise import Watch, die_with_parent
-from feeders.measure.takes import _watched
+from feeders.measure.watched import watched
 from feeders.workloads import Material
 
 # Far above what any child needs on a busy machine.
@@ -164,7 +164,7 @@ def take(loaded):
 
 def _in_child(function):
     with _keras_may_warn():
-        seen = _watched(lambda answer: answer({"value": function()}), Watch(CHILD_SECONDS, memory=False))
+        seen = watched(lambda answer: answer({"value": function()}), Watch(CHILD_SECONDS, memory=False))
     return _value(seen)
 
 

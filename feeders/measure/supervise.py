@@ -6,6 +6,7 @@ process has: when that one dies, however it dies, the pipe closes and the take i
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import json
@@ -20,7 +21,7 @@ from typing import IO, Any, Callable, NoReturn
 
 import psutil
 
-from .processes import pss_bytes, tree
+from .processes import GONE, cpu_seconds, pss_bytes, tree
 
 # Reading the set size of a TensorFlow process takes the kernel 9 ms, for each process of the tree.
 MEMORY_EVERY_SECONDS = 0.1
@@ -42,10 +43,14 @@ class Watch:
     Attributes:
         deadline_seconds: after that it has hung.
         memory: whether to sample the memory of its process tree; it costs, so not while something is timed.
+        heartbeat: descriptor of a file; if given, the deadline counts from when it last grew.
+        memory_limit: bytes that its process tree may hold; it is ended beyond that.
     """
 
     deadline_seconds: float
     memory: bool
+    heartbeat: int | None = None
+    memory_limit: int | None = None
 
 
 def supervise(work: Callable[[Answer], None], watch: Watch, lifeline: int, result: int, log: int) -> None:
@@ -56,7 +61,8 @@ def supervise(work: Callable[[Answer], None], watch: Watch, lifeline: int, resul
         watch: deadline, and whether memory is sampled.
         lifeline: descriptor that closes when nobody wants the result any more.
         result: descriptor to write to, as JSON: {"answer": what `work` answered or null, "status": wait status or null
-            if the deadline passed, "memory": peak proportional set size in bytes, "ended": ``time.perf_counter()``}.
+            if it had to be ended, "over_limit": whether for its memory, "memory": peak proportional set size in bytes,
+            "ended": ``time.perf_counter()``}.
         log: descriptor that becomes standard output and error of the child.
     """
     os.setsid()
@@ -74,12 +80,12 @@ def supervise(work: Callable[[Answer], None], watch: Watch, lifeline: int, resul
             tempfile.tempdir = os.environ["TMPDIR"] = scratch
             _child(work, watch, answer, log)
         try:
-            status, memory = _wait(child, watch, lifeline, wake_read)
+            status, memory, over_limit = _wait(child, watch, lifeline, wake_read)
         finally:
             _end_descendants()
         answer.seek(0)
         text = answer.read()
-    outcome = {"status": status, "memory": memory, "ended": time.perf_counter()}
+    outcome = {"status": status, "over_limit": over_limit, "memory": memory, "ended": time.perf_counter()}
     outcome["answer"] = json.loads(text) if text and status == 0 else None
     os.write(result, json.dumps(outcome).encode())
 
@@ -107,27 +113,73 @@ def _child(work: Callable[[Answer], None], watch: Watch, answer: IO[bytes], log:
         os._exit(70)
 
 
-def _wait(child: int, watch: Watch, lifeline: int, wake: int) -> tuple[int | None, int]:
-    """Return the child's wait status, None if it has to be ended, and its peak memory in bytes."""
-    end = time.perf_counter() + watch.deadline_seconds
+def _wait(child: int, watch: Watch, lifeline: int, wake: int) -> tuple[int | None, int, bool]:
+    """Return the child's wait status, None if it has to be ended, its peak memory, and whether that is why."""
+    patience = _Patience(child, watch)
     memory = 0
     while True:
-        pause = end - time.perf_counter()
+        pause = patience.left()
         if pause <= 0:
             os.kill(child, STACKS_SIGNAL)
             time.sleep(STACKS_SECONDS)
-            return None, memory
+            return None, memory, False
         if watch.memory:
             memory = max(memory, pss_bytes(tree(child)) or 0)
+        if watch.memory_limit and _over(watch.memory_limit, child):
+            return None, memory, True
+        if watch.memory or watch.memory_limit or watch.heartbeat is not None:
             pause = min(pause, MEMORY_EVERY_SECONDS)
         ready, _, _ = select.select([lifeline, wake], [], [], pause)
         if lifeline in ready:
-            return None, memory
+            return None, memory, False
         if wake in ready:
             os.read(wake, 1 << 10)
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
-                return status, memory
+                return status, memory, False
+
+
+class _Patience:
+    """How long to wait yet: to the deadline, or, with a heartbeat, that long after its last growth.
+
+    Whoever computes is slow, not hung, and is given `BUSY` times as long. On a loaded host a process gets far less than
+    a core; one that only waits uses next to nothing.
+    """
+
+    BUSY, BUSY_SHARE = 4, 0.05
+
+    def __init__(self, child: int, watch: Watch) -> None:
+        self._child, self._watch = child, watch
+        self._beat()
+        self._size = self._heartbeat_size()
+
+    def _beat(self) -> None:
+        self._since, self._cpu = time.perf_counter(), cpu_seconds(tree(self._child))
+
+    def _heartbeat_size(self) -> int:
+        return -1 if self._watch.heartbeat is None else os.fstat(self._watch.heartbeat).st_size
+
+    def left(self) -> float:
+        """Seconds to wait yet; not above 0 if it has hung."""
+        size = self._heartbeat_size()
+        if size != self._size:
+            self._size = size
+            self._beat()
+        passed = time.perf_counter() - self._since
+        left = self._watch.deadline_seconds - passed
+        if left <= 0 and size >= 0 and passed < self.BUSY * self._watch.deadline_seconds:
+            computing = cpu_seconds(tree(self._child)) - self._cpu > passed * self.BUSY_SHARE
+            return 1.0 if computing else left
+        return left
+
+
+def _over(limit: int, child: int) -> bool:
+    # The resident size is cheap to read and counts shared pages once per process: only a hint.
+    processes, resident = tree(child), 0
+    for process in processes:
+        with contextlib.suppress(*GONE):
+            resident += process.memory_info().rss
+    return resident > limit and (pss_bytes(processes) or 0) > limit
 
 
 def _end_descendants() -> None:

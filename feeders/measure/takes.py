@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import json
 import os
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
-from typing import IO, Any, Callable
+from typing import Any
 
 from feeders.errors import FeedersError, Unsupported
 from feeders.workloads import workload
 
 from .cells import Cell
-from .record import CRASHED, FAILED, HUNG, MEASURED, UNSUPPORTED, Record
-from .session import shorten, time_cell, verify_cell
+from .record import FAILED, MEASURED, UNSUPPORTED, Record
+from .session import time_cell, verify_cell
 from .settings import Settings
 from .stack import describe_host, describe_stack, is_untouched
-from .supervise import Answer, Watch, supervise
+from .supervise import Watch
+from .watched import watched
 
 
 def take(cell: Cell, settings: Settings | None = None) -> Record:
@@ -62,10 +60,10 @@ def take(cell: Cell, settings: Settings | None = None) -> Record:
 def _forked(cell: Cell, settings: Settings, base: Record) -> Record:
     base = dataclasses.replace(base, stack=describe_stack())
     start = time.perf_counter()
-    verified = _watched(lambda answer: verify_cell(cell, answer), Watch(settings.deadline_seconds, memory=True))
+    verified = watched(lambda answer: verify_cell(cell, answer), Watch(settings.deadline_seconds, memory=True))
     if verified["outcome"] != MEASURED:
         return dataclasses.replace(base, **_outcome(verified))
-    timed = _watched(lambda answer: time_cell(cell, settings, answer), Watch(settings.deadline_seconds, memory=False))
+    timed = watched(lambda answer: time_cell(cell, settings, answer), Watch(settings.deadline_seconds, memory=False))
     if timed["outcome"] != MEASURED:
         # The delivery is known all the same.
         return dataclasses.replace(base, **{**_fields(verified), **_outcome(timed)})
@@ -92,52 +90,6 @@ def _outcome(answer: dict[str, Any]) -> dict[str, Any]:
 def _fields(answer: dict[str, Any]) -> dict[str, Any]:
     names = {field.name for field in dataclasses.fields(Record)}
     return {name: value for name, value in answer.items() if name in names}
-
-
-def _watched(work: Callable[[Answer], None], watch: Watch) -> dict[str, Any]:
-    """Do the work in a watched process; a process that gives no answer becomes the outcome hung or crashed."""
-    with tempfile.TemporaryFile() as result, tempfile.TemporaryFile() as log:
-        _run_supervisor(work, watch, result, log)
-        result.seek(0)
-        log.seek(0)
-        text, printed = result.read(), log.read().decode(errors="replace")
-    if not text:
-        return {"outcome": CRASHED, "message": shorten(f"the process that watched the take has ended. {printed}")}
-    seen = json.loads(text)
-    if seen["status"] is None:
-        return {"outcome": HUNG, "message": shorten(f"no end after {watch.deadline_seconds:g} s. {printed}")}
-    if seen["answer"] is None:
-        return {"outcome": CRASHED, "message": shorten(f"{_ending(seen['status'])}. {printed}")}
-    return {**seen, **seen["answer"]}
-
-
-def _run_supervisor(work: Callable[[Answer], None], watch: Watch, result: IO[bytes], log: IO[bytes]) -> None:
-    lifeline, hold = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.close(hold)
-            supervise(work, watch, lifeline, result.fileno(), log.fileno())
-            os._exit(0)
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        finally:
-            os._exit(70)
-    os.close(lifeline)
-    try:
-        os.waitpid(pid, 0)
-    finally:
-        os.close(hold)
-        with contextlib.suppress(ChildProcessError):  # interrupted: the closed pipe ends the take, this waits for it
-            os.waitpid(pid, 0)
-
-
-def _ending(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        return f"ended by {signal.Signals(os.WTERMSIG(status)).name}"
-    return f"ended with exit status {os.WEXITSTATUS(status)} and no result"
 
 
 def _in_new_interpreter(cell: Cell, settings: Settings) -> Record:

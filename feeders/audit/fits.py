@@ -1,0 +1,180 @@
+"""Real ``fit()``: what reaches the training step, epoch by epoch, and what Keras says meanwhile."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import multiprocessing
+import os
+import threading
+import time
+import warnings
+from typing import Any, Callable
+
+from feeders.measure.processes import tree
+from feeders.strategies import plain
+
+from .journal import Journal
+from .loader import SEQUENCE, Loader, audited_files, open_loader
+from .request import Request
+from .serial import overrides, seed_everything, told
+from .switches import Switches
+
+# A hook is held back this long, as a busy host may do, while workers read on.
+HOOK_SECONDS = 0.1
+
+# Share of the lines of the person's code that are stopped for a moment, and the longest such moment.
+NOISE_SHARE, NOISE_SECONDS = 0.1, 0.002
+
+# Workers and threads of a pool that closes need a moment.
+GRACE_SECONDS = 0.5
+
+
+def fit(request: Request, steps: int | None, seed: int, provoked: bool, journal: Journal) -> dict[str, Any]:
+    """Open the loader and train on it with a model that only takes down what it gets.
+
+    Args:
+        request: what is audited.
+        steps: of an epoch, for an endless loader, or for one whose epoch is cut short; None where it knows its end.
+        seed: of the global random numbers.
+        provoked: force thread switches, and hold back the hooks between epochs.
+        journal: gets "batch", "epoch", "end", "read" and "said" events; they tell how far it got when this process dies.
+
+    Returns:
+        "raised": None or the exception; "left": threads and child processes alive after ``fit()``.
+    """
+    if request.start_method:
+        multiprocessing.set_start_method(request.start_method, force=True)
+    seed_everything(seed)
+    loader = open_loader(request)
+    arguments = _arguments(loader, request, steps)
+    _listen(journal)
+    if loader.kind == SEQUENCE:
+        _take_down_reads(loader, journal, steps, HOOK_SECONDS if provoked else 0.0)
+    model = _recording_model(loader, journal)
+    switches = Switches(audited_files(request))
+    threads, children = threading.active_count(), len(tree(os.getpid()))
+    raised = None
+    with switches:
+        if provoked:
+            switches.noise(NOISE_SHARE, NOISE_SECONDS)
+        try:
+            model.fit(loader.x, loader.y, verbose=0, shuffle=False, callbacks=[_epochs(journal)], **arguments)
+            journal.write("returned")
+        except Exception as error:
+            raised = told(error)
+    return {"raised": raised, "left": _left(threads, children)}
+
+
+def _arguments(loader: Loader, request: Request, steps: int | None) -> dict[str, Any]:
+    arguments = {"epochs": request.epochs, **loader.fit}
+    if steps and loader.kind != SEQUENCE and not request.is_feeder:
+        arguments["steps_per_epoch"] = steps
+    return arguments
+
+
+def _left(threads: int, children: int) -> dict[str, int]:
+    end = time.perf_counter() + GRACE_SECONDS
+    while True:
+        left = {"threads": threading.active_count() - threads, "processes": len(tree(os.getpid())) - children}
+        left = {name: max(0, count) for name, count in left.items()}
+        if not any(left.values()) or time.perf_counter() > end:
+            return left
+        time.sleep(GRACE_SECONDS / 10)
+
+
+def _listen(journal: Journal) -> None:
+    """Write warnings and log messages of Keras and TensorFlow to the journal."""
+
+    def show(message: Any, category: Any, filename: str, *rest: Any) -> None:
+        journal.write("said", text=f"{category.__name__}: {message}")
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            journal.write("said", text=record.getMessage())
+
+    warnings.resetwarnings()
+    warnings.simplefilter("default")
+    warnings.showwarning = show  # type: ignore[assignment]
+    logging.getLogger("tensorflow").addHandler(Handler(logging.WARNING))
+
+
+def _epochs(journal: Journal) -> Any:
+    import tensorflow as tf
+
+    class Epochs(tf.keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            journal.write("epoch", number=epoch)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            journal.write("end", number=epoch)
+
+    return Epochs()
+
+
+def _take_down_reads(loader: Loader, journal: Journal, steps: int | None, hold: float) -> None:
+    """Take down which index gave what, in whichever thread or forked process, and hold back the hooks.
+
+    The class is changed in place: a loader of another class would pickle as something else.
+    """
+    cls, identity = type(loader.x), loader.identity
+    _replace(cls, "__getitem__", lambda get: _noted(get, identity.columns, journal))
+    if steps is not None and hasattr(cls, "__len__"):
+        _replace(cls, "__len__", lambda length: lambda self: min(steps, length(self)))
+    for hook in ("on_epoch_begin", "on_epoch_end"):
+        if overrides(loader.x, hook):
+            _replace(cls, hook, lambda method, hook=hook: _held_back(method, hook, journal, hold))  # type: ignore[misc]
+
+
+def _replace(cls: type, name: str, make: Callable[[Any], Any]) -> None:
+    method = getattr(cls, name)
+    setattr(cls, name, functools.wraps(method)(make(method)))
+
+
+def _noted(get: Any, columns: Any, journal: Journal) -> Any:
+    def noted(self: Any, index: Any) -> Any:
+        batch = get(self, index)
+        journal.write("read", index=int(index), contents=columns(batch).contents, process=os.getpid())
+        return batch
+
+    return noted
+
+
+def _held_back(method: Any, hook: str, journal: Journal, hold: float) -> Any:
+    def held_back(self: Any) -> Any:
+        time.sleep(hold)
+        result = method(self)
+        journal.write("hook", name=hook)
+        return result
+
+    return held_back
+
+
+def _recording_model(loader: Loader, journal: Journal) -> Any:
+    import tensorflow as tf
+
+    def train_step(self: Any, data: Any) -> dict[str, Any]:
+        flat = tf.nest.flatten(data, expand_composites=True)
+
+        def record(*arrays: Any) -> Any:
+            rest = iter(arrays)
+            filled: list[Any] = [None if leaf is None else next(rest) for leaf in flat]
+            batch = tf.nest.pack_sequence_as(data, filled, expand_composites=False) if simple else tuple(arrays)
+            columns = loader.identity.columns(batch)
+            values = {"keys": columns.keys}
+            if columns.contents is not columns.keys:
+                values["contents"] = columns.contents
+            if columns.stamps is not None:
+                values["stamps"] = columns.stamps
+            journal.write("batch", **values)
+            return arrays[0].ravel()[:0].size
+
+        tensors = [leaf for leaf in flat if leaf is not None]
+        simple = len(flat) == len(tf.nest.flatten(data))
+        # The output depends on the batch: a step whose fetch failed records nothing.
+        rest = tf.numpy_function(record, tensors, tf.int64)
+        return {"batches": tf.cast(rest, tf.float32)}
+
+    model = type("Recorder", (tf.keras.Model,), {"train_step": plain(train_step)})()
+    model.compile(jit_compile=False)
+    return model

@@ -1,0 +1,141 @@
+"""What a sample is known by: its own content, a key that a person names, or the stamps of this suite's workloads."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from feeders.errors import FeedersError
+
+# 48 bits: among 100,000 samples two share one by chance once in 50,000 audits, and JSON readers keep them exact.
+HASH_BYTES = 6
+
+LABELS = "labels"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The samples of a batch, one entry each.
+
+    Attributes:
+        keys: which sample it is.
+        contents: a hash of what it holds.
+        stamps: the epoch it was prepared for; None where a sample does not carry it.
+    """
+
+    keys: list[int]
+    contents: list[int]
+    stamps: list[int] | None = None
+
+
+class Identity(Protocol):
+    """Tells samples apart."""
+
+    def columns(self, batch: Any) -> Columns:
+        """Identify the samples of a batch.
+
+        Args:
+            batch: as a loader returns it or as a training step gets it: nested tuples and dicts of arrays.
+        """
+
+
+class ByContent:
+    """A sample is what it holds, whatever its dtype becomes on the way: a cast to float32 is no other content."""
+
+    def columns(self, batch: Any) -> Columns:
+        """See `Identity`."""
+        hashes = content_hashes(batch)
+        return Columns(hashes, hashes)
+
+
+class ByKey:
+    """A sample is named by an expression over its batch.
+
+    Args:
+        expression: Python over ``x``, ``y``, ``w`` and ``np``, whose value has one entry per sample; or "labels".
+    """
+
+    def __init__(self, expression: str) -> None:
+        self.expression = expression
+        try:
+            self._code = compile("y" if expression == LABELS else expression, "--key", "eval")
+        except SyntaxError as error:
+            raise FeedersError(f"--key {expression!r}: not a Python expression ({error.msg})") from None
+
+    def columns(self, batch: Any) -> Columns:
+        """See `Identity`.
+
+        Raises:
+            FeedersError: the expression fails, or has not one entry per sample.
+        """
+        parts = batch if isinstance(batch, (tuple, list)) else (batch,)
+        names = {"np": np, **dict(zip("xyw", parts))}
+        contents = content_hashes(batch)
+        try:
+            value = np.asarray(eval(self._code, names))
+        except Exception as error:
+            raise FeedersError(
+                f"--key {self.expression!r}: {type(error).__name__}: {error}; x, y and w are the parts of a batch, "
+                f"here {', '.join(name for name in names if name in 'xyw')}"
+            ) from None
+        if value.ndim == 0 or len(value) != len(contents):
+            raise FeedersError(
+                f"--key {self.expression!r}: gives shape {value.shape} for a batch of {len(contents)} samples; expected "
+                "one entry per sample"
+            )
+        if value.ndim == 1 and value.dtype.kind in "iub":
+            return Columns([int(key) for key in value], contents)
+        return Columns(content_hashes(value), contents)
+
+
+class ByStamp:
+    """A sample of this suite's workloads, which carries its id, its epoch and the checksum of its right content."""
+
+    def columns(self, batch: Any) -> Columns:
+        """See `Identity`; the content is 1 where the checksum holds and 0 where it does not."""
+        x, y = (np.asarray(part) for part in batch)
+        sums = np.array([zlib.crc32(row.tobytes()) for row in x], np.int64)
+        return Columns(y[:, 1].tolist(), (sums == y[:, 3]).astype(int).tolist(), y[:, 2].tolist())
+
+
+def leaves(batch: Any) -> list[Any]:
+    """Return the arrays of a nested batch, in the order in which Keras flattens it."""
+    import tensorflow as tf
+
+    return [leaf for leaf in tf.nest.flatten(batch, expand_composites=True) if leaf is not None]
+
+
+def content_hashes(batch: Any) -> list[int]:
+    """Hash each sample of a batch; the whole batch where its arrays do not share a first axis."""
+    arrays = [_canonical(leaf) for leaf in leaves(batch)]
+    sizes = {len(array) if array.ndim else -1 for array in arrays}
+    if len(sizes) != 1 or -1 in sizes:
+        return [_hash(arrays)]
+    return [_hash([array[row] for array in arrays]) for row in range(sizes.pop())]
+
+
+def _hash(arrays: list[Any]) -> int:
+    digest = hashlib.blake2b(digest_size=HASH_BYTES)
+    for array in arrays:
+        if array.dtype.kind == "O":
+            digest.update(repr(array.tolist()).encode())
+        else:
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return int.from_bytes(digest.digest(), "big")
+
+
+def _canonical(leaf: Any) -> Any:
+    """Bring an array to the type that Keras makes of it at the latest."""
+    array = np.asarray(leaf)
+    if array.dtype.kind in "iub":
+        return array.astype(np.int64)
+    if array.dtype.kind == "c":
+        return array.astype(np.complex64)
+    if array.dtype.kind in "SUO":
+        flat = [part.encode() if isinstance(part, str) else part for part in array.ravel().tolist()]
+        return np.array([*flat, None], object)[:-1].reshape(array.shape)
+    return array.astype(np.float32)

@@ -1,0 +1,100 @@
+"""Looking into a loader without running it: what can't be pickled, whose memory a batch is, what handles it holds."""
+
+from __future__ import annotations
+
+import pickle
+from multiprocessing.reduction import ForkingPickler
+from typing import Any, Iterator
+
+import numpy as np
+
+from .identity import leaves
+
+# How deep attributes are followed; loaders hold readers that hold files.
+DEPTH = 4
+
+# Of a list or dict, so many entries are looked at.
+ENTRIES = 50
+
+
+class _Nowhere:
+    def write(self, data: Any) -> int:
+        return memoryview(data).nbytes
+
+
+def pickling_fault(thing: Any) -> dict[str, str] | None:
+    """Return what keeps an object from being pickled for a worker process, as "attribute" and "error", or None."""
+    error = _refuses(thing)
+    if error is None:
+        return None
+    path, culprit = "self", thing
+    for _ in range(DEPTH):
+        inner = next(((name, part) for name, part in _parts(culprit) if _refuses(part)), None)
+        if inner is None:
+            break
+        path, culprit = path + inner[0], inner[1]
+    return {"attribute": path, "type": type(culprit).__name__, "error": error}
+
+
+def _refuses(thing: Any) -> str | None:
+    try:
+        ForkingPickler(_Nowhere(), pickle.HIGHEST_PROTOCOL).dump(thing)  # type: ignore[arg-type]
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _parts(thing: Any) -> list[tuple[str, Any]]:
+    if isinstance(thing, dict):
+        return [(f"[{key!r}]", part) for key, part in list(thing.items())[:ENTRIES]]
+    if isinstance(thing, (list, tuple)):
+        return [(f"[{number}]", part) for number, part in enumerate(thing[:ENTRIES])]
+    state = getattr(thing, "__dict__", {})
+    return [(f".{name}", part) for name, part in state.items()]
+
+
+def memory_owner(thing: Any, batch: Any) -> str | None:
+    """Return the attribute whose memory a returned batch is part of, or None."""
+    for path, part in reachable(thing):
+        if isinstance(part, np.ndarray):
+            for leaf in leaves(batch):
+                if isinstance(leaf, np.ndarray) and np.may_share_memory(part, leaf):
+                    return path
+    return None
+
+
+def handles(thing: Any) -> list[dict[str, Any]]:
+    """Return the open files, archives and databases that an object holds: "path", "type", and "library".
+
+    The last tells whether a library stands between it and the file, so that no seek or read shows in the person's code.
+    """
+    found = [(path, part) for path, part in reachable(thing) if is_handle(part)]
+    return [
+        {"path": path, "type": type(part).__name__, "library": type(part).__module__.split(".")[0] not in ("io", "_io")}
+        for path, part in found
+    ]
+
+
+def is_handle(part: Any) -> bool:
+    """Whether an object reads from a position or a library handle that its users share."""
+    origin = type(part).__module__.split(".")[0]
+    if origin == "h5py":
+        return hasattr(part, "id")
+    if origin in ("zipfile", "tarfile", "sqlite3", "lmdb", "netCDF4"):
+        return True
+    return hasattr(part, "seek") and hasattr(part, "read")
+
+
+def reachable(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Walk what an object holds, by attribute and entry, each object once."""
+    seen = {id(thing)}
+    queue = [("self", thing, 0)]
+    while queue:
+        path, part, depth = queue.pop(0)
+        yield path, part
+        if depth == DEPTH or isinstance(part, (str, bytes, np.ndarray, type)):
+            continue
+        for name, inner in _parts(part):
+            if id(inner) not in seen:
+                seen.add(id(inner))
+                queue.append((path + name, inner, depth + 1))

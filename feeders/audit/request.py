@@ -1,0 +1,97 @@
+"""What is asked for: whose loader, and how it is used."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterable
+
+from feeders.errors import FeedersError
+from feeders.strategies import FEEDERS
+from feeders.workloads import workload
+
+# What people set first; more threads meet more often.
+WORKERS = 4
+
+# A second epoch shows what the end of the first leaves behind.
+EPOCHS = 2
+
+START_METHODS = ("fork", "spawn", "forkserver")
+
+
+@dataclass(frozen=True)
+class Request:
+    """An audit to make.
+
+    Attributes:
+        loader: name of a feeder of the catalogue, FILE.py:NAME or package.module:NAME.
+        workload: what a feeder of the catalogue feeds.
+        call: Python that makes the loader, evaluated in its module; None calls it without arguments.
+        key: expression that names a sample, or "labels"; None compares content.
+        workers: None takes what the loader sets itself, or `WORKERS`.
+        processes: workers are processes, not threads.
+        start_method: how processes start; None is what Python does here.
+        epochs: of each ``fit()``.
+        steps: batches per epoch; None is the loader's length, or what its repeating content shows.
+        seconds: budget for all of it.
+    """
+
+    loader: str
+    workload: str = "window"
+    call: str | None = None
+    key: str | None = None
+    workers: int | None = None
+    processes: bool = False
+    start_method: str | None = None
+    epochs: int = EPOCHS
+    steps: int | None = None
+    seconds: float = 60.0
+
+    @property
+    def is_feeder(self) -> bool:
+        """Whether it is one of the catalogue, with samples that carry ids."""
+        return ":" not in self.loader
+
+    def source(self) -> tuple[str, str]:
+        """The file or module, and the name in it."""
+        place, _, name = self.loader.rpartition(":")
+        return place, name
+
+    def checked(self) -> Request:
+        """Return the request.
+
+        Raises:
+            FeedersError: it can't be met, whatever the loader does: no such feeder, file or workload.
+        """
+        if self.start_method and not self.processes:
+            raise FeedersError(f"--start-method {self.start_method} is about processes. Try: add --processes")
+        if self.is_feeder:
+            self._check_feeder()
+        elif self.source()[0].endswith(".py") and not Path(self.source()[0]).is_file():
+            raise FeedersError(f"{self.source()[0]}: no such file, seen from {Path.cwd()}. Try: its path from here")
+        return self
+
+    def _check_feeder(self) -> None:
+        row = next((row for row in FEEDERS if row.name == self.loader), None)
+        if row is None:
+            if self.loader.endswith(".py"):
+                raise FeedersError(
+                    f"{self.loader}: which loader in it? Expected FILE.py:NAME, as {self.loader}:MyLoader"
+                )
+            raise FeedersError(
+                f"{self.loader}: neither a feeder nor FILE.py:NAME or package.module:NAME."
+                f"{nearest(self.loader, [row.name for row in FEEDERS])} Try: python -m feeders list"
+            )
+        workload(self.workload)
+        if row.ceiling:
+            raise FeedersError(f"{row.name} repeats one batch by design: there is no delivery to audit. Try: sequence")
+        for name, value in (("--processes", self.processes), ("--call", self.call), ("--steps", self.steps)):
+            if value:
+                raise FeedersError(f"{name} is for a loader of your own; {row.name} knows how it is used")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return a sentence with the nearest names, or nothing where none is near."""
+    near = difflib.get_close_matches(name, list(names), 3, 0.5)
+    return f" Nearest: {', '.join(near)}." if near else ""

@@ -1,0 +1,131 @@
+"""What the source around a race tells: which lock is new in each call, what is read from, which names are changed."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from pathlib import Path
+from typing import Iterator
+
+READS = {"seek", "read", "readinto", "readline", "readlines", "tell", "extractfile", "recv", "execute", "fetchone"}
+LOCKS = {"Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition"}
+
+Function = ast.FunctionDef
+
+
+@functools.lru_cache(maxsize=64)
+def _functions(file: str) -> tuple[ast.AST, ...]:
+    try:
+        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return ()
+    return tuple(
+        node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+    )
+
+
+def function_at(file: str, line: int) -> ast.AST | None:
+    """Return the innermost function that a line is in."""
+    around = [node for node in _functions(file) if node.lineno <= line <= (node.end_lineno or 0)]  # type: ignore[attr-defined]
+    return max(around, key=lambda node: node.lineno, default=None)  # type: ignore[attr-defined]
+
+
+def call_lock(function: ast.AST) -> int | None:
+    """Return the line where a lock is made that guards a ``with`` of the same call, or None."""
+    made = {
+        target.id: node.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and _makes_lock(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(function):
+        for item in node.items if isinstance(node, ast.With) else ():
+            guard = item.context_expr
+            if _makes_lock(guard):
+                return guard.lineno
+            if isinstance(guard, ast.Name) and guard.id in made:
+                return made[guard.id].lineno
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "acquire":
+            held = node.func.value
+            if isinstance(held, ast.Name) and held.id in made:
+                return made[held.id].lineno
+    return None
+
+
+def text_of(node: ast.AST) -> str:
+    """Return a name with its attributes as it is written; what is between brackets is left out."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return f"{text_of(node.value)}.{node.attr}"
+    if isinstance(node, ast.Subscript):
+        return f"{text_of(node.value)}[...]"
+    return f"{text_of(node.func)}()" if isinstance(node, ast.Call) else "..."
+
+
+def _makes_lock(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return name in LOCKS
+
+
+def shared_reader(function: ast.AST) -> tuple[str, int, int] | None:
+    """Return what is read from by position and was not opened in the function: its name, first and last line."""
+    local = set(_local_names(function))
+    calls = [
+        (text_of(node.func.value), node)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in READS
+    ]
+    shared = [(name, node) for name, node in calls if name.split(".")[0].split("[")[0] not in local]
+    if not shared:
+        return None
+    name = shared[0][0]
+    lines = [node.lineno for other, node in shared if other == name]
+    return name, min(lines), max(lines)
+
+
+def _local_names(function: ast.AST) -> Iterator[str]:
+    """Names bound to what the function made itself: by a call, not taken from an attribute."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        if isinstance(node, ast.With):
+            yield from (item.optional_vars.id for item in node.items if isinstance(item.optional_vars, ast.Name))
+
+
+def changed_names(function: ast.AST) -> dict[str, list[int]]:
+    """Return what the function changes that outlives the call: attributes, globals and their entries, with lines."""
+    local = {argument.arg for argument in getattr(function.args, "args", ())} if hasattr(function, "args") else set()
+    shared = {
+        name for node in ast.walk(function) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names
+    }
+    bound = {
+        node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    } - shared
+    found: dict[str, list[int]] = {}
+    for node in ast.walk(function):
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = [part for target in node.targets for part in getattr(target, "elts", [target])]
+        elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+            targets = [node.target]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGERS:
+            targets = [node.func.value]
+        for target in targets:
+            while isinstance(target, ast.Subscript):
+                target = target.value
+            root = target
+            while isinstance(root, (ast.Attribute, ast.Subscript)):
+                root = root.value
+            name = getattr(root, "id", "")
+            outlives = (isinstance(target, ast.Attribute) and name not in bound) or name in shared
+            outlives = outlives or (isinstance(target, ast.Name) and name not in bound | local)
+            if outlives:
+                found.setdefault(text_of(target), []).append(target.lineno)
+    return found
+
+
+CHANGERS = {"append", "pop", "popleft", "extend", "insert", "remove", "clear", "update", "setdefault", "add"}

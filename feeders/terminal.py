@@ -1,0 +1,47 @@
+"""What command lines share: a line of progress, and files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+
+
+class Progress:
+    """One line on a terminal that says what is going on, and is gone afterwards; elsewhere nothing."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._shows = sys.stderr.isatty()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._shows:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        """Show a text in place of the one before."""
+        if self._shows:
+            print(f"\r\033[K{time.monotonic() - self._start:4.0f} s  {text}", end="", file=sys.stderr, flush=True)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all."""
+    descriptor, name = tempfile.mkstemp(dir=path.resolve().parent, prefix=f".{path.name}.")
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise

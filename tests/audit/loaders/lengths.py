@@ -1,0 +1,67 @@
+"""Loaders whose length is not that of what they hold."""
+
+import numpy as np
+import tensorflow as tf
+
+Base = getattr(tf.keras.utils, "PyDataset", None) or tf.keras.utils.Sequence
+
+# 41 batches, the last one of 9.
+COUNT, WIDTH, BATCH = 489, 16, 12
+
+
+class Measured(Base):
+    """What the loaders below have in common."""
+
+    def __init__(self):
+        super().__init__()
+        self.x, self.y = np.random.RandomState(6).rand(COUNT, WIDTH).astype(np.float32), np.arange(COUNT) % 3
+
+    def __getitem__(self, index):
+        numbers = slice(index * BATCH, (index + 1) * BATCH)
+        return self.x[numbers], self.y[numbers]
+
+
+class TooLongRaises(Measured):
+    """One batch too many, and a list of batches that ends before; believed: there is always a rest."""
+
+    def __init__(self):
+        super().__init__()
+        self.starts = list(range(0, COUNT, BATCH))
+
+    def __len__(self):
+        return COUNT // BATCH + 2
+
+    def __getitem__(self, index):
+        numbers = slice(self.starts[index], self.starts[index] + BATCH)
+        return self.x[numbers], self.y[numbers]
+
+
+class TooLongEmpty(Measured):
+    """One batch too many, and slices that come back empty; believed: a slice can't fail."""
+
+    def __len__(self):
+        return COUNT // BATCH + 2
+
+
+class TooLongRepeats(Measured):
+    """Three batches too many, filled from the front again; believed: an epoch of round numbers is a nice one."""
+
+    def __len__(self):
+        return -(-COUNT // BATCH) + 3
+
+    def __getitem__(self, index):
+        return super().__getitem__(index % -(-COUNT // BATCH))
+
+
+class FloorLength(Measured):
+    """Floor division; believed: the rest comes along. The last 9 samples never do."""
+
+    def __len__(self):
+        return COUNT // BATCH
+
+
+class HalfLength(Measured):
+    """The length of another split; believed: it is that of this one. Half of the batches are never asked for."""
+
+    def __len__(self):
+        return COUNT // BATCH // 2
