@@ -59,16 +59,19 @@ def _add_audit(commands: Any) -> None:
         description="Feed a loader through fit(), provoke races, and say what is wrong. Exit status: 0 safe as used, "
         "1 not, 2 the call is wrong.",
     )
-    audit.add_argument("loader", metavar="LOADER", help="a feeder of `list`, FILE.py:NAME or package.module:NAME")
-    audit.add_argument("--workload", default="window", help="what a feeder of `list` feeds; default: %(default)s")
+    audit.add_argument(
+        "loader", nargs="?", metavar="LOADER", help="a feeder of `list`, FILE.py:NAME or package.module:NAME"
+    )
+    audit.add_argument("--all", action="store_true", help="every feeder on every workload, 10 s each; kept in results/")
+    audit.add_argument("--workload", metavar="W", help="what a feeder of `list` feeds; default: window")
     audit.add_argument("--call", metavar="'NAME(args)'", help="makes the loader; default: NAME without arguments")
     audit.add_argument("--workers", type=_count, metavar="N", help="default: what the loader sets itself, else 4")
     audit.add_argument("--processes", action="store_true", help="workers are processes, not threads")
     audit.add_argument("--start-method", choices=("fork", "spawn", "forkserver"), help="of the processes")
-    audit.add_argument("--epochs", type=_count, default=2, metavar="N", help="of each fit(); default: %(default)s")
+    audit.add_argument("--epochs", type=_count, metavar="N", help="of each fit(); default: 2")
     audit.add_argument("--steps", type=_count, metavar="N", help="batches per epoch of a loader without end")
     audit.add_argument("--key", metavar="labels|EXPR", help="names a sample, by x, y and w; default: its content")
-    audit.add_argument("--seconds", type=_seconds, default=60.0, metavar="S", help="budget; default: 60")
+    audit.add_argument("--seconds", type=_seconds, metavar="S", help="budget; default: 60")
     audit.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
     audit.set_defaults(command=_audit)
 
@@ -132,15 +135,41 @@ def _audit(options: argparse.Namespace) -> int:
     from feeders.audit import Request, audit, to_json, to_text
 
     names = {field.name for field in dataclasses.fields(Request)}
-    request = Request(**{name: value for name, value in vars(options).items() if name in names})
+    given = {name: value for name, value in vars(options).items() if name in names and value not in (None, False)}
     if options.json and not options.json.resolve().parent.is_dir():
         raise FeedersError(f"--json {options.json}: no such folder. Try: one that is there")
+    if options.all:
+        return _audit_all(options, given)
+    if options.loader is None:
+        raise FeedersError("audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all")
     with Progress() as progress:
-        found = to_json(audit(request, progress.say))
+        found = to_json(audit(Request(**given), progress.say))
     print(to_text(found))
     if options.json:
         write_atomically(options.json, json.dumps(found, indent=1) + "\n")
     return 0 if found["safe"] else 1
+
+
+def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
+    from feeders.audit import audit_all, matrix, to_lines
+    from feeders.releases.installed import require_installed
+    from feeders.releases.machine import describe
+
+    foreign = set(given) - {"seconds", "workers"}
+    if foreign:
+        raise FeedersError(f"audit --all: takes --seconds, --workers and --json; not {', '.join(sorted(foreign))}")
+    results = Path("results")
+    if not results.is_dir():
+        raise FeedersError(f"audit --all: no folder results/ in {Path.cwd()}. Try: call it where asv.conf.json is")
+    release = require_installed()
+    path = options.json or results / describe(None, results)["machine"] / f"{release.id}-audits.jsonl"
+    with Progress() as progress:
+        found = audit_all(given.get("seconds", 10.0), given.get("workers"), progress.say, progress.print)
+    print(matrix(found))
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, to_lines(found))
+    print(f"written: {path}")
+    return 0
 
 
 def _overhead(options: argparse.Namespace) -> int:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
 
 
 class Progress:
-    """One line on a terminal that says what is going on, and is gone afterwards; elsewhere nothing."""
+    """A line on a terminal that says what is going on, and is gone afterwards; elsewhere nothing."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
@@ -24,8 +23,16 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
         if self._shows:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def print(self, text: str) -> None:
+        """Print a line to stay, terminal or not."""
+        self._clear()
+        print(text, file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
         """Show a text in place of the one before."""
@@ -35,13 +42,10 @@ class Progress:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a file that is there whole or not at all."""
-    descriptor, name = tempfile.mkstemp(dir=path.resolve().parent, prefix=f".{path.name}.")
+    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
+            part.unlink()

@@ -11,6 +11,7 @@ from typing import Any, Callable
 from feeders.errors import FeedersError
 from feeders.measure.record import CRASHED, FAILED, HUNG, REFUSED
 from feeders.measure.stack import describe_host, describe_stack, preload
+from feeders.workloads import workload
 
 from .causes import cause
 from .counts import Reference, count
@@ -69,10 +70,13 @@ def audit(request: Request, progress: Callable[[str], None] = lambda text: None)
 
     Raises:
         FeedersError: the call is wrong, TensorFlow is missing, or the loader can't be opened.
+        Unsupported: the feeder can't feed the workload.
     """
     start = time.perf_counter()
     request.checked()
     preload()
+    if request.is_feeder:
+        workload(request.workload).material()
     work = _Audit(request, start + request.seconds, progress)
     work.run()
     return Audit(

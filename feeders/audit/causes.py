@@ -49,8 +49,8 @@ CAUSES = (
     Cause(
         "shared-state",
         "A call keeps its progress where other calls can change it.",
-        "Keep it in local variables; where it must be shared, hold one lock (made in __init__) over all lines that read "
-        "or write it.",
+        "Keep it in local variables; where it must be shared, hold one lock, made in __init__, over all lines that "
+        "read or write it.",
         race=True,
     ),
     Cause(

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 import tracemalloc
+from pathlib import Path
 from typing import Any, Iterator
 
 from feeders.measure.processes import tree
@@ -40,7 +41,7 @@ def draws(request: Request, steps: int, seed: int, journal: Journal) -> dict[str
     seed_everything(seed)
     loader = open_loader(request)
     indices = [(seed + number) % steps for number in range(CALLS)]
-    context = multiprocessing.get_context(request.start_method)
+    context: Any = multiprocessing.get_context(request.start_method)
     results = context.SimpleQueue()
     processes = [context.Process(target=_draw, args=(request, loader.x, indices, results)) for _ in range(PROCESSES)]
     for process in processes:
@@ -63,7 +64,7 @@ def growth(request: Request, steps: int, seconds: float, journal: Journal) -> di
 
     Returns:
         "epochs": for each, bytes that Python objects hold, and counts of threads, child processes and open files;
-        "lines": source lines that hold more memory at the end, [file, line, bytes]; "targets": functions of the threads.
+        "lines": source lines that hold more memory at the end, [file, line, bytes]; "targets": what threads run.
     """
     seed_everything(0)
     theirs = audited_files(request)
@@ -97,8 +98,9 @@ def _held() -> dict[str, int]:
         "threads": threading.active_count(),
         "processes": len(tree(os.getpid())),
     }
-    if os.path.isdir("/proc/self/fd"):
-        held["files"] = len(os.listdir("/proc/self/fd"))
+    descriptors = Path("/proc/self/fd")
+    if descriptors.is_dir():
+        held["files"] = len(list(descriptors.iterdir()))
     return held
 
 

@@ -38,7 +38,7 @@ def fit(request: Request, steps: int | None, seed: int, provoked: bool, journal:
         steps: of an epoch, for an endless loader, or for one whose epoch is cut short; None where it knows its end.
         seed: of the global random numbers.
         provoked: force thread switches, and hold back the hooks between epochs.
-        journal: gets "batch", "epoch", "end", "read" and "said" events; they tell how far it got when this process dies.
+        journal: gets "batch", "epoch", "end", "read", "hook" and "said" events, which outlive this process.
 
     Returns:
         "raised": None or the exception; "left": threads and child processes alive after ``fit()``.

@@ -84,8 +84,8 @@ class ByKey:
             ) from None
         if value.ndim == 0 or len(value) != len(contents):
             raise FeedersError(
-                f"--key {self.expression!r}: gives shape {value.shape} for a batch of {len(contents)} samples; expected "
-                "one entry per sample"
+                f"--key {self.expression!r}: gives shape {value.shape} for a batch of {len(contents)} samples; "
+                "expected one entry per sample"
             )
         if value.ndim == 1 and value.dtype.kind in "iub":
             return Columns([int(key) for key in value], contents)

@@ -38,7 +38,7 @@ def pickling_fault(thing: Any) -> dict[str, str] | None:
 
 def _refuses(thing: Any) -> str | None:
     try:
-        ForkingPickler(_Nowhere(), pickle.HIGHEST_PROTOCOL).dump(thing)  # type: ignore[arg-type]
+        ForkingPickler(_Nowhere(), pickle.HIGHEST_PROTOCOL).dump(thing)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return None

@@ -148,11 +148,15 @@ class _Judge:
             self._add("generator-shared", _head(message), where, count)
             return
         raised = first.get("raised")
-        if raised and first.get("length") and raised["index"] is not None and "IndexError" in raised["error"]:
-            if raised["index"] >= 1 and raised["after"] == raised["index"]:
-                text = f"the length is {first['length']}, and batch {raised['index']} raises {raised['error']}"
-                self._add("length-too-long", text, self._own(raised["frames"]), count)
-                return
+        if (
+            raised
+            and first.get("length")
+            and "IndexError" in raised["error"]
+            and raised["after"] == raised["index"] > 0
+        ):
+            text = f"the length is {first['length']}, and batch {raised['index']} raises {raised['error']}"
+            self._add("length-too-long", text, self._own(raised["frames"]), count)
+            return
         if first.get("empty") or any(cause(fault.cause).race for fault in self.faults):
             return  # named by _lengths and _races
         self._add("raises", _head(message), where, count)
@@ -317,7 +321,7 @@ class _Judge:
         if empty and second.get("empty"):
             text = f"the length is {length}, and batch {empty[0]} is empty"
             self._add("length-too-long", text)
-        if first.get("wrapped") and second.get("wrapped"):
+        if length and first.get("wrapped") and second.get("wrapped"):
             self._add("length-too-long", f"the length is {length}, and batch {length - 1} is batch 0 once more")
         found = self.evidence.beyond.get("contents")
         reference = self.evidence.reference
@@ -337,7 +341,9 @@ class _Judge:
         same = [run for run in self.evidence.draws if _replayed(run)]
         if len(same) >= OBSERVATIONS:
             count = len(same[0]["processes"])
-            text = f"{count} worker processes gave the same content for the same call; one process alone gave another each time"
+            text = (
+                f"{count} worker processes gave the same content for the same call, one process alone gave new content"
+            )
             self._add("same-random-numbers", text, observations=len(same))
 
     def _growth(self) -> None:

@@ -102,17 +102,14 @@ def audited_files(request: Request) -> Callable[[str], bool]:
 
 
 def _home(request: Request) -> str:
-    """The folder of the person's code, which may itself be an installed package."""
+    """Where the person's code begins: a folder, or the one file of a module that is no package."""
     place = request.source()[0]
     if place.endswith(".py"):
         return str(Path(place).resolve().parent) + os.sep
+    sys.path.insert(0, str(Path.cwd()))
     spec = importlib.util.find_spec(place.split(".")[0])
-    origin = spec.origin if spec else None
-    return (
-        str(Path(origin).resolve().parent) + os.sep
-        if origin and origin.endswith("__init__.py")
-        else origin or os.devnull
-    )
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    return folders[0] + os.sep if folders else (spec and spec.origin) or os.devnull
 
 
 def _open_feeder(request: Request) -> Loader:
@@ -151,8 +148,8 @@ def _open_own(request: Request) -> Loader:
 
 
 EXPECTED = (
-    "a Sequence/PyDataset, a generator, a function that returns one, an iterator, a tf.data.Dataset or a tuple of arrays "
-    "(x, y)"
+    "a Sequence/PyDataset, a generator, a function that returns one, an iterator, a tf.data.Dataset "
+    "or a tuple of arrays (x, y)"
 )
 
 
@@ -161,7 +158,7 @@ def _set_workers_of_sequence(loader: Loader, request: Request) -> None:
         loader.workers, loader.processes = request.workers or WORKERS, request.processes
         loader.fit = _workers(loader)
         return
-    own = getattr(loader.x, "_workers", None)
+    own: Any = getattr(loader.x, "_workers", None)
     loader.ignores_workers = own is None and hasattr(loader.x, "_warn_if_super_not_called")
     loader.processes = request.processes or bool(getattr(loader.x, "_use_multiprocessing", False))
     set_itself = own is not None and (own > 1 or (own > 0 and loader.processes and not request.processes))
@@ -257,7 +254,7 @@ def _check_arguments(thing: Any, text: str, name: str) -> None:
 
 def _module(place: str) -> ModuleType:
     if not place.endswith(".py"):
-        sys.path.insert(0, os.getcwd())
+        sys.path.insert(0, str(Path.cwd()))
         return _guarded(f"import {place}", lambda: importlib.import_module(place))  # type: ignore[no-any-return]
     path = Path(place).resolve()
     # Worker processes that are spawned import it by this name.

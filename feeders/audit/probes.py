@@ -6,8 +6,8 @@ from typing import Any, Callable
 
 import psutil
 
-from feeders.errors import FeedersError
-from feeders.measure.record import CRASHED, FAILED, HUNG, REFUSED
+from feeders.errors import FeedersError, Unsupported
+from feeders.measure.record import CRASHED, FAILED, HUNG, REFUSED, UNSUPPORTED
 from feeders.measure.session import message_of
 from feeders.measure.supervise import Answer, Watch
 from feeders.measure.watched import Watched
@@ -49,6 +49,8 @@ class Running:
         def answered(answer: Answer) -> None:
             try:
                 value = {"outcome": ENDED, **work(self._journal)}
+            except Unsupported as error:
+                value = {"outcome": UNSUPPORTED, "message": str(error)}
             except FeedersError as error:
                 value = {"outcome": FAILED, "call": str(error)}
             except Exception as error:
@@ -70,8 +72,11 @@ class Running:
 
         Raises:
             FeedersError: the loader can't be opened.
+            Unsupported: the feeder can't feed the workload.
         """
         answer = self._watched.wait()
+        if answer["outcome"] == UNSUPPORTED:
+            raise Unsupported(answer["message"])
         if "call" in answer:
             raise FeedersError(answer["call"])
         return answer, self._journal.events()

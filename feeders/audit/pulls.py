@@ -39,7 +39,7 @@ TRIALS_AFTER = 60
 # Findings kept; one loader can fail at every call.
 MOST_FINDINGS = 200
 
-# How the pool of a ``tf.data`` pipeline is widened, so that more of its Python functions run at once than there are cores.
+# A ``tf.data`` pipeline gets a wider pool, so that more of its Python functions run at once than there are cores.
 DATASET_THREADS = 8
 
 
@@ -85,7 +85,8 @@ class _Trials:
         self._crew = kinds.get(self._loader.kind, _IteratorCrew)(self._loader, request, steps, ordered, self._random)
 
     def run(self, seconds: float) -> dict[str, Any]:
-        since, held = 0, set()
+        since = 0
+        held: set[Place] = set()
         with self._switches:
             right = self._crew.learn(lambda: self._journal.write("learnt"))
             lines = [[place.file, place.line] for place in self._switches.places.values()]
@@ -230,7 +231,7 @@ class _ProcessCrew(_Crew):
     CALLS = 40
 
     def trial(self, right: Sequence[Columns], column: str) -> list[dict[str, Any]]:
-        context = multiprocessing.get_context(self._request.start_method)
+        context: Any = multiprocessing.get_context(self._request.start_method)
         results = context.SimpleQueue()
         order = self._random.sample(range(self._steps), self._steps)
         # Each has other indices at the same time.
@@ -250,7 +251,8 @@ class _ProcessCrew(_Crew):
 
 def _process_work(request: Request, x: Any, indices: list[int], results: Any) -> None:
     """Runs in a worker process; sends [index, keys, contents, error] for each call."""
-    identity, done = identity_of(request), []
+    identity = identity_of(request)
+    done: list[Any] = []
     random.seed(os.getpid())
     with Switches(audited_files(request)) as switches:
         switches.noise(0.3, 0.002)

@@ -152,9 +152,9 @@ def _table(found: dict[str, Any]) -> Iterator[str]:
         counts = tuple("-" if epoch[name] is None else f"{epoch[name]:,}" for name in names)
         key = ("switches forced" if run["provoked"] else "as it is", *counts)
         shown[key] = shown.get(key, 0) + 1
-    for (kind, *counts), times in list(shown.items())[:12]:
+    for (kind, *texts), times in list(shown.items())[:12]:
         label = f"{kind}, {times} epoch{'s' if times > 1 else ''}"
-        yield f"  {label:27}{''.join(f'{text:>12}' for text in counts)}"
+        yield f"  {label:27}{''.join(f'{text:>12}' for text in texts)}"
     if len(shown) > 12:
         yield f"  ... and {len(shown) - 12} others; --json has them all"
     samples = {name: values for _, _, epoch in epochs for name, values in epoch["samples"].items()}
@@ -175,8 +175,8 @@ def _power(found: dict[str, Any]) -> str:
     seen = "No other fault" if found["faults"] else "No fault"
     more = "" if found["faults"] or found["budget"] >= 30 else " More time shows rarer ones: --seconds 60."
     return (
-        f"{seen} in {power['deliveries']:,} batches made while others were{places}: one that hits {rate} batches would have "
-        f"been seen with {power['confidence']:.0%} probability. Took {took}.{more}"
+        f"{seen} in {power['deliveries']:,} batches made while others were{places}: one that hits {rate} batches would "
+        f"have been seen with {power['confidence']:.0%} probability. Took {took}.{more}"
     )
 
 

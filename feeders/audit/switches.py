@@ -178,7 +178,7 @@ class Switches:
         def _stop(self) -> None:
             sys.settrace(None)
             with contextlib.suppress(AttributeError):  # threads that still run keep asking: they find nothing to do
-                threading.settrace(None)  # type: ignore[arg-type]
+                threading.settrace(None)
 
         def _watch_operations(self, code: CodeType | None) -> None:
             self._watched = code
