@@ -101,19 +101,17 @@ class _Audit:
 
     def run(self) -> None:
         self._read()
-        if self.evidence.broken or self.evidence.first.get("raised"):
+        if self.evidence.reference is None:
             self._fit(provoked=False)
-            if self.evidence.fits[0].outcome != ENDED:
-                if not self.evidence.broken:
-                    self._fit(provoked=False)
-                self._control()
-                return
+            if self.evidence.fits[0].outcome == ENDED or not self.evidence.broken:
+                self._fit(provoked=False)
+            self._control()
+            return
         with contextlib.ExitStack() as stack:
-            growth = stack.enter_context(self._growing()) if self.evidence.reference else None
+            growth = stack.enter_context(self._growing())
             self._fit(provoked=False)
             self._fit(provoked=True)
-            if growth is not None:
-                self.evidence.growth = self._answer(growth)
+            self.evidence.growth = self._answer(growth)
         if self.evidence.fits[-1].outcome != ENDED and self._is_certain():
             self._control()
             if self.evidence.fits[0].outcome == FAILED and self._pulls():
@@ -143,7 +141,7 @@ class _Audit:
             self._restart(steps=first["steps"])
         self.evidence.first = first
         self._probes.slowest_batch(first["slowest"])
-        if first["raised"]:
+        if first["raised"] or not first["epochs"]:
             return
         second = self._serial(2, backwards=True)
         if second is None:
@@ -175,9 +173,10 @@ class _Audit:
 
     def _serial(self, seed: int, backwards: bool) -> dict[str, Any] | None:
         with self._probes.serial(seed, backwards) as running:
-            answer, _ = running.wait()
+            answer, events = running.wait()
         if is_broken(answer):
             self.evidence.broken = answer["outcome"], answer["message"]
+            self.evidence.first = next((event["seen"] for event in events if event["event"] == "opened"), {})
             return None
         return answer
 
@@ -230,7 +229,8 @@ class _Audit:
     def _draw(self) -> None:
         """Look for equal random numbers, where content is random and workers are processes."""
         reference = self.evidence.reference
-        random = self.evidence.second.get("reread") is False or (reference is not None and not reference.reproducible)
+        assert reference is not None
+        random = not self.evidence.second["again"]["contents"] or not reference.reproducible
         if not random or not self.evidence.first.get("processes") or self.evidence.first["kind"] != SEQUENCE:
             return
         for seed in (1, 2):
@@ -279,8 +279,13 @@ class _Audit:
         reference = self.evidence.reference
         assert reference is not None
         self._progress(f"pulling it from all sides, {len(self.evidence.pulls) + 1}")
-        stable = reference.reproducible and self.evidence.second.get("reread") is not False
-        with self._probes.pull(stable, reference.ordered, reference.batches, seed, seconds) as running:
+        again = self.evidence.second["again"]
+        column = None
+        if reference.reproducible and again["contents"]:
+            column = "contents"
+        elif reference.named and reference.keyed and again["keys"]:
+            column = "keys"
+        with self._probes.pull(column, reference.ordered, reference.batches, seed, seconds) as running:
             self.evidence.pulls.append(pull_run(running))
 
 

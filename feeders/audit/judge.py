@@ -147,13 +147,8 @@ class _Judge:
         if "generator already executing" in message or "NOT thread-safe" in message:
             self._add("generator-shared", _head(message), where, count)
             return
-        raised = first.get("raised")
-        if (
-            raised
-            and first.get("length")
-            and "IndexError" in raised["error"]
-            and raised["after"] == raised["index"] > 0
-        ):
+        raised = first.get("raised") or {}
+        if first.get("length") and "IndexError" in raised.get("error", "") and raised["after"] == raised["index"] > 0:
             text = f"the length is {first['length']}, and batch {raised['index']} raises {raised['error']}"
             self._add("length-too-long", text, self._own(raised["frames"]), count)
             return
@@ -202,7 +197,7 @@ class _Judge:
             text = f"batch {reused['index']} was overwritten when batch {reused['by']} was made; it is part of {owner}"
             self._add("reused-buffer", text)
             return True
-        wrong = [item for item in findings if item[1]["kind"] == "wrong"]
+        wrong = [item for item in findings if item[1]["kind"] in ("wrong", "pulled")]
         raised = [item for item in findings if item[1]["kind"] == "raised"]
         if _observations(changed) >= OBSERVATIONS:
             text = f"{len(changed)} batches changed after they were returned"
@@ -238,6 +233,9 @@ class _Judge:
             )
             if function is not None
         ]
+        if any("generator already executing" in one.get("error", "") for _, one in found):
+            self._add("generator-shared", text, where or tuple(self._own(found[0][1].get("frames", ()))), observations)
+            return
         named = False
         for file, function in functions:
             line = call_lock(function)
@@ -322,11 +320,11 @@ class _Judge:
             text = f"the length is {length}, and batch {empty[0]} is empty"
             self._add("length-too-long", text)
         if length and first.get("wrapped") and second.get("wrapped"):
-            self._add("length-too-long", f"the length is {length}, and batch {length - 1} is batch 0 once more")
+            self._add("length-too-long", f"the length is {length}, and its last batch comes a second time")
         found = self.evidence.beyond.get("contents")
         reference = self.evidence.reference
         if found and reference and reference.reproducible and not first.get("raised"):
-            known = {content for state in reference.states for _, part in state for content in part}
+            known = self._known()
             new = [[content for content in part if content not in known] for part in found]
             lost = sum(map(len, new))
             if lost:
@@ -341,10 +339,15 @@ class _Judge:
         same = [run for run in self.evidence.draws if _replayed(run)]
         if len(same) >= OBSERVATIONS:
             count = len(same[0]["processes"])
-            text = (
-                f"{count} worker processes gave the same content for the same call, one process alone gave new content"
-            )
-            self._add("same-random-numbers", text, observations=len(same))
+            text = f"{count} worker processes gave equal content for the same call, which gives new content each time"
+            known = self._known()
+            copied = all(value in known for part in same[0]["processes"][0] for value in part)
+            self._add("copied-generator" if copied else "same-random-numbers", text, observations=len(same))
+
+    def _known(self) -> set[int]:
+        """Contents of all samples that one thread has read."""
+        epochs = self.evidence.first.get("epochs", ())
+        return {content for state in epochs for _, contents in state for content in contents}
 
     def _growth(self) -> None:
         from .extras import EPOCHS_AT_LEAST, GROWTH_BYTES, JUDGED
@@ -363,9 +366,13 @@ class _Judge:
         if min(steps["bytes"]) > GROWTH_BYTES:
             self._add("grows-memory", f"{min(steps['bytes']) / 1024:,.0f} KiB more after each epoch", lines, JUDGED)
         for name, where in (("threads", tuple(targets[-1:])), ("processes", ()), ("files", ())):
-            if name in steps and min(steps[name]) > 0:
+            # A thread or a process holds files of its own.
+            if name in steps and min(steps[name]) > 0 and not (name == "files" and self._grows("threads", "processes")):
                 text = f"{min(steps[name])} more {'open ' if name == 'files' else ''}{name} after each epoch"
                 self._add(f"grows-{name}", text, where, JUDGED)
+
+    def _grows(self, *names: str) -> bool:
+        return any(fault.cause == f"grows-{name}" for fault in self.faults for name in names)
 
     # What arrived.
 

@@ -107,9 +107,9 @@ class Probes:
         """See `fits.fit`."""
         return self._run(lambda journal: fit(self.request, steps, seed, provoked, journal))
 
-    def pull(self, reproducible: bool, ordered: bool, steps: int, seed: int, seconds: float) -> Running:
+    def pull(self, column: str | None, ordered: bool, steps: int, seed: int, seconds: float) -> Running:
         """See `pulls.pull`."""
-        return self._run(lambda journal: pull(self.request, reproducible, ordered, steps, seed, seconds, journal))
+        return self._run(lambda journal: pull(self.request, column, ordered, steps, seed, seconds, journal))
 
     def draws(self, steps: int, seed: int) -> Running:
         """See `extras.draws`."""

@@ -44,13 +44,14 @@ DATASET_THREADS = 8
 
 
 def pull(
-    request: Request, reproducible: bool, ordered: bool, steps: int, seed: int, seconds: float, journal: Journal
+    request: Request, column: str | None, ordered: bool, steps: int, seed: int, seconds: float, journal: Journal
 ) -> dict[str, Any]:
     """Open the loader, learn what its calls give one by one, and pull it from all sides.
 
     Args:
         request: what is audited.
-        reproducible: contents are compared, not only keys.
+        column: what is compared with a call that has no company, "contents" or "keys"; None where neither is the same
+            when an index is read again.
         ordered: a dataset gives its batches in the same order each time.
         steps: indices or batches that belong to an epoch.
         seed: of the global random numbers, and of which place is held when.
@@ -63,20 +64,20 @@ def pull(
     if request.start_method:
         multiprocessing.set_start_method(request.start_method, force=True)
     seed_everything(seed)
-    trials = _Trials(request, reproducible, ordered, steps, seed, journal)
+    trials = _Trials(request, column, ordered, steps, seed, journal)
     return trials.run(seconds)
 
 
 class _Trials:
     def __init__(
-        self, request: Request, reproducible: bool, ordered: bool, steps: int, seed: int, journal: Journal
+        self, request: Request, column: str | None, ordered: bool, steps: int, seed: int, journal: Journal
     ) -> None:
         self._request, self._journal = request, journal
         self._loader = open_loader(request)
         if self._loader.kind in (GENERATOR, ITERATOR):
             # Also where this Keras has one thread for them: people share them among threads of their own.
             self._loader.workers = request.workers or WORKERS
-        self._column = "contents" if reproducible else "keys"
+        self._column = column
         self._random = random.Random(seed)
         self._switches = Switches(audited_files(request))
         self._calls = self._trials = self._findings = 0
@@ -167,7 +168,7 @@ class _Crew:
         for index in range(self._steps):
             yield index, lambda index=index: x[index]  # type: ignore[misc]
 
-    def trial(self, right: Sequence[Columns], column: str) -> list[dict[str, Any]]:
+    def trial(self, right: Sequence[Columns], column: str | None) -> list[dict[str, Any]]:
         raise NotImplementedError
 
     def close(self) -> None:
@@ -186,7 +187,7 @@ class _ThreadCrew(_Crew):
         super().__init__(*arguments)
         self._pool = ThreadPoolExecutor(self._loader.workers)
 
-    def trial(self, right: Sequence[Columns], column: str) -> list[dict[str, Any]]:
+    def trial(self, right: Sequence[Columns], column: str | None) -> list[dict[str, Any]]:
         tasks = collections.deque(self._tasks())
         self.calls = len(tasks)
         together = threading.Barrier(self._loader.workers)
@@ -209,7 +210,7 @@ class _ThreadCrew(_Crew):
                 done.append((index, None, error))
 
     def _judge(
-        self, index: int, batch: Any, given: Any, right: Sequence[Columns], column: str
+        self, index: int, batch: Any, given: Any, right: Sequence[Columns], column: str | None
     ) -> Iterator[dict[str, Any]]:
         if isinstance(given, Exception):
             yield {"kind": "raised", "index": index, **told(given)}
@@ -230,7 +231,7 @@ class _ProcessCrew(_Crew):
 
     CALLS = 40
 
-    def trial(self, right: Sequence[Columns], column: str) -> list[dict[str, Any]]:
+    def trial(self, right: Sequence[Columns], column: str | None) -> list[dict[str, Any]]:
         context: Any = multiprocessing.get_context(self._request.start_method)
         results = context.SimpleQueue()
         order = self._random.sample(range(self._steps), self._steps)
@@ -265,7 +266,7 @@ def _process_work(request: Request, x: Any, indices: list[int], results: Any) ->
     results.put(done)
 
 
-def _judge_told(call: Any, right: Sequence[Columns], column: str) -> Iterator[dict[str, Any]]:
+def _judge_told(call: Any, right: Sequence[Columns], column: str | None) -> Iterator[dict[str, Any]]:
     index, keys, contents, error = call
     if error is not None:
         yield {"kind": "raised", "index": index, **error}
@@ -273,8 +274,10 @@ def _judge_told(call: Any, right: Sequence[Columns], column: str) -> Iterator[di
     yield from compare(index, Columns(keys, contents), right, column)
 
 
-def compare(index: int, given: Columns, right: Sequence[Columns], column: str) -> Iterator[dict[str, Any]]:
+def compare(index: int, given: Columns, right: Sequence[Columns], column: str | None) -> Iterator[dict[str, Any]]:
     """Yield a finding where a call gave something else than it gives alone."""
+    if column is None:
+        return
     now, alone = getattr(given, column), getattr(right[index], column)
     if now == alone:
         return
@@ -300,7 +303,7 @@ class _DatasetCrew(_Crew):
         for index in range(self._steps):
             yield index, lambda: next(iterator)
 
-    def trial(self, right: Sequence[Columns], column: str) -> list[dict[str, Any]]:
+    def trial(self, right: Sequence[Columns], column: str | None) -> list[dict[str, Any]]:
         given = []
         try:
             for batch in itertools.islice(one_at_a_time(self._loader.x, DATASET_THREADS), self._steps):
@@ -309,6 +312,8 @@ class _DatasetCrew(_Crew):
             return [{"kind": "raised", "index": len(given), **told(error)}]
         finally:
             self.calls = len(given)
+        if column is None:
+            return []
         if self._ordered and len(given) == len(right):
             return [finding for index, part in enumerate(given) for finding in compare(index, part, right, column)]
         return list(_compare_sets([getattr(part, column) for part in given], [getattr(part, column) for part in right]))
@@ -322,7 +327,7 @@ class _IteratorCrew(_Crew):
         for index in range(self._steps):
             yield index, lambda: next(iterator)
 
-    def trial(self, right: Sequence[Columns], column: str) -> list[dict[str, Any]]:
+    def trial(self, right: Sequence[Columns], column: str | None) -> list[dict[str, Any]]:
         iterator = iter(open_loader(self._request).x)
         tickets = collections.deque(range(self._steps))
         together = threading.Barrier(self._loader.workers)
@@ -333,6 +338,8 @@ class _IteratorCrew(_Crew):
         errors = [call for call in calls if isinstance(call, Exception)]
         if errors:
             return [{"kind": "raised", "index": None, **told(errors[0])}]
+        if column is None:
+            return []
         return list(_compare_sets([getattr(call, column) for call in calls], [getattr(part, column) for part in right]))
 
     def _work(self, iterator: Any, tickets: Any, together: threading.Barrier) -> list[Any]:

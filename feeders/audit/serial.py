@@ -56,7 +56,6 @@ def read_serially(request: Request, seed: int, backwards: bool, journal: Journal
     """
     seed_everything(seed)
     loader = open_loader(request)
-    journal.write("opened", kind=loader.kind, title=loader.title)
     seen: dict[str, Any] = {
         "kind": loader.kind,
         "title": loader.title,
@@ -74,6 +73,7 @@ def read_serially(request: Request, seed: int, backwards: bool, journal: Journal
     reading = _Reading(loader, request, backwards, journal)
     try:
         seen["length"] = loader.length()
+        journal.write("opened", seen=seen)
         reading.run()
     except Exception as error:
         if isinstance(error, FeedersError):
@@ -114,7 +114,7 @@ class _Reading:
         self._steps = request.steps or loader.fit.get("steps_per_epoch")
         self._endless = False
         self._reused: dict[str, Any] | None = None
-        self._reread: bool | None = None
+        self._again = {"keys": True, "contents": True}
 
     def run(self) -> None:
         kinds: dict[str, Callable[[], None]] = {
@@ -135,7 +135,7 @@ class _Reading:
             "first": self._first,
             "mean": self._spent / max(1, self.pulled),
             "reused": self._reused,
-            "reread": self._reread,
+            "again": self._again,
             "wrapped": _wraps(self.epochs[0]) if self.epochs else False,
             "empty": [index for index, batch in enumerate(self.epochs[0]) if not batch[0]] if self.epochs else [],
         }
@@ -196,19 +196,16 @@ class _Reading:
                     break
                 self._take(index, lambda index=index: x[index])  # type: ignore[misc]
             if self._backwards:
-                self._reread = self._reads_the_same(order)
+                self._read_again(order)
             self.close_epoch()
             call_hook(x, "on_epoch_end")
-        if not self._backwards:
-            self._reread = True
 
-    def _reads_the_same(self, order: list[int]) -> bool:
-        """Whether an index read again, with nothing between, gives the same content."""
-        same = True
+    def _read_again(self, order: list[int]) -> None:
+        """See whether an index read again, with nothing between, gives the same."""
         for index in random.sample(order, min(REREAD, len(order))):
-            pair = [self._loader.identity.columns(self._loader.x[index]).contents for _ in range(2)]
-            same = same and pair[0] == pair[1]
-        return same
+            first, second = (self._loader.identity.columns(self._loader.x[index]) for _ in range(2))
+            for column in self._again:
+                self._again[column] = self._again[column] and getattr(first, column) == getattr(second, column)
 
     def _iterator(self) -> None:
         iterator: Iterator[Any] = iter(self._loader.x)
@@ -291,10 +288,11 @@ def _same(first: list[list[list[int]]], second: list[list[list[int]]]) -> bool:
 
 
 def _wraps(state: list[list[list[int]]]) -> bool:
-    """Whether the last batch is the first one once more, and no other sample comes twice."""
+    """Whether the last batches are the first ones once more, and no other sample comes twice."""
     contents = [part for _, part in state]
-    several = len(contents) > 2 and contents[-1] == contents[0] and len(contents[0]) > 1
-    return several and len({value for part in contents for value in part}) == sum(map(len, contents[1:]))
+    again = next((k for k in range(1, len(contents) // 2 + 1) if contents[-k:] == contents[:k]), 0)
+    several = again > 0 and len(contents[0]) > 1
+    return several and len({value for part in contents for value in part}) == sum(map(len, contents[again:]))
 
 
 def _overlap(loader: Loader, epochs: list[list[list[list[int]]]]) -> int | None:
