@@ -25,8 +25,8 @@ from .request import Request
 # Verdicts that are no delivery.
 OUTCOMES = (REFUSED, FAILED, HUNG, CRASHED)
 
-# Each process that pulls goes on for so long; the next one starts from another seed.
-PULL_SECONDS = 4.0
+# Each process that pulls goes on for so long, or for a part of the budget; the next one starts from another seed.
+PULL_SECONDS, PULL_SHARE = 4.0, 0.2
 
 # A process that pulls is not started for less.
 SHORTEST_PULL_SECONDS = 0.7
@@ -184,7 +184,7 @@ class _Audit:
 
     def _steps(self) -> int | None:
         first = self.evidence.first
-        return first["steps"] if first and (first["endless"] or first["steps"]) else None
+        return first["steps"] if first and (first.get("endless") or first.get("steps")) else None
 
     def _fit(self, provoked: bool) -> None:
         number = len(self.evidence.fits) + 1
@@ -247,6 +247,7 @@ class _Audit:
 
         What was seen once is looked for again beyond the budget: a fault is reported when it was seen twice.
         """
+        longest = max(PULL_SECONDS, PULL_SHARE * self.request.seconds)
         seed, extra = 0, 0
         while not self._is_certain():
             seconds = self._left() - self._overhead()
@@ -257,7 +258,7 @@ class _Audit:
             seed += 1
             if self._pulls():
                 aside = self.evidence.first["kind"] in (GENERATOR, ITERATOR) and self.evidence.first["workers"] == 1
-                self._pull(seed, ASIDE_SECONDS if aside else min(PULL_SECONDS, max(SHORTEST_PULL_SECONDS, seconds)))
+                self._pull(seed, ASIDE_SECONDS if aside else min(longest, max(SHORTEST_PULL_SECONDS, seconds)))
                 if self._is_certain():
                     return
             if self._left() > self._overhead() or self._is_pending():

@@ -24,7 +24,7 @@ from .switches import Switches
 HOOK_SECONDS = 0.1
 
 # Share of the lines of the person's code that are stopped for a moment, and the longest such moment.
-NOISE_SHARE, NOISE_SECONDS = 0.1, 0.002
+NOISE_SHARE, NOISE_SECONDS = 0.03, 0.002
 
 # Workers and threads of a pool that closes need a moment.
 GRACE_SECONDS = 0.5

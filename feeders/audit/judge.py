@@ -136,7 +136,8 @@ class _Judge:
         return word, message
 
     def _name_refusal(self, message: str, run: FitRun | None, count: int) -> None:
-        self._add("refused-by-keras", _head(message), observations=count)
+        if not self.evidence.first.get("started"):  # else named by _static
+            self._add("refused-by-keras", _head(message), observations=count)
 
     def _name_failure(self, message: str, run: FitRun | None, count: int) -> None:
         where = self._frames(message, run)

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Callable
 
+# Threads are held so many times for one choice of a place: a line of a loop is reached again and again.
+MOST_HOLDS = 4
+
 # How often a held thread looks whether others have gone on.
 LOOK_SECONDS = 0.0002
 
@@ -82,7 +85,7 @@ class Switches:
         """
         self.calm()
         self.beside = set()
-        self._share, self._longest, self._lines = share, seconds, lines
+        self._share, self._longest, self._lines, self._holds = share, seconds, lines, MOST_HOLDS
         self._target = (code, place.line, place.offset)
         self._watch_operations(code if place.offset is not None else None)
 
@@ -114,9 +117,10 @@ class Switches:
             self._stay()
 
     def _stay(self) -> None:
-        if not self._lock.acquire(blocking=False):
+        if not self._holds or not self._lock.acquire(blocking=False):
             return
         try:
+            self._holds -= 1
             self._holder = threading.get_ident()
             end, enough = time.perf_counter() + self._longest, self._passed + self._lines
             while self._passed < enough and time.perf_counter() < end:

@@ -143,10 +143,10 @@ class _Patience:
     """How long to wait yet: to the deadline, or, with a heartbeat, that long after its last growth.
 
     Whoever computes is slow, not hung, and is given `BUSY` times as long. On a loaded host a process gets far less than
-    a core; one that only waits uses next to nothing.
+    a core; one that only waits uses next to nothing. Whoever takes more and more memory is on its way to its limit.
     """
 
-    BUSY, BUSY_SHARE = 4, 0.05
+    BUSY, BUSY_SHARE, GROWTH_SHARE = 4, 0.05, 0.02
 
     def __init__(self, child: int, watch: Watch) -> None:
         self._child, self._watch = child, watch
@@ -154,7 +154,9 @@ class _Patience:
         self._size = self._heartbeat_size()
 
     def _beat(self) -> None:
-        self._since, self._cpu = time.perf_counter(), cpu_seconds(tree(self._child))
+        processes = tree(self._child)
+        self._since, self._cpu = time.perf_counter(), cpu_seconds(processes)
+        self._resident = _resident_bytes(processes) if self._watch.memory_limit else 0
 
     def _heartbeat_size(self) -> int:
         return -1 if self._watch.heartbeat is None else os.fstat(self._watch.heartbeat).st_size
@@ -167,6 +169,10 @@ class _Patience:
             self._beat()
         passed = time.perf_counter() - self._since
         left = self._watch.deadline_seconds - passed
+        limit = self._watch.memory_limit
+        if left <= 0 and limit and _resident_bytes(tree(self._child)) - self._resident > limit * self.GROWTH_SHARE:
+            self._beat()
+            return self._watch.deadline_seconds
         if left <= 0 and size >= 0 and passed < self.BUSY * self._watch.deadline_seconds:
             computing = cpu_seconds(tree(self._child)) - self._cpu > passed * self.BUSY_SHARE
             return 1.0 if computing else left
@@ -174,12 +180,17 @@ class _Patience:
 
 
 def _over(limit: int, child: int) -> bool:
-    # The resident size is cheap to read and counts shared pages once per process: only a hint.
-    processes, resident = tree(child), 0
+    processes = tree(child)
+    return _resident_bytes(processes) > limit and (pss_bytes(processes) or 0) > limit
+
+
+def _resident_bytes(processes: list[psutil.Process]) -> int:
+    """What the processes hold together, shared pages counted once for each: cheap to read, and too much."""
+    resident = 0
     for process in processes:
         with contextlib.suppress(*GONE):
             resident += process.memory_info().rss
-    return resident > limit and (pss_bytes(processes) or 0) > limit
+    return resident
 
 
 def _end_descendants() -> None:

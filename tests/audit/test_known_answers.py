@@ -1,0 +1,44 @@
+"""The audit, end to end, on loaders whose answer is known; `soak.py` runs each of them many times over."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from feeders import cli
+
+from tests.audit.known_answers import FEW_SPAWNED, LOADERS, ROWS
+
+# What each gets here; the verdict must be right with a short look too.
+SECONDS = "4"
+
+# Spawned workers import TensorFlow again and again: these take a minute. `soak.py` has them too.
+QUICK = [row for row in ROWS if row.options != FEW_SPAWNED]
+
+
+@pytest.fixture(autouse=True)
+def _untouched(loaded):
+    """Audits are forked from this process."""
+
+
+@pytest.mark.parametrize("row", QUICK, ids=lambda row: row.name)
+def test_the_known_answer_is_given(row, tmp_path, capsys):
+    file, name = row.loader.split(":")
+    answer = tmp_path / "answer.json"
+    status = cli.main(
+        ["audit", f"{LOADERS / file}:{name}", *row.options, "--seconds", SECONDS, "--json", os.fspath(answer)]
+    )
+    printed = capsys.readouterr().out
+    found = json.loads(answer.read_text())
+    assert {fault["cause"] for fault in found["faults"]} == set(row.causes), printed
+    assert found["verdict"] in row.verdicts, printed
+    assert found["content"] in row.contents, printed
+    assert (found["safe"], status) == (row.safe, 0 if row.safe else 1), printed
+
+
+def test_there_are_enough_of_both_kinds():
+    assert len(ROWS) >= 25
+    assert len(ROWS) / 3 < sum(row.safe for row in ROWS) < 2 * len(ROWS) / 3
+    assert len({row.name for row in ROWS}) == len(ROWS)
