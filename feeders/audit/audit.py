@@ -120,6 +120,7 @@ class _Audit:
         self._beyond()
         self._draw()
         self._provoke()
+        self._control()
 
     def _is_certain(self) -> bool:
         """Whether more would tell no more: it ends badly, or a race has been seen often enough to be named."""
@@ -196,16 +197,22 @@ class _Audit:
         self.evidence.fits.append(run)
 
     def _control(self) -> None:
-        """Where a loader hangs, see whether one that is known to be safe does too."""
+        """Where a loader hangs, or nothing explains what it lost, see whether one that is known to be safe does too."""
         first = self.evidence.first
         hung = any(run.outcome == HUNG for run in self.evidence.fits)
-        if not hung or first.get("kind") != SEQUENCE or first.get("unpicklable") or first.get("raised"):
+        causes = [fault.cause for fault in judge(self.request, self.evidence).faults]
+        if not (hung or "unexplained" in causes) or first.get("kind") != SEQUENCE or self.request.is_feeder:
             return
         self._progress("fit() with a loader known to be safe")
         name = "sequence-processes" if first["processes"] else "sequence"
         probes = Probes(Request(name, workers=first["workers"], seconds=self.request.seconds))
         with probes.fit(None, 1, False) as running:
-            self.evidence.control = fit_run(probes.request, running, False).outcome
+            control = fit_run(probes.request, running, False)
+        with probes.serial(1, backwards=False) as running:
+            read, _ = running.wait()
+        if not is_broken(read):
+            control.epochs = _epochs(control, _reference(probes.request, read, read))
+        self.evidence.control = control
 
     # What else can be wrong.
 

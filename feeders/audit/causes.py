@@ -150,6 +150,11 @@ CAUSES = (
         "This release of Keras hangs with any loader of several workers.",
         "Use another release of Keras, or workers=1.",
     ),
+    Cause(
+        "keras-misdelivers",
+        "This release of Keras loses or repeats batches of any loader used like this.",
+        "Use another release of Keras, or workers=1.",
+    ),
     Cause("hangs", "No batch came any more.", "See where its threads wait, below."),
     Cause("raises", "It raises an exception.", "See the line, below."),
     Cause("exits", "It ends the process it runs in.", "Raise an exception instead of calling os._exit or sys.exit."),

@@ -21,6 +21,7 @@ class FitRun:
         message: for outcomes other than ended.
         answer: what the process answered; empty if it did not.
         events: its journal.
+        printed: by the process, the stacks of its threads included where it hung or crashed.
         epochs: counts, one per epoch that began.
     """
 
@@ -29,6 +30,7 @@ class FitRun:
     message: str
     answer: dict[str, Any]
     events: list[dict[str, Any]]
+    printed: str = ""
     epochs: list[Epoch] = field(default_factory=list)
 
     @property
@@ -75,7 +77,7 @@ class Evidence:
         reference: what an epoch should deliver; None without a serial pass.
         fits, pulls: in the order in which they were made.
         draws, growth, beyond: answers of those probes; empty where they were not made.
-        control: outcome of the same ``fit()`` with a loader known to be safe; empty where it was not needed.
+        control: the same ``fit()`` with a loader known to be safe, where that was of interest.
         memory_limit: bytes.
     """
 
@@ -88,5 +90,5 @@ class Evidence:
     draws: list[dict[str, Any]] = field(default_factory=list)
     growth: dict[str, Any] = field(default_factory=dict)
     beyond: dict[str, Any] = field(default_factory=dict)
-    control: str = ""
+    control: FitRun | None = None
     memory_limit: int = 0

@@ -158,8 +158,8 @@ class _Judge:
         self._add("raises", _head(message), where, count)
 
     def _name_hang(self, message: str, run: FitRun | None, count: int) -> None:
-        where = tuple(self._frames(message, None))
-        if self.evidence.control == HUNG:
+        where = self._frames(run.printed if run else message, None)
+        if self.evidence.control and self.evidence.control.outcome == HUNG:
             text = "fit() with a PyDataset that shares no state hangs in the same way on this Keras"
             self._add("keras-hangs", text, where, count)
         if self.evidence.first.get("unpicklable") and self._pickles():
@@ -168,12 +168,13 @@ class _Judge:
         delivered = run.batches if run else None
         text = f"{delivered if delivered is not None else 'no'} batches delivered, then nothing"
         at_end = run is not None and batches and run.batches and run.batches % batches in (0, batches - 1)
+        at_end = at_end or (run is not None and batches > 0 and _reads_of_last_epoch(run) >= batches)
         if at_end:
             text = f"{delivered} batches delivered, {batches} to the epoch, then nothing"
         self._add("hangs-at-epoch-end" if at_end else "hangs", text, where, count)
 
     def _name_crash(self, message: str, run: FitRun | None, count: int) -> None:
-        where = self._frames(message, None)
+        where = self._frames(run.printed if run else message, None)
         if "of memory" in message.split(".")[0] + message[:80]:
             self._add("memory-limit", _head(message), where, count)
         elif message.startswith("ended by"):
@@ -436,6 +437,11 @@ class _Judge:
         loses = [fault for fault in self.faults if cause(fault.cause).loses]
         if loses or (word == "exactly-once" and content != CORRUPT):
             return
+        control = self.evidence.control
+        if control and any(epoch.missing or epoch.duplicated or epoch.corrupt for epoch in control.epochs):
+            text = f"fit() with a PyDataset that shares no state does too; {self._worst_epoch()}"
+            self._add("keras-misdelivers", text)
+            return
         generation_2 = self.evidence.first.get("generation") == 2
         iterates = (
             self.evidence.first.get("kind") in (GENERATOR, ITERATOR) and self.evidence.first.get("workers", 1) > 1
@@ -516,6 +522,12 @@ def _read_before_hook(run: FitRun) -> int:
         elif event["event"] == "hook" and event["name"] == "on_epoch_begin":
             most, reads = max(most, reads), 0
     return most
+
+
+def _reads_of_last_epoch(run: FitRun) -> int:
+    """Different batches that have been made since an epoch ended last."""
+    begin = max((place for place, event in enumerate(run.events) if event["event"] == "end"), default=0)
+    return len({event["index"] for event in run.events[begin:] if event["event"] == "read"})
 
 
 def _finding(found: dict[str, Any]) -> str:

@@ -136,7 +136,7 @@ def fit_run(request: Request, running: Running, provoked: bool) -> FitRun:
         fed = touched or any(theirs(file) for file, _, _ in raised["frames"])
         if raised["error"].startswith(("ValueError", "TypeError", "AttributeError")) and not fed:
             outcome = REFUSED
-    return FitRun(provoked, outcome, message, answer, events)
+    return FitRun(provoked, outcome, message, answer, events, answer["printed"])
 
 
 def pull_run(running: Running) -> PullRun:

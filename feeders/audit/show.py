@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import textwrap
 from pathlib import Path
 from typing import Any, Iterator
+
+from feeders.measure.record import CRASHED, HUNG
 
 from .audit import Audit
 from .causes import cause, meaning_of
@@ -114,10 +117,12 @@ def _use(found: dict[str, Any]) -> str:
 def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield headline(found)
     stack = found["stack"]
-    yield f"  {found['title']}; Keras {stack['keras']}, TensorFlow {stack['tensorflow']}, Python {stack['python']}"
+    backend = "" if stack["backend"] == "tensorflow" else f" on {stack['backend']}"
+    keras = f"Keras {stack['keras']}{backend}"
+    yield f"  {found['title']}; {keras}, TensorFlow {stack['tensorflow']}, Python {stack['python']}"
     if found["message"]:
         yield ""
-        yield from _wrapped(_shorter(found["message"].strip()), "  ")
+        yield from _wrapped(_shorter(found["message"].strip(), found["verdict"]), "  ")
     for fault in found["faults"]:
         yield ""
         yield f"{fault['cause']} (seen {fault['observations']} times)"
@@ -189,6 +194,9 @@ def _relative(text: str) -> str:
     return text.replace(f"{Path.cwd()}/", "")
 
 
-def _shorter(text: str) -> str:
-    lines = text.splitlines()
+def _shorter(text: str, verdict: str) -> str:
+    """A traceback without its middle; of a stack dump nothing: the faults name its lines."""
+    lines = re.split(r"(?:Fatal Python error|Current thread|Thread 0x)", text)[0].splitlines()
+    if verdict in (HUNG, CRASHED):
+        return "\n".join(lines[:2])
     return text if len(lines) <= 12 else "\n".join([*lines[:6], "...", *lines[-5:]])

@@ -1,0 +1,544 @@
+"""From made-up evidence to a verdict: what is a fault, what it is called, and how much is unknown."""
+
+from __future__ import annotations
+
+import functools
+import textwrap
+
+import pytest
+
+from feeders.audit.causes import CAUSES, SAYINGS, cause, meaning_of
+from feeders.audit.counts import Epoch, Reference
+from feeders.audit.evidence import ENDED, Evidence, FitRun, PullRun
+from feeders.audit.judge import judge
+from feeders.audit.request import Request
+
+REQUEST = Request("mine.py:Mine")
+
+# A generator that ends is enough for one epoch.
+ONCE = Request("mine.py:mine", epochs=1)
+
+STATE = [[[1, 2], [1, 2]], [[3, 4], [3, 4]], [[5], [5]]]
+
+FIRST = {
+    "kind": "sequence",
+    "title": "a mine.Mine",
+    "workers": 4,
+    "processes": False,
+    "ignores_workers": False,
+    "length": 3,
+    "started": None,
+    "unpicklable": None,
+    "pickles": False,
+    "handles": [],
+    "generation": 3,
+    "raised": None,
+    "epochs": [STATE],
+    "steps": None,
+    "endless": False,
+    "mean": 0.01,
+    "reused": None,
+    "again": {"keys": True, "contents": True},
+    "wrapped": False,
+    "empty": [],
+    "overlap": None,
+}
+
+
+def epoch(missing=0, duplicated=0, corrupt=0, delivered=5, **values):
+    return Epoch(delivered, missing, duplicated, 0, corrupt, None, 3, **values)
+
+
+def fit(*epochs, outcome=ENDED, message="", events=None, raised=None, batches=3):
+    answer = {"raised": raised, "left": {}}
+    events = events if events is not None else [{"event": "batch"}] * batches * max(1, len(epochs))
+    return FitRun(False, outcome, message, answer, events, printed=message, epochs=list(epochs))
+
+
+def pull(*findings, calls=30, lines=()):
+    return PullRun(ENDED, "", calls, 10, 5, list(findings), list(lines))
+
+
+def wrong(trial=1, place=None, beside=(), **values):
+    place = place and {"file": place[0], "function": "f", "line": place[1], "offset": None}
+    beside = [{"file": file, "function": "f", "line": line, "offset": None} for file, line in beside]
+    found = {"kind": "wrong", "index": 1, "samples": [1, 2], "wrong": 2, "of": [0], "torn": 0}
+    return {**found, "trial": trial, "place": place, "beside": beside, **values}
+
+
+def raised(error, trial=1, frames=(), **values):
+    return wrong(trial, kind="raised", error=error, frames=[list(frame) for frame in frames], **values)
+
+
+def evidence(*, first=None, second=None, reference=None, **values):
+    first = {**FIRST, **(first or {})}
+    known = {"keyed": True, "reproducible": True, "ordered": True, "addressed": True, "named": False}
+    values.setdefault("fits", [fit(epoch()), fit(epoch())])
+    return Evidence(
+        first=first,
+        second={**first, **(second or {})},
+        reference=Reference(first["epochs"], **{**known, **(reference or {})}),
+        **values,
+    )
+
+
+def judged(request=REQUEST, **values):
+    return judge(request, evidence(**values))
+
+
+def names(verdict):
+    return [fault.cause for fault in verdict.faults]
+
+
+def test_clean_evidence_is_exactly_once_whole_and_safe():
+    verdict = judged(pulls=[pull()])
+    assert (verdict.word, verdict.content, verdict.safe, verdict.faults) == ("exactly-once", "whole", True, ())
+    assert not verdict.pending
+    assert verdict.notes == ()
+
+
+def test_every_cause_has_a_meaning_and_an_advice():
+    assert len({row.name for row in CAUSES}) == len(CAUSES)
+    for row in CAUSES:
+        assert row.meaning.endswith("."), row.name
+        assert row.advice.endswith("."), row.name
+        assert cause(row.name) is row
+
+
+def test_what_keras_says_is_explained_by_a_part_of_it():
+    for part, meaning in SAYINGS:
+        assert meaning_of(f"WARNING: {part} (id 7)") == meaning
+    assert meaning_of("Epoch 1/2") == ""
+
+
+# How often it has to be seen.
+
+
+def test_what_was_seen_once_is_a_note_and_no_fault():
+    verdict = judged(pulls=[pull(wrong())])
+    assert verdict.safe
+    assert (verdict.word, verdict.content, verdict.pending) == ("exactly-once", "whole", True)
+    text = "seen once and never again, so not judged: batch 1 held what belongs to batch 0 (2 samples)"
+    assert verdict.notes == (text,)
+
+
+def test_two_findings_of_one_trial_are_one_observation():
+    verdict = judged(pulls=[pull(wrong(trial=4), wrong(trial=4, index=2))])
+    assert verdict.safe
+    assert verdict.pending
+
+
+@pytest.mark.parametrize(
+    "pulls", [[pull(wrong(trial=1), wrong(trial=2))], [pull(wrong(trial=1)), pull(wrong(trial=1))]], ids=["one", "two"]
+)
+def test_what_was_seen_in_two_trials_of_any_process_is_a_fault(pulls):
+    verdict = judged(pulls=pulls)
+    assert names(verdict) == ["shared-state"]
+    assert verdict.faults[0].observations == 2
+    assert (verdict.word, verdict.content, verdict.safe, verdict.pending) == ("exactly-once", "corrupt", False, False)
+
+
+def test_a_fit_that_counts_wrong_once_is_looked_for_again():
+    verdict = judged(fits=[fit(epoch(missing=1)), fit(epoch())])
+    assert verdict.word == "exactly-once"
+    assert verdict.safe
+    assert verdict.pending
+
+
+# Words.
+
+
+@pytest.mark.parametrize(
+    ("counts", "word"),
+    [
+        ({}, "exactly-once"),
+        ({"missing": 2}, "at-most-once"),
+        ({"duplicated": 2}, "at-least-once"),
+        ({"missing": 2, "duplicated": 1}, "none"),
+    ],
+)
+def test_the_guarantee_is_what_every_fit_kept(counts, word):
+    verdict = judged(fits=[fit(epoch(**counts)), fit(epoch(**counts))])
+    assert (verdict.word, verdict.content) == (word, "whole")
+    assert names(verdict) == (["unexplained"] if counts else [])
+
+
+def test_a_fault_without_a_name_tells_its_worst_epoch():
+    verdict = judged(fits=[fit(epoch(missing=1)), fit(epoch(missing=3, duplicated=1))])
+    assert verdict.faults[0].seen == "of 5 samples in an epoch: 3 missing, 1 duplicated"
+
+
+def test_corrupt_in_two_fits_is_corrupt():
+    verdict = judged(fits=[fit(epoch(corrupt=1)), fit(epoch(corrupt=1))])
+    assert (verdict.word, verdict.content, names(verdict)) == ("exactly-once", "corrupt", ["unexplained"])
+
+
+def test_where_each_index_arrived_once_what_is_wrong_is_what_it_holds():
+    spoilt = epoch(missing=2, duplicated=2, corrupt=2)
+    assert judged(fits=[fit(spoilt), fit(spoilt)]).word == "exactly-once"
+    assert judged(fits=[fit(spoilt, batches=2), fit(spoilt, batches=2)]).word == "none"
+
+
+def test_content_that_is_new_each_time_is_not_compared():
+    verdict = judged(reference={"reproducible": False}, fits=[fit(epoch(corrupt=None)), fit(epoch(corrupt=None))])
+    assert (verdict.word, verdict.content, verdict.safe) == ("exactly-once", "not compared", True)
+
+
+@pytest.mark.parametrize("fits", [[fit(), fit()], [fit(outcome="failed", message="OSError: now and then"), fit()]])
+def test_a_loader_that_breaks_now_and_then_has_a_verdict_without_a_reference(fits):
+    """It raised when it was read alone, and not each time that it was trained on."""
+    known = {"index": 1, "epoch": 0, "after": 1, "error": "OSError: now and then", "frames": []}
+    verdict = judge(REQUEST, Evidence(first={**FIRST, "epochs": [], "raised": known}, fits=fits))
+    assert (verdict.word, verdict.content, verdict.safe) == ("failed", "not compared", False)
+    assert "OSError: now and then" in verdict.message + "".join(fault.seen for fault in verdict.faults)
+
+
+# Power.
+
+
+@pytest.mark.parametrize(("calls", "deliveries"), [(0, 6), (94, 100), (2994, 3000)])
+def test_a_fault_of_the_unseen_rate_would_have_been_seen_with_95_percent(calls, deliveries):
+    verdict = judged(pulls=[pull(calls=calls)])
+    assert verdict.deliveries == deliveries
+    assert verdict.unseen_rate == pytest.approx(1 - 0.05 ** (1 / deliveries), rel=1e-12)
+    assert (1 - verdict.unseen_rate) ** deliveries == pytest.approx(0.05)
+
+
+def test_what_one_thread_reads_and_threads_of_our_own_add_is_no_delivery_beside_others():
+    assert judged(first={"workers": 1}, pulls=[pull(calls=100)]).deliveries == 6
+    assert judged(first={"kind": "generator", "workers": 4}, pulls=[pull(calls=100)]).deliveries == 6
+    assert judged(first={"kind": "dataset", "workers": 1}, pulls=[pull(calls=100)]).deliveries == 106
+
+
+def test_nothing_delivered_is_no_rate():
+    verdict = judged(fits=[fit(events=[]), fit(events=[])])
+    assert (verdict.deliveries, verdict.unseen_rate) == (0, None)
+
+
+# What is shared.
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Write a person's file; return a function that gives (file, line) of a part of its text."""
+
+    def source(text):
+        path = tmp_path / "mine.py"
+        path.write_text(textwrap.dedent(text))
+        lines = path.read_text().splitlines()
+        return lambda part: (str(path), next(number for number, line in enumerate(lines, 1) if part in line))
+
+    return source
+
+
+def race(at, *others, findings=wrong, **first):
+    """Two trials in which a thread was held there while others ran elsewhere."""
+    found = [findings(trial=trial, place=at, beside=others) for trial in (1, 2)]
+    return judge(Request(f"{at[0]}:Mine"), evidence(first=first, pulls=[pull(*found)]))
+
+
+def test_a_shared_file_is_named_with_the_lines_to_lock(source):
+    line = source("""\
+        def get(self, index):
+            self.file.seek(index)
+            number = 8
+            return self.file.read(number)
+    """)
+    verdict = race(line("number = 8"), line("file.seek"))
+    assert names(verdict) == ["shared-handle"]
+    (fault,) = verdict.faults
+    file = line("")[0]
+    assert fault.where == (f"{file}:3: while one thread stood here, others ran line 2: 2 wrong",)
+    assert fault.advice == f"Hold one lock over lines 2 to 4 of {file}; self.file is what is shared."
+    assert fault.seen == "batch 1 held what belongs to batch 0 (2 samples)"
+
+
+def test_a_lock_of_the_call_is_named_with_what_it_does_not_protect(source):
+    line = source("""\
+        def get(self, index):
+            lock = threading.Lock()
+            with lock:
+                self.file.seek(index)
+                return self.file.read(8)
+    """)
+    verdict = race(line("file.read"))
+    assert names(verdict) == ["call-lock", "shared-handle"]
+    assert verdict.faults[0].where == (f"{line('')[0]}:2: a new lock in each call",)
+
+
+def test_changed_attributes_are_named_where_no_file_is_read(source):
+    line = source("""\
+        def get(self, index):
+            self.start = index
+            return self.rows[self.start]
+    """)
+    verdict = race(line("return"), line("self.start ="))
+    assert names(verdict) == ["shared-state"]
+    assert verdict.faults[0].advice == "Changed by several at once: self.start (line 2)."
+
+
+def test_a_library_that_stands_before_the_file_is_named_by_its_attribute(source):
+    line = source("def get(self, index):\n    return self.archive[index]\n")
+    handles = [{"path": "self.archive", "type": "File", "library": True}]
+    verdict = race(line("return"), handles=handles)
+    assert names(verdict) == ["shared-handle"]
+    assert verdict.faults[0].advice == "self.archive (File) is what is shared."
+
+
+def test_two_threads_in_one_generator_are_named(source):
+    line = source("def get(self, index):\n    return next(self.generator)\n")
+    error = "ValueError: generator already executing"
+
+    verdict = race(line("return"), findings=functools.partial(raised, error, frames=[[*line("return"), "get"]]))
+    assert names(verdict) == ["generator-shared"]
+
+
+def test_an_exception_that_it_raises_alone_too_is_no_race():
+    known = {"index": 1, "epoch": 0, "after": 1, "error": "ValueError: bad", "frames": []}
+    found = [raised("ValueError: bad", trial) for trial in (1, 2)]
+    assert judged(first={"raised": known}, pulls=[pull(*found)]).safe
+
+
+def test_batches_that_change_after_their_return_are_a_reused_buffer():
+    changed = [wrong(trial, kind="changed") for trial in (1, 2)]
+    verdict = judged(pulls=[pull(*changed)])
+    assert (names(verdict), verdict.content) == (["reused-buffer"], "corrupt")
+
+
+def test_a_buffer_seen_reused_in_both_readings_is_named_by_its_attribute():
+    reused = {"index": 0, "by": 1, "owner": "self.buffer"}
+    verdict = judged(first={"reused": reused})
+    assert names(verdict) == ["reused-buffer"]
+    assert verdict.faults[0].seen == "batch 0 was overwritten when batch 1 was made; it is part of self.buffer"
+    assert judged(first={"reused": reused}, second={"reused": None}).safe
+
+
+def test_races_that_this_use_does_not_have_are_notes():
+    found = [raised("ValueError: generator already executing", trial, index=None) for trial in (1, 2)]
+    verdict = judged(ONCE, first={"kind": "generator", "workers": 1}, pulls=[pull(*found)])
+    assert verdict.safe
+    assert verdict.notes == (
+        "pulled by several threads, which this Keras does not do: ValueError: generator already executing",
+    )
+    assert judged(first={"workers": 1}, pulls=[pull(wrong(1), wrong(2))]).safe
+
+
+# Hooks.
+
+READ, HOOK, END = {"event": "read", "index": 0}, {"event": "hook", "name": "on_epoch_begin"}, {"event": "end"}
+
+
+@pytest.mark.parametrize(
+    ("events", "named"),
+    [
+        ([READ, READ, HOOK, READ, END], ["hook-reorders"]),
+        ([HOOK, READ, READ, READ, END, HOOK, READ, END], ["unexplained"]),
+        ([HOOK, READ, READ, READ, END, READ, HOOK, READ, END], ["hook-reorders"]),
+        ([HOOK, READ, END, {"event": "hook", "name": "on_epoch_end"}, HOOK, READ, END], ["unexplained"]),
+    ],
+    ids=["first epoch", "never", "second epoch", "the other hook"],
+)
+def test_a_hook_reorders_only_what_was_read_before_it_had_ended(events, named):
+    assert names(judged(fits=[fit(epoch(missing=1, duplicated=1), events=events) for _ in range(2)])) == named
+
+
+def test_reads_before_the_hook_that_lose_nothing_are_no_fault():
+    assert judged(fits=[fit(epoch(), events=[READ, HOOK, READ, END]) for _ in range(2)]).safe
+
+
+def test_a_hook_tells_how_many_batches_were_early():
+    runs = [fit(epoch(missing=1), events=[READ] * early + [HOOK, READ, END]) for early in (1, 4)]
+    seen = judged(fits=runs).faults[0].seen
+    assert seen == "up to 4 batches of an epoch were read before on_epoch_begin had ended"
+
+
+# Outcomes.
+
+
+def ended(outcome, message, **values):
+    return [fit(outcome=outcome, message=message, **values) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message", "named"),
+    [
+        ("failed", "ValueError: sample 60 has no label", "raises"),
+        ("failed", "ValueError: generator already executing", "generator-shared"),
+        ("refused", "ValueError: Unrecognized data type: x=<object>", "refused-by-keras"),
+        ("crashed", "ended by SIGSEGV. Fatal Python error", "killed"),
+        ("crashed", "ended with exit status 3 and no result. ", "exits"),
+        ("crashed", "over its limit of 2.0 GiB of memory. ", "memory-limit"),
+        ("hung", "no end after 8 s. ", "hangs-at-epoch-end"),
+    ],
+)
+def test_an_outcome_has_a_cause_and_keeps_its_message(outcome, message, named):
+    verdict = judged(fits=ended(outcome, message))
+    assert (verdict.word, verdict.content, verdict.message) == (outcome, "not compared", message)
+    assert names(verdict) == [named]
+
+
+def test_one_bad_fit_beside_a_good_one_is_a_note():
+    verdict = judged(fits=[fit(outcome="failed", message="OSError: once"), fit(epoch())])
+    assert (verdict.word, verdict.safe) == ("exactly-once", True)
+    assert verdict.notes == ("one fit() failed and no other one did: not judged. OSError: once",)
+
+
+def test_an_exception_names_the_innermost_line_of_the_persons_code(tmp_path):
+    mine = str(tmp_path / "mine.py")
+    frames = [[mine, 4, "__getitem__"], [mine, 9, "load"], [__import__("json").__file__, 293, "loads"]]
+    runs = ended("failed", "ValueError: bad", raised={"error": "ValueError: bad", "frames": frames})
+    verdict = judge(Request(f"{mine}:Mine"), evidence(fits=runs))
+    assert verdict.faults[0].where == (f"{mine}:9: in load",)
+
+
+def test_a_hang_names_the_lines_where_the_persons_threads_wait(tmp_path):
+    mine = str(tmp_path / "mine.py")
+    stack = (
+        f'no end after 8 s. \n  File "{mine}", line 7 in wait\n  File "{__import__("json").__file__}", line 1 in x\n'
+    )
+    verdict = judge(Request(f"{mine}:Mine"), evidence(fits=ended("hung", stack, batches=1)))
+    assert names(verdict) == ["hangs"]
+    assert verdict.faults[0].seen == "1 batches delivered, then nothing"
+    assert verdict.faults[0].where == (f"{mine}:7: in wait",)
+
+
+def test_keras_is_blamed_where_a_safe_loader_hangs_too():
+    runs = ended("hung", "no end after 8 s. ")
+    assert "keras-hangs" in names(judged(fits=runs, control=fit(outcome="hung")))
+    assert "keras-hangs" not in names(judged(fits=runs, control=fit(epoch())))
+
+
+def test_keras_is_blamed_where_it_loses_samples_of_a_safe_loader_too():
+    runs = [fit(epoch(missing=1)) for _ in range(2)]
+    assert names(judged(fits=runs, control=fit(epoch(missing=2)))) == ["keras-misdelivers"]
+    assert names(judged(fits=runs, control=fit(epoch()))) == ["unexplained"]
+
+
+def test_an_epoch_hangs_at_its_end_also_where_all_of_it_was_made_and_not_all_was_delivered():
+    reads = [{"event": "read", "index": index} for index in (0, 1, 2)]
+    assert names(judged(fits=ended("hung", "", events=[{"event": "batch"}, *reads]))) == ["hangs-at-epoch-end"]
+    assert names(judged(fits=ended("hung", "", events=[{"event": "batch"}, *reads[:2], reads[0]]))) == ["hangs"]
+
+
+def test_a_reading_that_breaks_counts_beside_a_fit_that_does():
+    broken = Evidence(
+        first={"kind": "sequence", "length": 3}, broken=("crashed", "ended by SIGSEGV. "), fits=ended("crashed", "")[:1]
+    )
+    assert judge(REQUEST, broken).word == "crashed"
+
+
+# What needs no race.
+
+
+def test_a_generator_that_was_pulled_before_is_consumed_and_not_refused():
+    verdict = judged(first={"kind": "generator", "started": "exhausted"}, fits=ended("refused", "ValueError: empty"))
+    assert names(verdict) == ["consumed"]
+    verdict = judged(ONCE, first={"kind": "generator", "started": "suspended"})
+    assert (names(verdict), verdict.word) == (["consumed"], "at-most-once")
+
+
+def test_a_forgotten_super_is_a_fault_with_what_keras_said():
+    said = {"event": "said", "text": "Your dataset should call `super().__init__(**kwargs)`"}
+    runs = [fit(epoch(), events=[said, *[{"event": "batch"}] * 3]) for _ in range(2)]
+    verdict = judged(first={"ignores_workers": True}, fits=runs)
+    assert (names(verdict), verdict.word) == (["super-not-called"], "exactly-once")
+    assert verdict.faults[0].where == (said["text"],)
+
+
+def test_what_can_not_be_pickled_is_a_fault_only_where_it_is_pickled():
+    fault = {"attribute": "self.lock", "type": "lock", "error": "TypeError: cannot pickle '_thread.lock' object"}
+    text = "self.lock (lock): TypeError: cannot pickle '_thread.lock' object"
+    assert judged(first={"unpicklable": fault}).notes == ()
+    verdict = judged(first={"unpicklable": fault, "processes": True})
+    assert verdict.safe
+    assert verdict.notes == (f"under spawn or forkserver (the default from Python 3.14) it could not start: {text}",)
+    spawned = {"unpicklable": fault, "processes": True, "pickles": True}
+    verdict = judged(first=spawned, fits=ended("failed", "TypeError: cannot pickle '_thread.lock' object"))
+    assert names(verdict) == ["not-picklable"]
+    assert verdict.faults[0].seen == text
+
+
+def test_a_length_that_counts_too_many_batches_is_named_by_what_is_there():
+    assert names(judged(first={"empty": [2]})) == ["length-too-long"]
+    assert names(judged(first={"wrapped": True})) == ["length-too-long"]
+    known = {"index": 3, "epoch": 0, "after": 3, "error": "IndexError: 3", "frames": []}
+    verdict = judged(first={"raised": known, "length": 5}, fits=ended("failed", "IndexError: 3"))
+    assert names(verdict) == ["length-too-long"]
+    assert verdict.faults[0].seen == "the length is 5, and batch 3 raises IndexError: 3"
+
+
+@pytest.mark.parametrize(
+    ("contents", "named", "word"),
+    [
+        ([[6]], ["last-batch-lost"], "at-most-once"),
+        ([[6, 7], [8]], ["length-too-short"], "at-most-once"),
+        ([[1, 2]], [], "exactly-once"),
+        ([], [], "exactly-once"),
+        (None, [], "exactly-once"),
+    ],
+    ids=["a short one", "more", "only what is known", "nothing", "without end"],
+)
+def test_samples_beyond_the_length_are_lost_if_nobody_has_seen_them(contents, named, word):
+    verdict = judged(beyond={"contents": contents, "size": 2})
+    assert (names(verdict), verdict.word) == (named, word)
+
+
+def test_shards_that_overlap_deliver_at_least_once():
+    verdict = judged(first={"kind": "dataset", "overlap": 3})
+    assert (names(verdict), verdict.word) == (["overlapping-shards"], "at-least-once")
+
+
+@pytest.mark.parametrize(
+    ("given", "named"), [([[8, 9]] * 3, "same-random-numbers"), ([[1, 2]] * 3, "copied-generator")]
+)
+def test_processes_that_draw_alike_are_named_if_it_happens_twice(given, named):
+    alike = {"processes": [given[:2]] * 3, "alone": [[[1], [2]], [[3], [4]]]}
+    assert names(judged(draws=[alike, alike])) == [named]
+    assert judged(draws=[alike]).safe
+    differ = {**alike, "processes": [[[1]], [[2]], [[3]]]}
+    assert judged(draws=[alike, differ]).safe
+
+
+def test_content_that_is_the_same_alone_is_not_drawn():
+    fixed = {"processes": [[[1], [2]]] * 3, "alone": [[[1], [2]], [[1], [2]]]}
+    assert judged(draws=[fixed, fixed]).safe
+
+
+def grown(**steps):
+    """Seven epochs, of which only the last count."""
+    start = {"bytes": 1 << 20, "threads": 1, "processes": 0, "files": 9}
+    epochs = [{name: value + number * steps.get(name, 0) for name, value in start.items()} for number in range(7)]
+    return {"epochs": epochs, "lines": [], "targets": []}
+
+
+@pytest.mark.parametrize(
+    ("steps", "named", "seen"),
+    [
+        ({"bytes": 1 << 20}, ["grows-memory"], "1,024 KiB more after each epoch"),
+        ({"bytes": 1 << 10}, [], ""),
+        ({"threads": 2}, ["grows-threads"], "2 more threads after each epoch"),
+        ({"processes": 1}, ["grows-processes"], "1 more processes after each epoch"),
+        ({"files": 3}, ["grows-files"], "3 more open files after each epoch"),
+        ({"threads": 1, "files": 1}, ["grows-threads"], "1 more threads after each epoch"),
+    ],
+    ids=["memory", "a log", "threads", "processes", "files", "files of threads"],
+)
+def test_what_is_more_after_each_epoch_grows(steps, named, seen):
+    verdict = judged(growth=grown(**steps))
+    assert names(verdict) == named
+    assert [fault.seen for fault in verdict.faults] == ([seen] if seen else [])
+    assert verdict.word == "exactly-once"
+
+
+def test_a_cache_that_fills_in_the_first_epochs_does_not_grow():
+    growth = grown(bytes=1 << 20)
+    growth["epochs"][-1] = growth["epochs"][-2]
+    assert judged(growth=growth).safe
+    assert judged(growth={**grown(bytes=1 << 20), "epochs": grown(bytes=1 << 20)["epochs"][:4]}).safe
+
+
+def test_a_generator_that_ends_before_its_epochs_loses_what_was_wanted():
+    runs = [fit(epoch(), epoch(missing=5, delivered=0), events=[{"event": "batch"}] * 3) for _ in range(2)]
+    verdict = judged(first={"kind": "generator", "workers": 1}, reference={"addressed": False}, fits=runs)
+    assert (names(verdict), verdict.word) == (["ends-early"], "at-most-once")
+    assert verdict.faults[0].seen == "3 batches came for 2 epochs; 6 were wanted"

@@ -1,0 +1,150 @@
+"""What the source around a race tells."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from feeders.audit.source import call_lock, changed_names, function_at, shared_reader
+
+
+@pytest.fixture
+def function(tmp_path):
+    """Write the lines of a function from line 2 on, below its ``def``, and read it back."""
+
+    def function(body, arguments="self, index"):
+        path = tmp_path / "mine.py"
+        path.write_text(f"def work({arguments}):\n" + textwrap.indent(textwrap.dedent(body).strip("\n"), "    ") + "\n")
+        found = function_at(str(path), 2)
+        assert found is not None
+        return found
+
+    return function
+
+
+# function_at
+
+
+def test_a_line_belongs_to_the_innermost_function_around_it(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import os\n\n\nclass A:\n    def outer(self):\n        def inner():\n            pass\n        return inner\n"
+    )
+    assert function_at(str(path), 1) is None
+    assert [function_at(str(path), line).name for line in (5, 6, 7, 8)] == ["outer", "inner", "inner", "outer"]
+
+
+def test_source_that_is_not_there_or_is_no_python_tells_nothing(tmp_path):
+    (tmp_path / "broken.py").write_text("def f(:\n")
+    (tmp_path / "binary.py").write_bytes(b"\xff\0")
+    for name in ("absent.py", "broken.py", "binary.py", "<string>"):
+        assert function_at(str(tmp_path / name), 1) is None
+
+
+# call_lock
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("lock = threading.Lock()\nwith lock:\n    self.n += 1", 2),
+        ("with threading.RLock():\n    self.n += 1", 2),
+        ("n = 1\nlock = Lock()\nlock.acquire()", 3),
+        ("with self.other, threading.Semaphore():\n    pass", 2),
+    ],
+    ids=["named", "at once", "acquired", "the second of two"],
+)
+def test_a_lock_that_is_new_in_each_call_is_found_where_it_is_made(function, body, line):
+    assert call_lock(function(body)) == line
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "with self.lock:\n    self.n += 1",
+        "lock = self.lock\nwith lock:\n    self.n += 1",
+        "lock = self.locks[index]\nlock.acquire()",
+        "lock = threading.Lock()\nself.locks.append(lock)",
+        "with open(self.path) as file:\n    file.read()",
+    ],
+    ids=["of the instance", "by another name", "one of several", "not taken", "no lock"],
+)
+def test_a_lock_that_others_can_wait_for_is_not_accused(function, body):
+    assert call_lock(function(body)) is None
+
+
+# shared_reader
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("self.file.seek(index)\nnumber = 1\nreturn self.file.read(8)", ("self.file", 2, 4)),
+        ("file = self.file\nfile.seek(index)\nreturn file.read(8)", ("file", 3, 4)),
+        ("return self.files[index % 2].read(8)", ("self.files[...]", 2, 2)),
+        ("return self.archive.extractfile('a').read()", ("self.archive.extractfile()", 2, 2)),
+        ("self.base.execute('select')\nreturn self.base.fetchone()", ("self.base", 2, 3)),
+        ("HANDLE.seek(0)\nwith open('b') as own:\n    own.read()", ("HANDLE", 2, 2)),
+    ],
+    ids=["attribute", "by another name", "one of several", "archive", "database", "global"],
+)
+def test_what_is_read_by_a_position_that_others_share_is_named_with_its_lines(function, body, found):
+    assert shared_reader(function(body)) == found
+
+
+def test_a_handle_that_a_helper_is_given_may_be_shared(function):
+    assert shared_reader(function("file.seek(8)\nreturn file.read(8)", arguments="file")) == ("file", 2, 3)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "with open(self.path, 'rb') as file:\n    file.seek(index)\n    return file.read(8)",
+        "file = open(self.path)\nreturn file.read()",
+        "return os.pread(self.descriptor, 8, index)",
+        "return self.rows[index]",
+    ],
+    ids=["in a with", "opened here", "without a position", "no file"],
+)
+def test_what_the_call_opened_itself_is_not_shared(function, body):
+    assert shared_reader(function(body)) is None
+
+
+# changed_names
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("self.n = index\nself.n += 1", {"self.n": [2, 3]}),
+        ("self.a, self.b = self.b, self.a", {"self.a": [2], "self.b": [2]}),
+        ("self.cache[index] = 1", {"self.cache": [2]}),
+        ("self.buffer[:4] = index", {"self.buffer": [2]}),
+        ("self.state.step: int = 1", {"self.state.step": [2]}),
+        ("self.seen.append(index)\nself.seen.pop()", {"self.seen": [2, 3]}),
+        ("global current\ncurrent = index", {"current": [3]}),
+        ("SEEN.add(index)\nTABLE[index] = 1", {"SEEN": [2], "TABLE": [3]}),
+    ],
+    ids=["attribute", "swap", "entry", "slice", "annotated", "list", "global", "entries of globals"],
+)
+def test_what_outlives_the_call_is_named_with_the_lines_that_change_it(function, body, found):
+    assert changed_names(function(body)) == found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "n = self.n\nn += 1",
+        "rows = []\nrows.append(index)\nrows[0] = 1",
+        "thing = Thing()\nthing.n = 1\nthing.rows.append(2)",
+        "return self.rows[index]",
+    ],
+    ids=["a number", "a list", "an object", "nothing"],
+)
+def test_what_ends_with_the_call_is_not_accused(function, body):
+    assert changed_names(function(body)) == {}
+
+
+def test_entries_of_an_argument_are_the_callers(function):
+    assert changed_names(function("rows[0] = 1\nrows.append(2)", arguments="rows")) == {}
