@@ -114,18 +114,26 @@ class _Audit:
             self.evidence.growth = self._answer(growth)
         if self.evidence.fits[-1].outcome != ENDED and self._is_certain():
             self._control()
-            if self.evidence.fits[0].outcome == FAILED and self._pulls():
-                self._pull(1, SHORTEST_PULL_SECONDS)  # it reads well alone: see what others do to it
+            self._explain_failure()
             return
         self._beyond()
         self._draw()
         self._provoke()
         self._control()
 
+    def _explain_failure(self) -> None:
+        """It reads well alone, and fit() fails: see what others do to it."""
+        for seed in range(1, 1 + MOST_EXTRA_ROUNDS):
+            if self.evidence.fits[0].outcome != FAILED or not self._pulls() or self._has_race():
+                return
+            self._pull(seed, 2 * SHORTEST_PULL_SECONDS)
+
+    def _has_race(self) -> bool:
+        return any(cause(fault.cause).race for fault in judge(self.request, self.evidence).faults)
+
     def _is_certain(self) -> bool:
         """Whether more would tell no more: it ends badly, or a race has been seen often enough to be named."""
-        verdict = judge(self.request, self.evidence)
-        return verdict.word in OUTCOMES or any(cause(fault.cause).race for fault in verdict.faults)
+        return judge(self.request, self.evidence).word in OUTCOMES or self._has_race()
 
     def _is_pending(self) -> bool:
         """Whether something was seen that has not been seen a second time."""
@@ -278,7 +286,7 @@ class _Audit:
     def _pulls(self) -> bool:
         first = self.evidence.first
         if first["kind"] in (GENERATOR, ITERATOR):
-            return first["workers"] > 1 or not self.evidence.pulls
+            return not self.evidence.pulls or (first["workers"] > 1 and not first["processes"])
         # Workers that are spawned share no state, and take seconds to start: fit() alone is looked at.
         several = first["workers"] > 1 and not first["pickles"]
         return first["kind"] == DATASET or (first["kind"] == SEQUENCE and several)

@@ -186,10 +186,8 @@ class _Judge:
 
     def _races(self) -> bool:
         """Name what changes content under concurrency; return whether that was seen often enough."""
-        counts = self.evidence.first.get("kind") == SEQUENCE or self.evidence.first.get("kind") == DATASET
-        single = self.evidence.first.get("workers", 1) == 1 and self.evidence.first.get("kind") != DATASET
         findings = [(number, found) for number, run in enumerate(self.evidence.pulls) for found in run.findings]
-        if not counts or single:
+        if not self._pulls_as_keras():
             self._beyond_this_keras([found for _, found in findings])
             return False
         changed = [item for item in findings if item[1]["kind"] == "changed"]
@@ -213,7 +211,7 @@ class _Judge:
                 self.notes.append(f"seen once and never again, so not judged: {_finding(races[0][1])}")
             return False
         self._name_race(races)
-        return _observations(wrong) >= OBSERVATIONS
+        return _observations(wrong) >= OBSERVATIONS and self.evidence.first.get("kind") in (SEQUENCE, DATASET)
 
     def _name_race(self, found: list[tuple[int, dict[str, Any]]]) -> None:
         """Find out from the places held, and from the source around them, what is shared."""
@@ -464,12 +462,17 @@ class _Judge:
             f"{n} {name}" for name, n in counts.items() if n
         )
 
+    def _pulls_as_keras(self) -> bool:
+        """Whether our own workers pull it in a way in which this Keras does too."""
+        kind, several = self.evidence.first.get("kind"), self.evidence.first.get("workers", 1) > 1
+        if kind in (GENERATOR, ITERATOR):
+            return several and not self.evidence.first.get("processes")
+        return kind == DATASET or (kind == SEQUENCE and several)
+
     def _deliveries(self) -> int:
         """Batches made while others were: what a race had the chance to hit."""
-        several = self.evidence.first.get("workers", 1) > 1 or self.evidence.first.get("kind") == DATASET
-        fits = sum(run.batches for run in self.evidence.fits)
-        counted = self.evidence.first.get("kind") in (SEQUENCE, DATASET) and several
-        return fits + (sum(run.calls for run in self.evidence.pulls) if counted else 0)
+        pulled = sum(run.calls for run in self.evidence.pulls) if self._pulls_as_keras() else 0
+        return sum(run.batches for run in self.evidence.fits) + pulled
 
     # Words.
 
@@ -487,6 +490,7 @@ class _Judge:
         own = self._own(raised.get("frames", ()))
         if own:
             return own
+        message = raised.get("text") or message
         found = re.findall(r'File "([^"]+)", line (\d+),? in (\S+)', message)
         lines = [f"{file}:{line}: in {name}" for file, line, name in found if self._theirs(file)]
         return tuple(dict.fromkeys(lines))[-1:] if run else tuple(dict.fromkeys(lines))[:4]

@@ -13,6 +13,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from feeders.errors import FeedersError
+from feeders.measure.session import message_of
 from feeders.strategies import generation
 
 from .identity import Columns
@@ -32,6 +33,9 @@ KEPT = 16
 
 # Without an end or a repetition in so many batches, the person has to say how long an epoch is.
 MOST_PULLS = 20_000
+
+# TensorFlow puts tracebacks of Python functions into the text of its errors.
+LONGEST_TEXT = 20_000
 
 # What tf.data.Dataset.cardinality() says of a dataset that repeats.
 INFINITE = -1
@@ -93,10 +97,10 @@ def seed_everything(seed: int) -> None:
     tf.random.set_seed(seed)
 
 
-def told(error: BaseException) -> dict[str, Any]:
-    """Return an exception as "error" text and "frames", the innermost last."""
+def told(error: Exception) -> dict[str, Any]:
+    """Return an exception as "error" text, "frames", the innermost last, and what TensorFlow wrote into its "text"."""
     frames = [[frame.filename, frame.lineno, frame.name] for frame in traceback.extract_tb(error.__traceback__)]
-    return {"error": f"{type(error).__name__}: {error}"[:2000], "frames": frames}
+    return {"error": message_of(error), "frames": frames, "text": str(error)[:LONGEST_TEXT]}
 
 
 class _Reading:
@@ -104,7 +108,7 @@ class _Reading:
 
     def __init__(self, loader: Loader, request: Request, backwards: bool, journal: Journal) -> None:
         self._loader, self._request, self._journal = loader, request, journal
-        self._backwards = backwards
+        self._backwards = backwards and loader.kind == SEQUENCE
         self._kept: list[tuple[int, Any, list[int]]] = []
         self.epochs: list[list[list[list[int]]]] = []
         self._current: list[list[list[int]]] = []

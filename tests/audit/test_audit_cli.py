@@ -1,0 +1,186 @@
+"""`python -m feeders audit`: a call that can't be met is one line and status 2, also once a process was started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from feeders import cli
+
+HERE = Path(__file__).resolve().parent
+
+ROOT = HERE.parent.parent
+
+ARRAYS = f"{HERE}/loaders/state.py:Arrays"
+
+
+@pytest.fixture
+def refused(capsys):
+    """Call the command; return the one line that it says."""
+
+    def refused(*arguments):
+        assert cli.main(["audit", *arguments]) == 2
+        out, error = capsys.readouterr()
+        assert out == ""
+        assert error.count("\n") == 1, error
+        assert error.startswith("feeders: ")
+        return error[len("feeders: ") : -1]
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        ((), "audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all"),
+        (("no/such.py:Mine",), f"no/such.py: no such file, seen from {Path.cwd()}. Try: its path from here"),
+        (("mine.py",), "mine.py: which loader in it? Expected FILE.py:NAME, as mine.py:MyLoader"),
+        (
+            ("seqence",),
+            "seqence: neither a feeder nor FILE.py:NAME or package.module:NAME. Nearest: sequence, ",
+        ),
+        (("zzz",), "zzz: neither a feeder nor FILE.py:NAME or package.module:NAME. Try: python -m feeders list"),
+        (("resident",), "resident repeats one batch by design: there is no delivery to audit. Try: sequence"),
+        (("sequence", "--workload", "jepg"), "workload 'jepg' is unknown"),
+        (("sequence", "--processes"), "--processes is for a loader of your own; sequence knows how it is used"),
+        (("sequence", "--call", "x()"), "--call is for a loader of your own; sequence knows how it is used"),
+        (("sequence", "--steps", "3"), "--steps is for a loader of your own; sequence knows how it is used"),
+        ((ARRAYS, "--start-method", "spawn"), "--start-method spawn is about processes. Try: add --processes"),
+        ((ARRAYS, "--json", "no/such/folder/a.json"), "--json no/such/folder/a.json: no such folder. Try: one that is"),
+        (("--all", "--key", "y", "--steps", "3"), "audit --all: takes --seconds, --workers and --json; not key, steps"),
+        (("--all", "sequence"), "audit --all: takes --seconds, --workers and --json; not loader"),
+    ],
+)
+def test_a_call_that_can_not_be_met_starts_nothing(refused, monkeypatch, call, text):
+    monkeypatch.setattr(import_module("feeders.audit.audit"), "preload", lambda: pytest.fail("it was started"))
+    assert refused(*call).startswith(text)
+
+
+def test_all_needs_the_folder_of_the_results(refused, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert refused("--all") == f"audit --all: no folder results/ in {tmp_path}. Try: call it where asv.conf.json is"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("--seconds", "0"),
+        ("--seconds", "soon"),
+        ("--workers", "0"),
+        ("--epochs", "x"),
+        ("--steps", "-1"),
+        ("--start-method", "thread"),
+    ],
+)
+def test_a_bad_option_is_status_2_and_says_how_it_is_used(capsys, call):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["audit", ARRAYS, *call])
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+WRONG = """\
+import numpy as np
+import tensorflow as tf
+
+Base = getattr(tf.keras.utils, "PyDataset", None) or tf.keras.utils.Sequence
+
+
+class Mine(Base):
+    def __init__(self, count=4):
+        super().__init__()
+        if count < 1:
+            raise ValueError("no samples")
+        self.count = count
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        return np.full((2, 3), index), np.full(2, index)
+
+
+class Needs(Mine):
+    def __init__(self, path):
+        super().__init__()
+
+
+def new_each_time():
+    number = 0
+    while True:
+        number += 1
+        yield np.full((2, 3), number), np.zeros(2)
+
+
+def repeats():
+    return tf.data.Dataset.range(4).batch(2).repeat()
+
+
+words = ["a"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "text"),
+    [
+        ("mine.py:Mien", (), "mine.py has no 'Mien'. Nearest: Mine."),
+        (
+            "mine.py:Needs",
+            (),
+            "mine.py:Needs needs path; it is called without arguments. Try: --call 'Needs(path=...)'",
+        ),
+        ("mine.py:words", (), "mine.py:words is a list; expected a Sequence/PyDataset, "),
+        ("mine.py:Mine", ("--call", "Mine(0)"), "--call 'Mine(0)': ValueError: no samples at {folder}/mine.py:11. "),
+        (
+            "absent.py:Mine",
+            (),
+            "absent.py: ModuleNotFoundError: No module named 'nosuchmodule' at {folder}/absent.py:1.",
+        ),
+        ("nosuchmodule:Mine", (), "import nosuchmodule: ModuleNotFoundError: No module named 'nosuchmodule'"),
+        ("mine.py:Mine", ("--key", "y["), "--key 'y[': not a Python expression ("),
+        ("mine.py:Mine", ("--key", "z"), "--key 'z': NameError: name 'z' is not defined; x, y and w are the parts"),
+        ("mine.py:Mine", ("--key", "y[:1]"), "--key 'y[:1]': gives shape (1,) for a batch of 2 samples; "),
+        ("mine.py:repeats", (), "mine.py:repeats: it repeats without end. Try: --steps N, the batches of an epoch"),
+        (
+            "mine.py:new_each_time",
+            (),
+            "mine.py:new_each_time: no end and no repetition in its first 40 batches. Try: --steps N, the batches of",
+        ),
+    ],
+)
+def test_a_loader_that_can_not_be_opened_or_read_is_one_line(
+    loaded, refused, nothing_left, monkeypatch, tmp_path, name, options, text
+):
+    """It is opened in a process of its own, which is gone afterwards."""
+    monkeypatch.setattr(import_module("feeders.audit.serial"), "MOST_PULLS", 40)
+    (tmp_path / "mine.py").write_text(WRONG)
+    (tmp_path / "absent.py").write_text("import nosuchmodule\n")
+    monkeypatch.chdir(tmp_path)
+    assert refused(name, *options).startswith(text.format(folder=tmp_path))
+    assert nothing_left()
+
+
+def test_a_feeder_that_can_not_feed_a_workload_says_why(loaded, refused):
+    assert refused("tfdata-native", "--workload", "remote").startswith("remote: its preparation can't be written in")
+
+
+def test_without_tensorflow_it_says_so_and_how_to_get_it():
+    program = "import sys; sys.modules['tensorflow'] = None; from feeders.cli import main; sys.exit(main(sys.argv[1:]))"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "audit", ARRAYS],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("feeders: TensorFlow can't be imported (import of tensorflow halted")
+    assert ended.stderr.rstrip().endswith("Try: pip install -e '.[cpu]' (or '.[gpu]' on a GPU host)")
+    assert ended.stderr.count("\n") == 1
