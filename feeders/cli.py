@@ -62,7 +62,7 @@ def _add_audit(commands: Any) -> None:
     audit.add_argument(
         "loader", nargs="?", metavar="LOADER", help="a feeder of `list`, FILE.py:NAME or package.module:NAME"
     )
-    audit.add_argument("--all", action="store_true", help="every feeder on every workload, 10 s each; kept in results/")
+    audit.add_argument("--all", action="store_true", help="every feeder on every workload, 10 s each, into results/")
     audit.add_argument("--workload", metavar="W", help="what a feeder of `list` feeds; default: window")
     audit.add_argument("--call", metavar="'NAME(args)'", help="makes the loader; default: NAME without arguments")
     audit.add_argument("--workers", type=_count, metavar="N", help="default: what the loader sets itself, else 4")
@@ -136,10 +136,10 @@ def _audit(options: argparse.Namespace) -> int:
 
     names = {field.name for field in dataclasses.fields(Request)}
     given = {name: value for name, value in vars(options).items() if name in names and value not in (None, False)}
-    if options.json and not options.json.resolve().parent.is_dir():
-        raise FeedersError(f"--json {options.json}: no such folder. Try: one that is there")
     if options.all:
         return _audit_all(options, given)
+    if options.json and not options.json.resolve().parent.is_dir():
+        raise FeedersError(f"--json {options.json}: no such folder. Try: one that is there")
     if options.loader is None:
         raise FeedersError("audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all")
     with Progress() as progress:
@@ -151,24 +151,31 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
-    from feeders.audit import audit_all, matrix, to_lines
+    from feeders.audit import audit_all
     from feeders.releases.installed import require_installed
     from feeders.releases.machine import describe
+    from feeders.report import AUDITS_SUFFIX, delivery_table, merged_audits
 
-    foreign = set(given) - {"seconds", "workers"}
-    if foreign:
-        raise FeedersError(f"audit --all: takes --seconds, --workers and --json; not {', '.join(sorted(foreign))}")
+    foreign = [name for name in given if name not in ("seconds", "workers")]
+    if foreign or options.loader or options.json:
+        raise FeedersError("audit --all: takes --seconds and --workers; it audits every feeder and writes to results/")
     results = Path("results")
     if not results.is_dir():
         raise FeedersError(f"audit --all: no folder results/ in {Path.cwd()}. Try: call it where asv.conf.json is")
-    release = require_installed()
-    path = options.json or results / describe(None, results)["machine"] / f"{release.id}-audits.jsonl"
-    with Progress() as progress:
-        found = audit_all(given.get("seconds", 10.0), given.get("workers"), progress.say, progress.print)
-    print(matrix(found))
-    path.parent.mkdir(exist_ok=True)
-    write_atomically(path, to_lines(found))
-    print(f"written: {path}")
+    folder = results / describe(None, results)["machine"]
+    path = folder / f"{require_installed().id}{AUDITS_SUFFIX}"
+    audits: list[dict[str, Any]] = []
+    try:
+        with Progress() as progress:
+            for found in audit_all(given.get("seconds", 10.0), given.get("workers"), progress.say):
+                audits.append(found)
+                progress.print(f"{found['loader']} on {found['workload']}: {found['verdict']}")
+        print(delivery_table(audits))
+    finally:  # also what was audited before Ctrl-C
+        if audits:
+            folder.mkdir(exist_ok=True)
+            write_atomically(path, merged_audits(path, audits))
+            print(f"written: {path}")
     return 0
 
 
@@ -180,7 +187,7 @@ def _overhead(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from feeders.report import read_takes, summarise
+    from feeders.report import read_takes, summarise, summarise_audits
 
     parts = read_takes(Path("results"))
     if options.release:
@@ -188,5 +195,6 @@ def _report(options: argparse.Namespace) -> int:
         parts = tuple(part for part in parts if part.release == options.release)
         if not parts:
             raise FeedersError(f"report: {options.release} has not been measured; results/ holds {', '.join(known)}")
-    print(summarise(parts))
+    audited = summarise_audits(Path("results"), dict.fromkeys((part.machine, part.release) for part in parts))
+    print("\n\n".join([summarise(parts), *audited]))
     return 0

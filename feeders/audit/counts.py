@@ -149,7 +149,7 @@ def _by_place(batches: Sequence[dict[str, Any]], reference: Reference, reads: in
     missing = [key for part in due[len(now) :] for key in part]
     duplicated = [key for part in now[len(due) :] for key in part]
     corrupt, disordered = [], 0
-    if sorted(now) == sorted(due):
+    if now != due and sorted(now) == sorted(due):
         place = {part: number for number, part in enumerate(due)}
         disordered = _inversions([place[part] for part in now for _ in part])
     else:

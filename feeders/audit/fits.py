@@ -18,7 +18,7 @@ from feeders.measure.stack import describe_stack
 from feeders.strategies import plain
 
 from .journal import Journal
-from .loader import SEQUENCE, Loader, audited_files, open_loader
+from .loader import SEQUENCE, Loader, open_loader, provoked_files
 from .request import Request
 from .serial import overrides, seed_everything, told
 from .switches import Switches
@@ -55,7 +55,7 @@ def fit(request: Request, steps: int | None, seed: int, provoked: bool, journal:
     if loader.kind == SEQUENCE:
         _take_down_reads(loader, journal, steps, HOOK_SECONDS if provoked else 0.0)
     model = _recording_model(loader, journal)
-    switches = Switches(audited_files(request))
+    switches = Switches(provoked_files(request))
     threads, children = threading.active_count(), len(tree(os.getpid()))
     raised = None
     with switches:

@@ -115,7 +115,7 @@ def content_hashes(batch: Any) -> list[int]:
     sizes = {len(array) if array.ndim else -1 for array in arrays}
     if len(sizes) != 1 or -1 in sizes:
         return [_hash(arrays)]
-    return [_hash([array[row] for array in arrays]) for row in range(sizes.pop())]
+    return [_hash([array[row : row + 1] for array in arrays]) for row in range(sizes.pop())]
 
 
 def _hash(arrays: list[Any]) -> int:

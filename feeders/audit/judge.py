@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Iterator
@@ -17,6 +16,8 @@ from .source import call_lock, changed_names, function_at, shared_reader
 
 # A fault is reported once so many independent observations of it were made.
 OBSERVATIONS = 2
+
+IN_WORKER = "open it in the worker, at its first use there."
 
 WHOLE, CORRUPT, NOT_COMPARED = "whole", "corrupt", "not compared"
 
@@ -231,7 +232,7 @@ class _Judge:
             for file, function in dict.fromkeys(
                 (file, function_at(file, line)) for file, line in [*places, *raised[-1:], *sorted(ran), *run_alone]
             )
-            if function is not None
+            if function is not None and self._theirs(file)
         ]
         if any("generator already executing" in one.get("error", "") for _, one in found):
             self._add("generator-shared", text, where or tuple(self._own(found[0][1].get("frames", ()))), observations)
@@ -250,6 +251,8 @@ class _Judge:
             file, (name, first, last) = reader
             span = f"line {first}" if first == last else f"lines {first} to {last}"
             advice = f"Hold one lock over {span} of {file}; {name} is what is shared."
+            if self.evidence.first.get("processes"):
+                advice = f"{name} ({span} of {file}) is shared since the fork, and no thread's lock helps: {IN_WORKER}"
             self._add("shared-handle", text, where, observations, advice)
         elif held:
             advice = f"{held[0]['path']} ({held[0]['type']}) is what is shared."
@@ -432,6 +435,12 @@ class _Judge:
 
     def _unexplained(self, word: str, content: str) -> None:
         """A fault without a name is a fault all the same."""
+        if self.evidence.reference is None:
+            raised = self.evidence.first.get("raised") or {}
+            text = f"read by one thread it raised {_head(raised.get('error', 'nothing'))}; fit() came to its end"
+            if not self.faults:
+                self._add("raises", text, self._own(raised.get("frames", ())), 1)
+            return
         loses = [fault for fault in self.faults if cause(fault.cause).loses]
         if loses or (word == "exactly-once" and content != CORRUPT):
             return
@@ -550,8 +559,3 @@ def _finding(found: dict[str, Any]) -> str:
 def _head(text: str) -> str:
     line = next((line for line in text.splitlines() if line.strip()), "")
     return line if len(line) <= 200 else f"{line[:200]}..."
-
-
-def rate(share: float) -> str:
-    """Return a rate as "1 in N"."""
-    return f"1 in {math.ceil(1 / share):,}"

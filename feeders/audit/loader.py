@@ -25,6 +25,8 @@ from .request import WORKERS, Request, nearest
 
 SEQUENCE, GENERATOR, ITERATOR, DATASET, ARRAYS = "sequence", "generator", "iterator", "dataset", "arrays"
 
+STANDARD = sysconfig.get_path("stdlib") + os.sep
+
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -99,6 +101,19 @@ def audited_files(request: Request) -> Callable[[str], bool]:
         return file.startswith(own) or not file.startswith(foreign)
 
     return theirs
+
+
+# Modules of Python that read from a position which their users may share: between their lines a switch can hurt too.
+READERS = ("zipfile", "tarfile", "shelve", "dbm")
+
+
+def provoked_files(request: Request) -> Callable[[str], bool]:
+    """Return whether threads are held in a source file: what is under audit, and what reads files for it."""
+    theirs = audited_files(request)
+    specs = [importlib.util.find_spec(name) for name in READERS]
+    origins = [Path(spec.origin) for spec in specs if spec and spec.origin]
+    readers = tuple(str(path.parent) + os.sep if path.name == "__init__.py" else str(path) for path in origins)
+    return lambda file: theirs(file) or file.startswith(readers)
 
 
 def _home(request: Request) -> str:
@@ -276,9 +291,7 @@ def _guarded(what: str, work: Callable[[], Any]) -> Any:
         frames: list[tuple[str, Any]] = [
             (frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)
         ]
-        own = [
-            f"{file}:{line}" for file, line in frames if not file.startswith(str(PACKAGE)) and not file.startswith("<")
-        ]
+        own = [f"{file}:{line}" for file, line in frames if not file.startswith((str(PACKAGE), "<", STANDARD))]
         where = f" at {own[-1]}" if own else ""
         raise FeedersError(
             f"{what}: {type(error).__name__}: {error}{where}. The loader must be made without error"

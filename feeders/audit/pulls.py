@@ -20,7 +20,7 @@ from typing import Any, Callable, Iterator, Sequence
 
 from .identity import Columns
 from .journal import Journal
-from .loader import DATASET, GENERATOR, ITERATOR, SEQUENCE, Loader, audited_files, identity_of, open_loader
+from .loader import DATASET, GENERATOR, ITERATOR, SEQUENCE, Loader, identity_of, open_loader, provoked_files
 from .request import WORKERS, Request
 from .serial import one_at_a_time, seed_everything, told
 from .switches import Place, Switches
@@ -79,7 +79,7 @@ class _Trials:
             self._loader.workers = request.workers or WORKERS
         self._column = column
         self._random = random.Random(seed)
-        self._switches = Switches(audited_files(request))
+        self._switches = Switches(provoked_files(request))
         self._calls = self._trials = self._findings = 0
         self._place: Place | None = None
         kinds = {SEQUENCE: _ProcessCrew if self._loader.processes else _ThreadCrew, DATASET: _DatasetCrew}
@@ -255,7 +255,7 @@ def _process_work(request: Request, x: Any, indices: list[int], results: Any) ->
     identity = identity_of(request)
     done: list[Any] = []
     random.seed(os.getpid())
-    with Switches(audited_files(request)) as switches:
+    with Switches(provoked_files(request)) as switches:
         switches.noise(0.3, 0.002)
         for index in indices:
             try:

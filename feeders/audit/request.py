@@ -68,6 +68,8 @@ class Request:
             raise FeedersError(f"--start-method {self.start_method} is about processes. Try: add --processes")
         if self.is_feeder:
             self._check_feeder()
+        elif not all(self.source()):
+            raise FeedersError(f"{self.loader}: expected FILE.py:NAME or package.module:NAME")
         elif self.source()[0].endswith(".py") and not Path(self.source()[0]).is_file():
             raise FeedersError(f"{self.source()[0]}: no such file, seen from {Path.cwd()}. Try: its path from here")
         return self

@@ -176,7 +176,7 @@ def _power(found: dict[str, Any]) -> str:
     if not found["use"]["workers"] or (found["use"]["workers"] == 1 and found["kind"] != "dataset"):
         return f"One thread feeds it: no race is possible in this use. {power['deliveries']:,} batches in {took}."
     places = f", a thread held at {power['places']} places in turn" if power["places"] else ""
-    rate = f"1 in {math.floor(1 / power['unseen_rate']):,}" if power["unseen_rate"] < 1 else "every one"
+    rate = f"1 in {math.floor(1 / power['unseen_rate']):,}"
     seen = "No other fault" if found["faults"] else "No fault"
     more = "" if found["faults"] or found["budget"] >= 30 else " More time shows rarer ones: --seconds 60."
     return (

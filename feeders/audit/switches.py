@@ -117,12 +117,14 @@ class Switches:
             self._stay()
 
     def _stay(self) -> None:
+        # Counted from here: others may pass while this thread waits to be told that it is the one.
+        enough = self._passed + self._lines
         if not self._holds or not self._lock.acquire(blocking=False):
             return
         try:
             self._holds -= 1
             self._holder = threading.get_ident()
-            end, enough = time.perf_counter() + self._longest, self._passed + self._lines
+            end = time.perf_counter() + self._longest
             while self._passed < enough and time.perf_counter() < end:
                 time.sleep(LOOK_SECONDS)
         finally:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from .audits import AUDITS_SUFFIX, delivery_table, merged_audits, summarise_audits
 from .summary import summarise
 from .takes import Takes, read_takes
 
-__all__ = ["Takes", "read_takes", "summarise"]
+__all__ = [
+    "AUDITS_SUFFIX",
+    "Takes",
+    "delivery_table",
+    "merged_audits",
+    "read_takes",
+    "summarise",
+    "summarise_audits",
+]

@@ -18,6 +18,8 @@ ROOT = HERE.parent.parent
 
 ARRAYS = f"{HERE}/loaders/state.py:Arrays"
 
+ALL = "audit --all: takes --seconds and --workers; it audits every feeder and writes to results/"
+
 
 @pytest.fixture
 def refused(capsys):
@@ -50,10 +52,13 @@ def refused(capsys):
         (("sequence", "--processes"), "--processes is for a loader of your own; sequence knows how it is used"),
         (("sequence", "--call", "x()"), "--call is for a loader of your own; sequence knows how it is used"),
         (("sequence", "--steps", "3"), "--steps is for a loader of your own; sequence knows how it is used"),
+        ((":Mine",), ":Mine: expected FILE.py:NAME or package.module:NAME"),
+        (("mine.py:",), "mine.py:: expected FILE.py:NAME or package.module:NAME"),
         ((ARRAYS, "--start-method", "spawn"), "--start-method spawn is about processes. Try: add --processes"),
         ((ARRAYS, "--json", "no/such/folder/a.json"), "--json no/such/folder/a.json: no such folder. Try: one that is"),
-        (("--all", "--key", "y", "--steps", "3"), "audit --all: takes --seconds, --workers and --json; not key, steps"),
-        (("--all", "sequence"), "audit --all: takes --seconds, --workers and --json; not loader"),
+        (("--all", "--key", "y"), ALL),
+        (("--all", "sequence"), ALL),
+        (("--all", "--json", "a.json"), ALL),
     ],
 )
 def test_a_call_that_can_not_be_met_starts_nothing(refused, monkeypatch, call, text):

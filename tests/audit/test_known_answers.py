@@ -8,7 +8,6 @@ import os
 import pytest
 
 from feeders import cli
-
 from tests.audit.known_answers import FEW_SPAWNED, LOADERS, ROWS
 
 # What each gets here; the verdict must be right with a short look too.

@@ -308,7 +308,6 @@ def refusals(in_children, tmp_path_factory):
             "misspelt": refusal("mine.py:NeedPath"),
             "far": refusal("mine.py:Zzz"),
             "inner": refusal("mine.py:NeedsPath.inner"),
-            "no name": refusal("mine.py:"),
             "holds nothing": refusal("empty.py:Mine"),
             "arguments": refusal("mine.py:NeedsPath"),
             "breaks": refusal("mine.py:Breaks"),
@@ -326,7 +325,6 @@ def refusals(in_children, tmp_path_factory):
             "syntax": refusal("syntax.py:Mine"),
             "exits": refusal("script.py:Mine"),
             "no module": refusal("nosuchmodule.sub:Mine"),
-            "no place": refusal(":Mine"),
             "key": refusal("mine.py:words", key="y["),
         }
     )
@@ -346,7 +344,6 @@ MADE = "The loader must be made without error"
         ("misspelt", "mine.py has no 'NeedPath'. Nearest: NeedsPath."),
         ("far", f"mine.py has no 'Zzz'. {HELD}"),
         ("inner", f"mine.py has no 'NeedsPath.inner'. {HELD}"),
-        ("no name", f"mine.py has no ''. {HELD}"),
         ("holds nothing", "empty.py has no 'Mine'. It holds no class or function of its own."),
         (
             "arguments",
@@ -377,7 +374,6 @@ def test_what_can_not_be_opened_says_what_it_is_and_what_to_try(refusals, name, 
     ("name", "begin"),
     [
         ("call is no Python", "--call 'Breaks(': SyntaxError: "),
-        ("no place", "import : ValueError: Empty module name"),
         ("key", "mine.py:words is a list; "),
     ],
 )
