@@ -297,7 +297,9 @@ class _Audit:
         self._progress(f"pulling it from all sides, {len(self.evidence.pulls) + 1}")
         again = self.evidence.second["again"]
         column = None
-        if reference.reproducible and again["contents"]:
+        if self.request.is_feeder:
+            column = "sound"
+        elif reference.reproducible and again["contents"]:
             column = "contents"
         elif reference.named and reference.keyed and again["keys"]:
             column = "keys"
@@ -307,7 +309,10 @@ class _Audit:
 
 def _reference(request: Request, first: dict[str, Any], second: dict[str, Any]) -> Reference:
     pairs = list(zip(first["epochs"], second["epochs"]))
-    keyed, reproducible = (all(_samples(a, column) == _samples(b, column) for a, b in pairs) for column in (0, 1))
+    keyed, reproducible = (
+        first["tells"][name] and all(_samples(a, column) == _samples(b, column) for a, b in pairs)
+        for column, name in enumerate(("keys", "contents"))
+    )
     once = [state for epochs in (first["epochs"], second["epochs"]) for state in epochs]
     return Reference(
         states=first["epochs"],

@@ -177,7 +177,7 @@ CAUSES = (
     ),
     Cause(
         "refused-by-keras",
-        "Keras does not take this kind of object.",
+        "Keras does not take this kind of object, or not with these arguments.",
         "Wrap it: a generator function for one thread, a Sequence/PyDataset for several.",
     ),
     Cause(

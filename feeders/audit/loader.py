@@ -132,6 +132,9 @@ def _open_feeder(request: Request) -> Loader:
     workers = (request.workers or WORKERS) if row.parallel else 1
     material = workload(request.workload).open()
     feed = row.build(material, workers)
+    if request.workers is None and isinstance(feed.x, GeneratorType) and generation() == 3:
+        workers = 1  # Keras 3 knows of no workers for a generator: asked for some, its fit() refuses the argument
+        feed = row.build(material, workers)
     kind = ARRAYS if feed.y is not None else _kind(feed.x)
     return Loader(
         x=feed.x,

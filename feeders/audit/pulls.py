@@ -50,8 +50,8 @@ def pull(
 
     Args:
         request: what is audited.
-        column: what is compared with a call that has no company, "contents" or "keys"; None where neither is the same
-            when an index is read again.
+        column: what is compared with a call that has no company, "contents" or "keys"; "sound" where samples carry
+            their checksum; None where an index read again gives something else.
         ordered: a dataset gives its batches in the same order each time.
         steps: indices or batches that belong to an epoch.
         seed: of the global random numbers, and of which place is held when.
@@ -278,6 +278,11 @@ def compare(index: int, given: Columns, right: Sequence[Columns], column: str | 
     """Yield a finding where a call gave something else than it gives alone."""
     if column is None:
         return
+    if column == "sound":
+        bad = [key for key, sound in zip(given.keys, given.contents) if not sound]
+        if bad:
+            yield {"kind": "wrong", "index": index, "samples": bad[:5], "wrong": len(bad), "of": [], "torn": len(bad)}
+        return
     now, alone = getattr(given, column), getattr(right[index], column)
     if now == alone:
         return
@@ -312,11 +317,9 @@ class _DatasetCrew(_Crew):
             return [{"kind": "raised", "index": len(given), **told(error)}]
         finally:
             self.calls = len(given)
-        if column is None:
-            return []
-        if self._ordered and len(given) == len(right):
+        if column == "sound" or (self._ordered and len(given) == len(right)):
             return [finding for index, part in enumerate(given) for finding in compare(index, part, right, column)]
-        return list(_compare_sets([getattr(part, column) for part in given], [getattr(part, column) for part in right]))
+        return list(_compare_sets(given, right, column))
 
 
 class _IteratorCrew(_Crew):
@@ -338,9 +341,7 @@ class _IteratorCrew(_Crew):
         errors = [call for call in calls if isinstance(call, Exception)]
         if errors:
             return [{"kind": "raised", "index": None, **told(errors[0])}]
-        if column is None:
-            return []
-        return list(_compare_sets([getattr(call, column) for call in calls], [getattr(part, column) for part in right]))
+        return list(_compare_sets(calls, right, column))
 
     def _work(self, iterator: Any, tickets: Any, together: threading.Barrier) -> list[Any]:
         done: list[Any] = []
@@ -355,9 +356,12 @@ class _IteratorCrew(_Crew):
                 return [*done, error]
 
 
-def _compare_sets(given: list[list[int]], right: list[list[int]]) -> Iterator[dict[str, Any]]:
-    now = collections.Counter(value for part in given for value in part)
-    expected = collections.Counter(value for part in right for value in part)
+def _compare_sets(given: Sequence[Columns], right: Sequence[Columns], column: str | None) -> Iterator[dict[str, Any]]:
+    """Yield a finding where calls in any order gave other samples than one thread gets."""
+    if column is None:
+        return
+    name = "keys" if column == "sound" else column
+    now, expected = (collections.Counter(v for part in parts for v in getattr(part, name)) for parts in (given, right))
     extra, missing = now - expected, expected - now
     if extra or missing:
         yield {

@@ -28,6 +28,9 @@ SPARE_STATES = 2
 # Indices that are read twice, one right after the other.
 REREAD = 8
 
+# Indices that are read once more before an epoch is cut short.
+LOOKED_AT = 4
+
 # Batches that are kept until the next one has been read, to see whether it writes into them.
 KEPT = 16
 
@@ -119,6 +122,7 @@ class _Reading:
         self._endless = False
         self._reused: dict[str, Any] | None = None
         self._again = {"keys": True, "contents": True}
+        self._tells = {"keys": True, "contents": True}
 
     def run(self) -> None:
         kinds: dict[str, Callable[[], None]] = {
@@ -140,6 +144,7 @@ class _Reading:
             "mean": self._spent / max(1, self.pulled),
             "reused": self._reused,
             "again": self._again,
+            "tells": self._tells,
             "wrapped": _wraps(self.epochs[0]) if self.epochs else False,
             "empty": [index for index, batch in enumerate(self.epochs[0]) if not batch[0]] if self.epochs else [],
         }
@@ -180,12 +185,24 @@ class _Reading:
             return self._steps if number is None else min(self._steps, number)
         if number is None:
             raise FeedersError(f"{self._request.loader}: it tells no length. Try: --steps N, the batches per epoch")
-        if number > FEWEST_STEPS and self.pulled == FEWEST_STEPS // 2:
+        if number > FEWEST_STEPS and self.pulled == FEWEST_STEPS // 2 and not self._request.is_feeder:
             affordable = int(self._request.seconds * SHARE_OF_BUDGET / max(1e-6, self._spent / self.pulled))
             if affordable < number:
                 self._steps = max(FEWEST_STEPS, affordable)
                 return self._steps
         return number
+
+    def _see_whether_an_index_tells(self) -> None:
+        """The first part of an epoch can be judged only where an index gives the same whatever came before."""
+        for index, (keys, contents) in enumerate(self._current[:LOOKED_AT]):
+            columns = self._loader.identity.columns(self._loader.x[index])
+            self._tells = {
+                "keys": self._tells["keys"] and columns.keys == keys,
+                "contents": self._tells["contents"] and columns.contents == contents,
+            }
+        seen = [key for keys, _ in self._current[:LOOKED_AT] for key in keys]
+        # Labels that repeat are the same again by chance.
+        self._tells["keys"] = self._tells["keys"] and (self._tells["contents"] or len(set(seen)) == len(seen))
 
     def _sequence(self) -> None:
         x, number = self._loader.x, self._loader.length()
@@ -201,6 +218,8 @@ class _Reading:
                 self._take(index, lambda index=index: x[index])  # type: ignore[misc]
             if self._backwards:
                 self._read_again(order)
+            elif not epoch and number is not None and self._limit(number) < number:
+                self._see_whether_an_index_tells()
             self.close_epoch()
             call_hook(x, "on_epoch_end")
 

@@ -123,6 +123,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     if found["message"]:
         yield ""
         yield from _wrapped(_shorter(found["message"].strip(), found["verdict"]), "  ")
+        if meaning_of(found["message"]):
+            yield from _wrapped(f"that is: {meaning_of(found['message'])}", "  ")
     for fault in found["faults"]:
         yield ""
         yield f"{fault['cause']} (seen {fault['observations']} times)"

@@ -153,6 +153,14 @@ ROWS = (
         ("--steps", "34"),
     ),
     _safe("prefetched", "generators.py:prefetched", "a thread that is made once does not grow", ("--steps", "34")),
+    _safe("bridged", "generators.py:Bridged", "an index need not tell which batch it gets", THREADS, NOT_CORRUPT),
+    _safe(
+        "bridged-slowly",
+        "generators.py:BridgedSlowly",
+        "an epoch that is cut short is not judged where the index does not tell the batch",
+        THREADS,
+        NOT_CORRUPT,
+    ),
     _safe("two-arrays", "datasets.py:arrays", "Keras may shuffle arrays", (), NOT_CORRUPT),
     _safe("tfdata-shuffled", "datasets.py:shuffled", "a shuffled dataset is whole in another order", (), NOT_CORRUPT),
     _safe(

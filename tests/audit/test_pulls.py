@@ -32,11 +32,22 @@ def test_by_key_content_may_differ():
     assert list(compare(1, Columns([4, 3], [7, 8]), RIGHT, "keys")) != []
 
 
+def test_samples_with_a_checksum_are_judged_by_it_whatever_the_index_gave_before():
+    assert list(compare(0, Columns([7], [1]), RIGHT, "sound")) == []
+    (found,) = compare(0, Columns([7, 8], [1, 0]), RIGHT, "sound")
+    assert (found["samples"], found["wrong"]) == ([8], 1)
+
+
 def test_where_nothing_is_the_same_again_nothing_is_compared():
     assert list(compare(1, Columns([7], [7]), RIGHT, None)) == []
 
 
 def test_what_several_threads_pulled_together_is_counted_as_a_set():
-    assert list(_compare_sets([[15], [11, 12], [14, 13]], [[11, 12], [13, 14], [15]])) == []
-    (found,) = _compare_sets([[11, 11], [99]], [[11, 12], [13]])
+    def pulled(*batches):
+        return [Columns(batch, batch) for batch in batches]
+
+    right = pulled([11, 12], [13, 14], [15])
+    assert list(_compare_sets(pulled([15], [11, 12], [14, 13]), right, "contents")) == []
+    assert list(_compare_sets(pulled([99]), right, None)) == []
+    (found,) = _compare_sets(pulled([11, 11], [99]), pulled([11, 12], [13]), "keys")
     assert (found["duplicated"], found["missing"], found["torn"]) == (1, 2, 1)

@@ -95,6 +95,29 @@ class NextOfGenerator(Base):
         return next(self.batches)
 
 
+class Bridged(Base):
+    """A Sequence that pulls a locked iterator, whatever the index; believed, and true: every batch comes once."""
+
+    PAUSE = 0.0
+
+    def __init__(self):
+        super().__init__()
+        self.batches = LockedIterator()
+
+    def __len__(self):
+        return STEPS
+
+    def __getitem__(self, index):
+        time.sleep(self.PAUSE)
+        return next(self.batches)
+
+
+class BridgedSlowly(Bridged):
+    """The same with slow batches, so that a short audit looks at the first part of an epoch alone."""
+
+    PAUSE = 0.1
+
+
 # "Just to see the shape": the first batch is gone.
 looked_at = finite()
 SHAPE = next(looked_at)[0].shape
