@@ -14,6 +14,7 @@ from feeders.measure.record import CRASHED, HUNG
 from .audit import Audit
 from .causes import cause, meaning_of
 from .judge import CONFIDENCE
+from .loader import PACKAGE
 
 SCHEMA = 1
 
@@ -30,7 +31,7 @@ def to_json(audit: Audit) -> dict[str, Any]:
     """
     verdict, evidence, first = audit.verdict, audit.evidence, audit.evidence.first
     said = dict.fromkeys(text for run in evidence.fits for text in run.said)
-    return {
+    found = {
         "schema": SCHEMA,
         "loader": audit.request.loader,
         "title": first.get("title", ""),
@@ -86,6 +87,7 @@ def to_json(audit: Audit) -> dict[str, Any]:
         "stack": audit.stack,
         "host": audit.host,
     }
+    return {name: _relative(value) for name, value in found.items()}
 
 
 def to_text(found: dict[str, Any]) -> str:
@@ -131,9 +133,9 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield from _wrapped(fault["meaning"], "  ")
         yield from _wrapped(f"seen: {fault['seen']}", "  ")
         for place in fault["where"]:
-            yield from _wrapped(f"where: {_relative(place)}", "  ")
+            yield from _wrapped(f"where: {place}", "  ")
         for advice in fault["advice"]:
-            yield from _wrapped(f"do: {_relative(advice)}", "  ")
+            yield from _wrapped(f"do: {advice}", "  ")
     yield from _table(found)
     for said in found["said"]:
         yield ""
@@ -192,8 +194,13 @@ def _wrapped(text: str, indent: str) -> Iterator[str]:
         yield from textwrap.wrap(line, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ") or [""]
 
 
-def _relative(text: str) -> str:
-    return text.replace(f"{Path.cwd()}/", "")
+def _relative(value: Any) -> Any:
+    """Paths as seen from here, and those of this suite as seen from its root, wherever they stand."""
+    if isinstance(value, str):
+        return value.replace(f"{Path.cwd()}/", "").replace(f"{PACKAGE.parent}/", "")
+    if isinstance(value, dict):
+        return {name: _relative(part) for name, part in value.items()}
+    return [_relative(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def _shorter(text: str, verdict: str) -> str:
