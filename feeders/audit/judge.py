@@ -118,15 +118,17 @@ class _Judge:
         """The word for how ``fit()`` ended, if twice it did not end well, and name its cause."""
         bad = self._ended_badly
         broken = self.evidence.broken
-        if len(bad) + bool(broken) < OBSERVATIONS:
+        stuck = [run for run in self.evidence.pulls if run.outcome in (HUNG, CRASHED) and self._pulls_as_keras()]
+        count = len(bad) + bool(broken) + len(stuck)
+        if count < OBSERVATIONS:
+            self.pending = self.pending or count > 0
             if bad:
                 self.notes.append(
                     f"one fit() {bad[0].outcome} and no other one did: not judged. {_head(bad[0].message)}"
                 )
             return ENDED, ""
         run = bad[0] if bad else None
-        word, message = (run.outcome, run.message) if run else broken or (FAILED, "")
-        count = len(bad) + bool(broken)
+        word, message = (run.outcome, run.message) if run else broken or (stuck[0].outcome, stuck[0].message)
         namers: dict[str, Callable[[str, FitRun | None, int], None]] = {
             REFUSED: self._name_refusal,
             FAILED: self._name_failure,
@@ -176,7 +178,7 @@ class _Judge:
 
     def _name_crash(self, message: str, run: FitRun | None, count: int) -> None:
         where = self._frames(run.printed if run else message, None)
-        if "of memory" in message.split(".")[0] + message[:80]:
+        if "GiB of memory" in message[:80]:
             self._add("memory-limit", _head(message), where, count)
         elif message.startswith("ended by"):
             self._add("killed", _head(message), where, count)

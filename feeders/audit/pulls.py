@@ -83,13 +83,14 @@ class _Trials:
         self._calls = self._trials = self._findings = 0
         self._place: Place | None = None
         kinds = {SEQUENCE: _ProcessCrew if self._loader.processes else _ThreadCrew, DATASET: _DatasetCrew}
-        self._crew = kinds.get(self._loader.kind, _IteratorCrew)(self._loader, request, steps, ordered, self._random)
+        crew = kinds.get(self._loader.kind, _IteratorCrew)
+        self._crew = crew(self._loader, request, steps, ordered, self._random, lambda: journal.write("pulled"))
 
     def run(self, seconds: float) -> dict[str, Any]:
         since = 0
         held: set[Place] = set()
         with self._switches:
-            right = self._crew.learn(lambda: self._journal.write("learnt"))
+            right = self._crew.learn()
             lines = [[place.file, place.line] for place in self._switches.places.values()]
             self._journal.write("lines", lines=lines)
             end, places = time.perf_counter() + seconds, self._choices()
@@ -141,18 +142,34 @@ class _Trials:
 class _Crew:
     """Some workers that pull at once.
 
+    Args:
+        loader: what is pulled; a crew may open others of the same request.
+        request: what is audited.
+        steps: indices, or pulls, of a pass.
+        ordered: passes give the same order.
+        chance: draws which indices come together.
+        beat: called whenever something has come, so that slow is not taken for hung.
+
     Attributes:
         calls: of the last trial.
         slowest: seconds of the slowest call when nobody else is there.
     """
 
-    def __init__(self, loader: Loader, request: Request, steps: int, ordered: bool, chance: random.Random) -> None:
-        self._loader, self._request, self._random = loader, request, chance
+    def __init__(
+        self,
+        loader: Loader,
+        request: Request,
+        steps: int,
+        ordered: bool,
+        chance: random.Random,
+        beat: Callable[[], None],
+    ) -> None:
+        self._loader, self._request, self._random, self._beat = loader, request, chance, beat
         self._steps, self._ordered = steps, ordered
         self.calls = 0
         self.slowest = 0.0
 
-    def learn(self, beat: Callable[[], None]) -> list[Columns]:
+    def learn(self) -> list[Columns]:
         """Return what each index, or each pull in turn, gives when nobody else is there."""
         known = []
         for _index, pull_one in self._alone():
@@ -160,7 +177,7 @@ class _Crew:
             batch = pull_one()
             self.slowest = max(self.slowest, time.perf_counter() - start)
             known.append(self._loader.identity.columns(batch))
-            beat()
+            self._beat()
         return known
 
     def _alone(self) -> Iterator[tuple[int, Callable[[], Any]]]:
@@ -229,16 +246,17 @@ class _ProcessCrew(_Crew):
     The trials last longer: many calls for each start.
     """
 
-    CALLS = 40
+    CALLS, SECONDS = 40, 2.0
 
     def trial(self, right: Sequence[Columns], column: str | None) -> list[dict[str, Any]]:
         context: Any = multiprocessing.get_context(self._request.start_method)
         results = context.SimpleQueue()
         order = self._random.sample(range(self._steps), self._steps)
+        most = max(CALLS_PER_WORKER, min(self.CALLS, int(self.SECONDS / max(1e-6, self.slowest))))
         # Each has other indices at the same time.
         shares = [order[number :: self._loader.workers] or order for number in range(self._loader.workers)]
         processes = [
-            context.Process(target=_process_work, args=(self._request, self._loader.x, share[: self.CALLS], results))
+            context.Process(target=_process_work, args=(self._request, self._loader.x, share[:most], results))
             for share in shares
         ]
         for process in processes:
@@ -313,6 +331,7 @@ class _DatasetCrew(_Crew):
         try:
             for batch in itertools.islice(one_at_a_time(self._loader.x, DATASET_THREADS), self._steps):
                 given.append(self._loader.identity.columns(batch))
+                self._beat()
         except Exception as error:
             return [{"kind": "raised", "index": len(given), **told(error)}]
         finally:
@@ -350,6 +369,7 @@ class _IteratorCrew(_Crew):
             try:
                 tickets.popleft()
                 done.append(self._loader.identity.columns(next(iterator)))
+                self._beat()
             except (IndexError, StopIteration):
                 return done
             except Exception as error:
