@@ -97,6 +97,13 @@ def test_clean_evidence_is_exactly_once_whole_and_safe():
     assert verdict.notes == ()
 
 
+def test_workers_of_ours_that_wait_for_each_other_hang_once_they_did_so_twice():
+    stuck = PullRun("hung", "no end after 8 s. ", 0, 1, 0, [], [])
+    once, twice = judged(pulls=[stuck, pull()]), judged(pulls=[stuck, stuck])
+    assert (once.word, once.safe, once.pending) == ("exactly-once", True, True)
+    assert (twice.word, names(twice)) == ("hung", ["hangs"])
+
+
 def test_every_cause_has_a_meaning_and_an_advice():
     assert len({row.name for row in CAUSES}) == len(CAUSES)
     for row in CAUSES:
