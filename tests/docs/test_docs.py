@@ -18,7 +18,9 @@ PAGES = ("README.md", "METHODOLOGY.md", "CONTRIBUTING.md", "CHANGELOG.md", "resu
 MARKED = re.compile(r"<!-- (python -m feeders [^\n]*?) -->\n(.*?)\n<!-- end -->", re.DOTALL)
 
 # What takes minutes is run by .ci/run, and what installs is how the tests came to run.
-ELSEWHERE = re.compile(r"cd |pip install|git clone|python -m venv|source |pytest|ruff |mypy|pre-commit|overhead|soak|asv ")
+ELSEWHERE = re.compile(
+    r"cd |pip install|git clone|python -m venv|source |pytest|ruff |mypy|pre-commit|overhead|soak|asv "
+)
 
 
 def commands(page):
