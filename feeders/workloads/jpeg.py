@@ -77,7 +77,7 @@ class Jpeg(Material):
         self._encoded = [os.fsencode(path) for path in self.paths]
         self.labels = np.array([label for _, label in files], np.int64)
         self.places: list[list[int]] = index["places"]
-        self.classes = max(2, int(self.labels.max()) + 1)
+        self.classes = max(2, int(np.max(self.labels)) + 1)
         self.note = index["note"]
 
     def prepare(self, index: int, epoch: int) -> Batch:
