@@ -10,6 +10,7 @@ from feeders.measure.record import CRASHED, FAILED, HUNG, REFUSED
 
 from .causes import cause
 from .evidence import ENDED, Evidence, FitRun
+from .extras import EPOCHS_AT_LEAST, GROWTH_BYTES, JUDGED
 from .loader import DATASET, GENERATOR, ITERATOR, SEQUENCE, audited_files
 from .request import Request
 from .source import call_lock, changed_names, function_at, shared_reader
@@ -355,8 +356,6 @@ class _Judge:
         return {content for state in epochs for _, contents in state for content in contents}
 
     def _growth(self) -> None:
-        from .extras import EPOCHS_AT_LEAST, GROWTH_BYTES, JUDGED
-
         epochs = self.evidence.growth.get("epochs", [])
         if len(epochs) < EPOCHS_AT_LEAST:
             return
