@@ -104,6 +104,8 @@ def _child(work: Callable[[Answer], None], watch: Watch, answer: IO[bytes], log:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        # Whoever asked may have put something else in their place, which would keep in memory what is printed here.
+        sys.stdout, sys.stderr = (open(descriptor, "w", buffering=1, closefd=False) for descriptor in (1, 2))  # noqa: SIM115
         faulthandler.enable(file=2)
         faulthandler.register(STACKS_SIGNAL, file=2)
         work(tell)
