@@ -19,6 +19,10 @@ from typing import Any, Callable
 # Threads are held so many times for one choice of a place: a line of a loop is reached again and again.
 MOST_HOLDS = 4
 
+# A line of a long loop is reached hundreds of thousands of times: after so many it is left alone until the next choice.
+# Being watched would else slow the code under audit a hundredfold.
+MOST_ARRIVALS = 500
+
 # How often a held thread looks whether others have gone on.
 LOOK_SECONDS = 0.0002
 
@@ -60,10 +64,16 @@ class Switches:
         self.beside: set[Place] = set()
         self._lock = threading.Lock()
         self._passed = 0
+        self._arrivals: dict[tuple[CodeType, int], int] = {}
+        self._tired = False
         self.calm()
 
     def calm(self) -> None:
         """Force no switches."""
+        self._arrivals.clear()
+        if self._tired:
+            self._tired = False
+            self._wake()
         self._share, self._longest = 0.0, 0.0
         self._target: tuple[CodeType, int, int | None] | None = None
         self._holder: int | None = None
@@ -100,6 +110,12 @@ class Switches:
                     line = getattr(operation, "line_number", None) or int(starts)
                 found.append((code, Place(code.co_filename, _name(code), line, operation.offset)))
         return found
+
+    def _is_tired(self, code: CodeType, line: int) -> bool:
+        """Count an arrival, and tell whether there were enough."""
+        arrivals = self._arrivals[code, line] = self._arrivals.get((code, line), 0) + 1
+        self._tired = self._tired or arrivals > MOST_ARRIVALS
+        return arrivals > MOST_ARRIVALS
 
     def _arrive(self, code: CodeType, line: int, offset: int | None) -> None:
         if offset is None:
@@ -169,7 +185,11 @@ class Switches:
         def _line(self, code: CodeType, line: int) -> Any:
             if not self._theirs(code.co_filename):
                 return sys.monitoring.DISABLE
-            return self._arrive(code, line, None)
+            self._arrive(code, line, None)
+            return sys.monitoring.DISABLE if self._is_tired(code, line) else None
+
+        def _wake(self) -> None:
+            sys.monitoring.restart_events()
 
         def _operation(self, code: CodeType, offset: int) -> Any:
             return self._arrive(code, 0, offset)
@@ -189,11 +209,17 @@ class Switches:
         def _watch_operations(self, code: CodeType | None) -> None:
             self._watched = code
 
+        def _wake(self) -> None:
+            """Frames that are entered from now on are watched again."""
+
         def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
             if not self._theirs(frame.f_code.co_filename):
                 return None
+            if event == "call" and self._is_tired(frame.f_code, 0):  # a function that a loop calls
+                return None
             if event == "line":
                 self._arrive(frame.f_code, frame.f_lineno, None)
+                frame.f_trace_lines = not self._is_tired(frame.f_code, frame.f_lineno)
             elif event == "opcode":
                 self._arrive(frame.f_code, frame.f_lineno, frame.f_lasti)
             frame.f_trace_opcodes = frame.f_code is self._watched
