@@ -13,7 +13,7 @@ from .evidence import ENDED, Evidence, FitRun
 from .extras import EPOCHS_AT_LEAST, GROWTH_BYTES, JUDGED
 from .loader import DATASET, GENERATOR, ITERATOR, SEQUENCE, audited_files
 from .request import Request
-from .source import call_lock, changed_names, function_at, shared_reader
+from .source import call_lock, changed_names, function_at, functions_in, shared_reader
 
 # A fault is reported once so many independent observations of it were made.
 OBSERVATIONS = 2
@@ -237,6 +237,10 @@ class _Judge:
             )
             if function is not None and self._theirs(file)
         ]
+        if not functions and not self.request.is_feeder:
+            # Before Python 3.12 threads that TensorFlow starts are not seen: only the text is left.
+            file, name = self.request.source()
+            functions = [(file, function) for function in functions_in(file, name)]
         if any("generator already executing" in one.get("error", "") for _, one in found):
             self._add("generator-shared", text, where or tuple(self._own(found[0][1].get("frames", ()))), observations)
             return

@@ -30,6 +30,17 @@ def function_at(file: str, line: int) -> ast.AST | None:
     return max(around, key=lambda node: node.lineno, default=None)  # type: ignore[attr-defined]
 
 
+def functions_in(file: str, name: str) -> list[ast.AST]:
+    """Return the functions inside a class or function of that name, at the top of a file."""
+    try:
+        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return []
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    tops = [node for node in tree.body if isinstance(node, kinds) and node.name == name]
+    return [node for top in tops for node in ast.walk(top) if isinstance(node, ast.FunctionDef) and node is not top]
+
+
 def call_lock(function: ast.AST) -> int | None:
     """Return the line where a lock is made that guards a ``with`` of the same call, or None."""
     made = {
