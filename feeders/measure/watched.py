@@ -29,7 +29,7 @@ class Watched:
 
     def __init__(self, work: Callable[[Answer], None], watch: Watch) -> None:
         self._watch = watch
-        self._result, self._log = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  (see _close)
+        self._result, self._log = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  (see __exit__)
         lifeline, self._hold = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -54,6 +54,8 @@ class Watched:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
+        self._result.close()
+        self._log.close()
 
     def _end(self) -> None:
         """Close the lifeline, which ends what still runs, and wait for the process that watched it."""
