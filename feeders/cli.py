@@ -140,6 +140,10 @@ def _audit(options: argparse.Namespace) -> int:
         return _audit_all(options, given)
     if options.json and not options.json.resolve().parent.is_dir():
         raise FeedersError(f"--json {options.json}: no such folder. Try: one that is there")
+    if options.json and options.json.is_dir():
+        raise FeedersError(
+            f"--json {options.json}: a folder; expected the path of a file. Try: {options.json}/audit.json"
+        )
     if options.loader is None:
         raise FeedersError("audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all")
     with Progress() as progress:

@@ -165,7 +165,7 @@ class _Audit:
 
     def _read_by_label(self) -> None:
         """Its content is new in each pass: count labels instead, where it has them."""
-        content = self.request, self.evidence.reference
+        by_content = dataclasses.replace(self.evidence)
         self._restart(key=LABELS)
         try:
             first, second = self._serial(1, backwards=False), self._serial(2, backwards=True)
@@ -174,8 +174,9 @@ class _Audit:
             return
         if first and second:
             self.evidence.reference = _reference(self.request, first, second)
-        else:
-            self.request, self.evidence.reference = content
+        else:  # it broke this time: what is known stands
+            self.evidence = by_content
+            self._restart(key=None)
 
     def _restart(self, **changes: Any) -> None:
         self.request = self._probes.request = dataclasses.replace(self.request, **changes)

@@ -59,11 +59,6 @@ class Reference:
         """In an epoch."""
         return len(self.states[0]) if self.states else 0
 
-    @property
-    def samples(self) -> int:
-        """In an epoch."""
-        return sum(len(keys) for keys, _ in self.states[0]) if self.states else 0
-
 
 def count(batches: Sequence[dict[str, Any]], reference: Reference, reads: int | None) -> Epoch:
     """Count an epoch.

@@ -56,6 +56,10 @@ def refused(capsys):
         (("mine.py:",), "mine.py:: expected FILE.py:NAME or package.module:NAME"),
         ((ARRAYS, "--start-method", "spawn"), "--start-method spawn is about processes. Try: add --processes"),
         ((ARRAYS, "--json", "no/such/folder/a.json"), "--json no/such/folder/a.json: no such folder. Try: one that is"),
+        (
+            (ARRAYS, "--json", "results"),
+            "--json results: a folder; expected the path of a file. Try: results/audit.json",
+        ),
         (("--all", "--key", "y"), ALL),
         (("--all", "sequence"), ALL),
         (("--all", "--json", "a.json"), ALL),
