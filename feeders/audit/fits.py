@@ -15,7 +15,7 @@ import numpy as np
 
 from feeders.measure.processes import tree
 from feeders.measure.stack import describe_stack
-from feeders.strategies import plain
+from feeders.strategies import plain, without_xla
 
 from .journal import Journal
 from .loader import SEQUENCE, Loader, open_loader, provoked_files
@@ -170,7 +170,7 @@ def _recording_model(loader: Loader, journal: Journal) -> Any:
     step = {"tensorflow": _traced_step, "jax": _jax_step, "torch": _torch_step}[backend](take_down)
     model = type("Recorder", (tf.keras.Model,), {"train_step": step, "call": lambda self, x: x})()
     if backend == "tensorflow":
-        model.compile(jit_compile=False)
+        model.compile(**without_xla())
     else:  # what is traced by JAX may not write to a file
         model.compile(run_eagerly=True)
     return model

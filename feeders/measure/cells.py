@@ -44,29 +44,50 @@ class Profile:
 
     Attributes:
         name: its name in FEEDERS_PROFILE.
-        workloads: which workloads.
-        workers: which numbers of workers; feeders without workers are measured with one.
+        cells: what is measured.
     """
 
     name: str
-    workloads: tuple[str, ...]
-    workers: tuple[int, ...]
+    cells: tuple[Cell, ...]
 
-    def cells(self) -> tuple[Cell, ...]:
-        """Return the cells, in catalogue order."""
-        return tuple(
-            Cell(row.name, load, count)
-            for row in FEEDERS
-            for load in self.workloads
-            for count in self.workers
-            if row.parallel or count == 1
-        )
+
+def _grid(workloads: tuple[str, ...], workers: tuple[int, ...]) -> tuple[Cell, ...]:
+    """All feeders on these workloads, in catalogue order; those without workers with one."""
+    return tuple(
+        Cell(row.name, load, count)
+        for row in FEEDERS
+        for load in workloads
+        for count in workers
+        if row.parallel or count == 1
+    )
+
+
+def _listed(workload: str, *cells: str) -> tuple[Cell, ...]:
+    """Cells of a workload, each given as "feeder workers"."""
+    pairs = (cell.split() for cell in cells)
+    return tuple(Cell(feeder, workload, int(workers)) for feeder, workers in pairs)
 
 
 PROFILES = (
     # One workload that holds the GIL, one that releases it, one that only waits: with one worker and with some.
-    Profile("core", ("text", "jpeg", "remote"), (1, 4)),
-    Profile("full", tuple(row.name for row in WORKLOADS), WORKERS),
+    Profile("core", _grid(("text", "jpeg", "remote"), (1, 4))),
+    Profile("full", _grid(tuple(row.name for row in WORKLOADS), WORKERS)),
+    # Each kind of feeder, where releases may differ: to be measured on many releases. Keras 2 waits five seconds after
+    # each epoch of a sequence with several workers, so these are few.
+    Profile(
+        "history",
+        _listed(
+            "text",
+            *("resident 1", "arrays 1", "generator 1", "generator-locked-bridge 1", "sequence 1", "sequence 4"),
+            *("sequence-processes 4", "tfdata-generator 1", "tfdata-map 1", "tfdata-map 4", "tfdata-native 4"),
+        )
+        + _listed(
+            "remote",
+            *("resident 1", "generator 1", "generator-processes 4", "generator-locked 4", "generator-serialized 1"),
+            *("sequence 1", "sequence 4", "sequence-lock 4", "sequence-call-lock 4", "sequence-picklable-lock 1"),
+            *("sequence-processes 4", "tfdata-map 4", "tfdata-interleave 4"),
+        ),
+    ),
 )
 
 

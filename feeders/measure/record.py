@@ -43,6 +43,8 @@ class Record:
         stack: versions of TensorFlow, Keras, Python, ..., and the backend.
         host: CPU, cores, memory, kernel, load.
         settings: what the take was asked to do.
+        run: id of the asv run that it was made for; empty outside of one.
+        round: of that run, from 0; takes of one round lie close together in time.
         schema: version of this layout.
     """
 
@@ -61,6 +63,8 @@ class Record:
     stack: Mapping[str, str] = field(default_factory=dict)
     host: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    run: str = ""
+    round: int | None = None
     schema: int = SCHEMA
 
     def to_json(self) -> str:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 import os
 import platform
+import re
 import sys
-from typing import Any
+from importlib import metadata
+from typing import Any, Iterable
 
 import psutil
 
 from feeders.errors import FeedersError
+
+# What `digest` must give of this environment; set by whoever made it from pins.
+PINS_VARIABLE = "FEEDERS_PINS"
 
 INSTALL = "Try: pip install -e '.[cpu]' (or '.[gpu]' on a GPU host)"
 
@@ -22,8 +28,9 @@ def preload() -> None:
     No TensorFlow operation, no device: a process that has touched either must not be forked.
 
     Raises:
-        FeedersError: TensorFlow is missing or does not import.
+        FeedersError: TensorFlow is missing or does not import, or the environment is not what it was made to be.
     """
+    _check_pins()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import tensorflow as tf
@@ -32,6 +39,37 @@ def preload() -> None:
     tf.keras.Model  # noqa: B018  tf.keras is loaded lazily: this loads it
     for name in ("PIL.Image", "feeders.measure.session"):
         importlib.import_module(name)
+
+
+def normalised(name: str) -> str:
+    """Return the one spelling of a distribution's name: PEP 503."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def digest(python: str, pins: Iterable[tuple[str, str]]) -> str:
+    """Return 12 hexadecimal digits that name a Python and a set of distributions.
+
+    Args:
+        python: minor version.
+        pins: normalised name and version of each distribution.
+    """
+    text = "\n".join([python, *(f"{name}=={version}" for name, version in sorted(pins))])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@functools.lru_cache(maxsize=1)
+def _installed_digest() -> str:
+    found = {(normalised(each.metadata["Name"]), each.version) for each in metadata.distributions()}
+    return digest("{}.{}".format(*sys.version_info), found)
+
+
+def _check_pins() -> None:
+    expected = os.environ.get(PINS_VARIABLE)
+    if expected and expected != _installed_digest():
+        raise FeedersError(
+            f"{sys.prefix}: holds other packages (digest {_installed_digest()}) than the stack that it was made from "
+            f"({expected}). Try: python -m feeders releases clean, which lets it be made anew"
+        )
 
 
 def is_untouched() -> bool:
@@ -61,6 +99,7 @@ def describe_stack() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": numpy.__version__,
         "pillow": PIL.__version__,
+        "pins": _installed_digest(),
     }
 
 

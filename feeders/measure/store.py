@@ -15,6 +15,9 @@ from .server import take_by_server
 # Where takes are appended, one JSON line each; set by the asv environment of feeders.releases.
 TAKES_VARIABLE = "FEEDERS_TAKES"
 
+# The run that takes are made for, and its first round that this store serves; set as well.
+RUN_VARIABLE, ROUND_VARIABLE = "FEEDERS_RUN", "FEEDERS_ROUND"
+
 # Counted before anything is timed, so known whatever became of the timed part.
 DELIVERY = ("missing", "duplicated", "disordered", "corrupt", "stale")
 
@@ -27,7 +30,8 @@ class Store:
 
     Each asv series of a cell is read in a process of its own, one after the other, so the takes and how often each
     series has been read are files. A process may be killed at any point: a take is written beside its place and
-    renamed. It does not see reads from two processes at once; asv makes none.
+    renamed. What an interrupted run has in the file of all takes is not made again when the run goes on. It does not
+    see reads from two processes at once; asv makes none.
 
     Args:
         folder: an existing folder; empty at first.
@@ -68,9 +72,13 @@ class Store:
         path = self._folder / f"{_slug(cell)}.{turn}.take"
         if path.exists():
             return Record.from_json(path.read_text(encoding="utf-8"))
-        line = self._measure(cell).to_json()
+        run, first = os.environ.get(RUN_VARIABLE, ""), int(os.environ.get(ROUND_VARIABLE) or 0)
+        kept = _kept(cell, run, first + turn)
+        record = kept or dataclasses.replace(self._measure(cell), run=run, round=first + turn if run else None)
+        line = record.to_json()
         _write(path, line)
-        _append(line)
+        if not kept:
+            _append(line)
         return Record.from_json(line)  # rounded, as every later read of it
 
 
@@ -106,3 +114,13 @@ def _append(line: str) -> None:
             os.write(descriptor, f"{line}\n".encode())
         finally:
             os.close(descriptor)
+
+
+def _kept(cell: Cell, run: str, number: int) -> Record | None:
+    """The take of this cell that the run has already made in this round."""
+    path = Path(os.environ.get(TAKES_VARIABLE) or "")
+    if not run or not path.is_file():
+        return None
+    lines = path.read_text(encoding="utf-8").splitlines()
+    records = (Record.from_json(line) for line in lines if f'"run":"{run}","round":{number},' in line)
+    return next((each for each in records if Cell(each.feeder, each.workload, each.workers) == cell), None)

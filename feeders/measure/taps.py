@@ -88,8 +88,8 @@ class StepTap:
         """Put the tap around the model's training function, before ``fit()``."""
         original = model.make_train_function
 
-        def make_train_function(force: bool = False) -> Any:
-            function = original(force) or model.train_function
+        def make_train_function(*force: bool) -> Any:  # Keras 2.4 takes no `force`
+            function = original(*force) or model.train_function
             model.train_function = self._timed(function)
             return model.train_function
 

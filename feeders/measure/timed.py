@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from feeders.strategies import Feed, plain
+from feeders.strategies import Feed, plain, without_xla
 from feeders.workloads.models import build
 
 from .processes import cpu_seconds, pss_bytes, tree
@@ -63,7 +63,7 @@ class TimedFit:
         Args:
             enough: called within ``fit()``, after the last steady epoch; ``fit()`` ends if it returns.
         """
-        self._model.compile(optimizer="sgd", loss=plain(_loss), jit_compile=False)
+        self._model.compile(optimizer="sgd", loss=plain(_loss), **without_xla())
         clock = epoch_clock(lambda epoch: self._epoch_ended(epoch, enough))
         with contextlib.ExitStack() as stack:
             if self._settings.taps:

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from feeders.strategies import Feed, plain
+from feeders.strategies import Feed, plain, without_xla
 from feeders.workloads import Batch, Material
 
 from .delivery import Delivery, DeliveryLog
@@ -124,6 +124,9 @@ def _recording_model(log: DeliveryLog) -> Any:
         return y[:0, 0]
 
     class Recorder(tf.keras.Model):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:  # up to 2.8 Keras calls the model to learn its shapes
+            return x
+
         @plain
         def train_step(self, data: tuple[Batch, ...]) -> dict[str, Any]:
             # The output depends on the batch: a step whose fetch failed records nothing.
@@ -131,5 +134,5 @@ def _recording_model(log: DeliveryLog) -> Any:
             return {"batches": tf.cast(tf.size(rest), tf.float32)}
 
     model = Recorder()
-    model.compile(jit_compile=False)
+    model.compile(**without_xla())
     return model

@@ -21,7 +21,7 @@ from asv.util import UserError
 
 from feeders.errors import FeedersError
 
-from . import machine, selection, tables
+from . import machine, runs, selection, tables
 from .environment import StackEnvironment
 from .installed import require_installed, stop
 from .repository import RESULTS, ReleaseRepo
@@ -55,21 +55,33 @@ def _load_machine(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _run(original: Callable[..., Any]) -> Callable[..., Any]:
     def run(cls: Any, conf: Any, *args: Any, **kwargs: Any) -> Any:
-        """Refuse a host without TensorFlow before anything is written; keep samples, and a file of takes."""
-        require_installed()
+        """Refuse a wrong host before anything is written; keep samples and takes; go on with what was interrupted."""
+        if kwargs.get("range_spec") is None:
+            require_installed()
         description = machine.describe(kwargs.get("machine"), Path(conf.results_dir))
-        if not kwargs.get("dry_run"):
-            conf.takes_folder = Path(conf.results_dir) / description["machine"]
         # The report and every comparison need the samples, not only asv's median of them.
         kwargs["record_samples"] = True
-        return original(cls, conf, *args, **kwargs)
+        if kwargs.get("dry_run"):
+            return original(cls, conf, *args, **kwargs)
+        if runs.may_name_several(kwargs.get("range_spec")):
+            runs.interleave(kwargs)
+        conf.takes_folder = Path(conf.results_dir) / description["machine"]
+        conf.takes_folder.mkdir(parents=True, exist_ok=True)
+        kept = runs.begin(conf.takes_folder, runs.request(kwargs))
+        conf.run_id = kept.id
+        status = original(cls, conf, *args, **kwargs)
+        kept.end()
+        return status
 
     return run
 
 
 def _run_benchmarks(original: Callable[..., Any]) -> Callable[..., Any]:
     def run_benchmarks(benchmarks: Any, env: Any, results: Any = None, **kwargs: Any) -> Any:
-        """Save what there is when the run is interrupted; asv saves at its end alone."""
+        """Say which round it is, and save what there is when the run is interrupted; asv saves at its end alone."""
+        if kwargs.get("run_rounds"):
+            # asv counts down.
+            env.round = runs.rounds(benchmarks, kwargs.get("extra_params")) - max(kwargs["run_rounds"])
         try:
             return original(benchmarks, env, results=results, **kwargs)
         except UserError:
@@ -82,7 +94,7 @@ def _run_benchmarks(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _discover(original: Callable[..., Any]) -> Callable[..., Any]:
     def discover(cls: Any, conf: Any, repo: Any, environments: Any, commit_hash: Any, **kwargs: Any) -> Any:
-        """Refuse releases that are not installed before the first is measured; then narrow to the profile."""
+        """Make all environments, or say why not, before the first release is measured; then narrow to the profile."""
         for environment in environments:
             if isinstance(environment, StackEnvironment):
                 environment.require(commit_hash)

@@ -112,14 +112,15 @@ def _date(tensorflow: str, keras: str, legacy: bool) -> str:
 
 
 def _has_keras_3(tensorflow: str) -> bool:
-    return _key(tensorflow) >= _key(FIRST_WITH_KERAS_3)
+    return release_key(tensorflow) >= release_key(FIRST_WITH_KERAS_3)
 
 
 def _highest(dates: dict[str, str], day: str) -> str:
-    return max((version for version, date in dates.items() if date <= day), key=_key)
+    return max((version for version, date in dates.items() if date <= day), key=release_key)
 
 
-def _key(version: str) -> tuple[int, ...]:
+def release_key(version: str) -> tuple[int, ...]:
+    """Return what versions are ordered by."""
     return tuple(int(part) for part in re.findall(r"\d+", version))
 
 

@@ -1,4 +1,4 @@
-"""A stack as asv's `Environment`: for now the interpreter that runs asv, with the release it holds."""
+"""Stacks as asv's `Environment`: one for all releases, whose interpreter is that of the release in turn."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from asv import util
+from asv.console import log
 from asv.environment import Environment
 from asv.results import get_filename
 
-from .installed import installed, require_installed, stop
-from .repository import elsewhere
+from feeders.errors import FeedersError
+from feeders.measure.stack import PINS_VARIABLE
+from feeders.measure.store import ROUND_VARIABLE, RUN_VARIABLE, TAKES_VARIABLE
+
+from .environments import build, python_of
+from .installed import installed, stop
+from .repository import no_stack
+from .stacks import stacks
 
 # asv makes a graph of its own for each value of `python`. A series runs through releases that need different Pythons,
 # so all stacks give this one; the Python that a take ran on is in its record.
@@ -22,12 +29,15 @@ PYTHON = "per-release"
 # environment's name, so it has series of its own.
 SERIES_VARIABLES = (("FEEDERS_MODEL", "light"), ("FEEDERS_IMAGES", ""), ("KERAS_BACKEND", "tensorflow"))
 
+# What was set for the interpreter that runs asv is not meant for that of another release.
+FOREIGN = ("PYTHONPATH", "PYTHONHOME", "TF_USE_LEGACY_KERAS")
+
 # asv reads every *.json in a machine's folder as results.
 TAKES_SUFFIX = "-takes.jsonl"
 
 
 class StackEnvironment(Environment):  # type: ignore[misc]
-    """The interpreter that runs asv, when it holds the release that is asked for.
+    """The interpreter that runs asv for the release that it holds, and for others one made from their pins.
 
     Not an `ExistingEnvironment`: asv saves none of that one's results and can't interleave its rounds.
     """
@@ -37,9 +47,12 @@ class StackEnvironment(Environment):  # type: ignore[misc]
     def __init__(self, conf: Any, python: str, requirements: dict[str, str], tagged_env_vars: dict[Any, str]) -> None:
         running = "{}.{}".format(*sys.version_info)
         if python != running:
-            stop(f"feeders: Python {python} was asked for; a stack has one Python, here {running}. Try: no --python")
-        self._release = installed()
+            stop(f"feeders: Python {python} was asked for; each stack has its own. Try: no --python")
+        self._here = installed()
+        self._commit = self._here.id if self._here else None
         self.takes_folder: Path | None = getattr(conf, "takes_folder", None)
+        self.run_id: str = getattr(conf, "run_id", "")
+        self.round = 0
         self._requirements = requirements  # asv asks for the name before it sets this
         super().__init__(conf, PYTHON, requirements, {**tagged_env_vars, **_series_variables()})
 
@@ -51,33 +64,49 @@ class StackEnvironment(Environment):  # type: ignore[misc]
 
     @property
     def installed_commit_hash(self) -> str | None:
-        """Return the id of the release that is installed."""
-        return self._release.id if self._release else None
+        """Return the id of the release whose turn it is."""
+        return self._commit
 
     def require(self, commits: Iterable[str]) -> None:
-        """End the command with a message unless every one of these releases is the installed one."""
-        here = require_installed()
-        others = [commit for commit in commits if commit != here.id]
-        if others:
-            stop(elsewhere(others, here))
+        """See to it that each of these releases can be measured: build what is missing, or end the command."""
+        for commit in commits:
+            if not self._is_here(commit):
+                if commit not in stacks():
+                    stop(no_stack(commit, self._here))
+                try:
+                    build(stacks()[commit], log.info)
+                except FeedersError as error:
+                    stop(f"feeders: {error}")
+
+    def _is_here(self, commit: str) -> bool:
+        return self._here is not None and commit == self._here.id
 
     def check_presence(self) -> bool:
-        """The interpreter is there: it runs this."""
+        """There is nothing to look for: `require` does."""
         return True
 
     def create(self) -> None:
-        """There is nothing to create."""
+        """There is nothing to create: `require` does."""
 
     def install_project(self, conf: Any, repo: Any, commit_hash: str) -> None:
-        """There is nothing to install: either the release is there or the command ends."""
+        """Give the turn to a release."""
         self.require([commit_hash])
+        self._commit = commit_hash
 
     def run(self, args: list[str], **kwargs: Any) -> Any:
-        """Run Python with these arguments; its takes are appended to a file beside asv's results."""
+        """Run the release's Python with these arguments; its takes are appended to a file beside asv's results."""
         variables = dict(kwargs.pop("env", None) or os.environ)
-        if self.takes_folder and self._release:
-            variables["FEEDERS_TAKES"] = str(takes_file(self.takes_folder, self._release.id, self.name))
-        return util.check_output([sys.executable, *args], env=variables, **kwargs)
+        if self.takes_folder and self._commit:
+            variables[TAKES_VARIABLE] = str(takes_file(self.takes_folder, self._commit, self.name))
+            variables[RUN_VARIABLE], variables[ROUND_VARIABLE] = self.run_id, str(self.round)
+        python = sys.executable
+        if self._commit and not self._is_here(self._commit):
+            stack = stacks()[self._commit]
+            python = str(python_of(stack))
+            variables[PINS_VARIABLE] = stack.digest
+            for name in FOREIGN:
+                variables.pop(name, None)
+        return util.check_output([python, *args], env=variables, **kwargs)
 
 
 def takes_file(folder: Path, release: str, environment: str) -> Path:

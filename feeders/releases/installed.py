@@ -54,7 +54,8 @@ def require_installed() -> Release:
     if not release:
         stop(
             "feeders: this interpreter has no TensorFlow; a release to measure was expected. "
-            "Try: pip install -e '.[cpu]'  (or, with an NVIDIA GPU: pip install -e '.[gpu]')"
+            "Try: pip install -e '.[cpu]' (or, with an NVIDIA GPU: pip install -e '.[gpu]'), "
+            "or name releases that have a stack: asv run 2.21.0"
         )
     return release
 

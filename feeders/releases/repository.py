@@ -12,7 +12,8 @@ from asv.results import Results
 from asv.util import UserError, datetime_to_js_timestamp
 
 from .catalogue import RELEASES, Release
-from .installed import installed, require_installed, stop
+from .installed import installed, stop
+from .stacks import stacks
 
 # asv gives a repository its URL and its name only; asv.conf.json leaves `results_dir` at this default.
 RESULTS = "results"
@@ -21,10 +22,10 @@ HEAD = ("HEAD", None)
 
 
 class ReleaseRepo(Repo):  # type: ignore[misc]
-    """The releases known here: the installed one, and those with results, in date order.
+    """The releases known here: the installed one, those with a stack and those with results, in date order.
 
-    HEAD, and asv's only branch, is what is installed. A plain name is that release alone, and so is ``a^!``;
-    ``a..b`` excludes its left end.
+    HEAD, and asv's only branch, is what is installed. A plain name is that release alone, and so is ``a^!``; ``a..b``
+    excludes its left end. ALL, NEW and ranges leave out what can't be measured here.
     """
 
     dvcs = "releases"
@@ -36,10 +37,14 @@ class ReleaseRepo(Repo):  # type: ignore[misc]
         self._installed = installed()
         self._known = self._read()
         self._order = list(self._known)
+        here = [self._installed.id] if self._installed else []
+        # What the site shows; a stack that was never measured is only known.
+        self._shown = {*here, *_results(self._results)}
 
     def _read(self) -> dict[str, Release]:
         found = (_from_results(name, path) for name, path in _results(self._results).items())
-        known = {release.id: release for release in found if release}
+        known = {name: RELEASES[name] for name in stacks()}
+        known.update({release.id: release for release in found if release})
         here = self._installed
         if here:
             known[here.id] = replace(here, date=known.get(here.id, here).date)
@@ -60,8 +65,8 @@ class ReleaseRepo(Repo):  # type: ignore[misc]
 
     def get_hash_from_name(self, name: str | None) -> str:
         """Return the id that a name stands for."""
-        if name in HEAD or name == self._default_branch:
-            return require_installed().id
+        if (name in HEAD or name == self._default_branch) and self._installed:
+            return self._installed.id
         if name in self._known:
             return str(name)
         raise NoSuchNameError(name)
@@ -78,8 +83,8 @@ class ReleaseRepo(Repo):  # type: ignore[misc]
         return self._known[commit].title or None if commit in self._known else None
 
     def get_tags(self) -> dict[str, str]:
-        """Every release is a tag, which puts its id on the axis of asv's plots."""
-        return {name: name for name in self._order}
+        """Return every release that is installed or has results: tags put their ids on the axis of asv's plots."""
+        return {name: name for name in self._order if name in self._shown}
 
     def get_date(self, hash: str) -> int:
         """Return the date as a JavaScript timestamp."""
@@ -94,10 +99,15 @@ class ReleaseRepo(Repo):  # type: ignore[misc]
         """Return all ids, youngest first."""
         return self._order[::-1]
 
+    def get_new_branch_commits(self, branches: Iterable[str | None], commits: Iterable[str]) -> list[str]:
+        """Return what can be measured and is younger than all of these, youngest first."""
+        return self._measurable(super().get_new_branch_commits(branches, commits))
+
     def get_revisions(self, commits: Iterable[str]) -> dict[str, int]:
-        """Return the place of each release in the order."""
+        """Return the place of each release among those that the site shows."""
         wanted = set(commits)
-        return {name: place for place, name in enumerate(self._order) if name in wanted}
+        shown = [name for name in self._order if name in self._shown | wanted]
+        return {name: place for place, name in enumerate(shown) if name in wanted}
 
     def get_range_spec(self, commit_a: str, commit_b: str) -> str:
         """Return the spec of the releases after the first, up to the second."""
@@ -116,9 +126,13 @@ class ReleaseRepo(Repo):  # type: ignore[misc]
                 return [self.get_hash_from_name(range)]
             first, last = range.split("..", 1)
             start = self._place(first) + 1 if first else 0
-            return self._order[start : self._place(last) + 1 if last else None][::-1]
+            return self._measurable(self._order[start : self._place(last) + 1 if last else None][::-1])
         except NoSuchNameError as error:
             stop(unknown(str(error), self._known, self._installed))
+
+    def _measurable(self, commits: Iterable[str]) -> list[str]:
+        here = self._installed.id if self._installed else None
+        return [commit for commit in commits if commit == here or commit in stacks()]
 
     def _place(self, name: str) -> int:
         return self._order.index(self.get_hash_from_name(name))
@@ -126,19 +140,17 @@ class ReleaseRepo(Repo):  # type: ignore[misc]
 
 def unknown(name: str, known: Iterable[str], here: Release | None) -> str:
     """Say that no such release is known here."""
-    others = ", ".join(name for name in known if not here or name != here.id) or "none"
     return (
-        f"feeders: asked for release {_named(name)}; {_here(here)}; others with results here: {others}. "
-        "Expected: one of these. Try: asv run"
+        f"feeders: asked for release {_named(name)}; {_here(here)}; known here: {', '.join(known)}. "
+        f"Expected: one of these. Try: python -m feeders releases add {name}"
     )
 
 
-def elsewhere(asked: Iterable[str], here: Release) -> str:
-    """Say that releases to measure are not the installed one."""
+def no_stack(name: str, here: Release | None) -> str:
+    """Say that a release has results here and can't be measured."""
     return (
-        f"feeders: asked for {', '.join(_named(name) for name in asked)}; {_here(here)}. "
-        "Expected: the installed release alone, other ones can't be installed from here. "
-        "Try: asv run, or run asv with an interpreter that holds what you asked for"
+        f"feeders: asked for {_named(name)}, which has no stack to make an environment from; {_here(here)}. "
+        f"Try: python -m feeders releases add {name}, or run asv with an interpreter that holds it"
     )
 
 

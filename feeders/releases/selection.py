@@ -26,7 +26,7 @@ def narrow(benchmarks: Any) -> None:
         Settings.from_environment()
     except FeedersError as error:
         stop(f"feeders: {error}")
-    cells = {(repr(cell.feeder), repr(cell.workload), repr(cell.workers)) for cell in profile.cells()}
+    cells = {(repr(cell.feeder), repr(cell.workload), repr(cell.workers)) for cell in profile.cells}
     selection = benchmarks.benchmark_selection
     asked = len(benchmarks)
     for name, benchmark in list(benchmarks.items()):

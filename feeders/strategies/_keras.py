@@ -7,6 +7,7 @@ Keras 2 takes workers as arguments of ``fit()`` and calls an indexable feeder ``
 from __future__ import annotations
 
 import functools
+import sys
 from types import GeneratorType
 from typing import Any, Callable
 
@@ -21,8 +22,12 @@ def generation() -> int:
     import tensorflow as tf
 
     package = tf.keras.Model.__module__.split(".")[0]
-    version = str(getattr(tf.keras, "__version__", "2"))
-    return 3 if package == "keras" and version.startswith("3") else 2
+    return 3 if package == "keras" and sys.modules[package].__version__.startswith("3") else 2
+
+
+def without_xla() -> dict[str, bool]:
+    """Return the arguments of ``compile()`` that keep XLA away, which is what Keras 2 does; Keras 2.4 knows none."""
+    return {"jit_compile": False} if generation() == 3 else {}
 
 
 def plain(function: Callable[..., Any]) -> Callable[..., Any]:

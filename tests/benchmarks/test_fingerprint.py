@@ -1,6 +1,7 @@
 """A change of the measured code can't slip into old series: asv keeps them apart by version, and this asks for one.
 
-After a change of code run ``python tests/benchmarks/test_fingerprint.py``; first raise VERSION if a series changed.
+After a change of code run ``python tests/benchmarks/test_fingerprint.py``; first raise SERIES_VERSION if a series now
+means something else.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ import ast
 import hashlib
 import io
 import json
-import re
 import tokenize
 from pathlib import Path
+
+from feeders.measure.metrics import SERIES_VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 STORED = Path(__file__).with_name("fingerprint.json")
@@ -33,12 +35,11 @@ def code_of(source):
 
 def fingerprint():
     files = sorted(path for folder in MEASURED for path in (ROOT / folder).rglob("*.py"))
-    version = re.search(r'^VERSION = "(.+)"', (ROOT / "benchmarks/_suite.py").read_text(), re.MULTILINE)[1]
     hashes = {
         path.relative_to(ROOT).as_posix(): hashlib.sha256(code_of(path.read_text()).encode()).hexdigest()[:12]
         for path in files
     }
-    return {"version": version, "files": hashes}
+    return {"version": SERIES_VERSION, "files": hashes}
 
 
 def test_a_change_of_the_measured_code_is_judged():
@@ -47,9 +48,9 @@ def test_a_change_of_the_measured_code_is_judged():
         name for name in {*now["files"], *stored["files"]} if now["files"].get(name) != stored["files"].get(name)
     )
     assert now == stored, (
-        f"the code behind asv's series changed since version {stored['version']}: {', '.join(changed) or 'VERSION'}. "
-        "If a series now means something else, raise VERSION in benchmarks/_suite.py and say why in CHANGELOG.md. "
-        "Either way, then run: python tests/benchmarks/test_fingerprint.py"
+        f"the code behind asv's series changed since version {stored['version']}: {', '.join(changed) or 'version'}. "
+        "If a series now means something else, raise SERIES_VERSION in feeders/measure/metrics.py and say why in "
+        "CHANGELOG.md. Either way, then run: python tests/benchmarks/test_fingerprint.py"
     )
 
 

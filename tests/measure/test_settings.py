@@ -53,7 +53,7 @@ def names(cells, field):
 
 def test_core_has_every_feeder_three_workloads_and_one_or_four_workers():
     """The default run answers for every feeder."""
-    cells = profile("core").cells()
+    cells = profile("core").cells
     assert names(cells, "feeder") == [row.name for row in FEEDERS]
     assert len(names(cells, "workload")) == 3
     assert {cell.workers for cell in cells} == {1, 4}
@@ -61,7 +61,7 @@ def test_core_has_every_feeder_three_workloads_and_one_or_four_workers():
 
 def test_full_has_everything():
     """Every feeder, workload and number of workers, those without workers with one."""
-    cells = profile("full").cells()
+    cells = profile("full").cells
     expected = {
         (row.name, load.name, count)
         for row in FEEDERS
@@ -75,7 +75,7 @@ def test_full_has_everything():
 @pytest.mark.parametrize("row", PROFILES, ids=lambda row: row.name)
 def test_a_profile_has_each_cell_once_and_measures_what_has_no_workers_with_one(row):
     """No two cells measure the same thing."""
-    cells = row.cells()
+    cells = row.cells
     assert len(set(cells)) == len(cells)
     serial = {feeder.name for feeder in FEEDERS if not feeder.parallel}
     assert {cell.workers for cell in cells if cell.feeder in serial} == {1}

@@ -39,7 +39,7 @@ def test_only_the_cells_of_the_profile_are_left(monkeypatch, name):
     monkeypatch.setenv("FEEDERS_PROFILE", name)
     benchmarks = found()
     selection.narrow(benchmarks)
-    cells = len(current_profile().cells())
+    cells = len(current_profile().cells)
     assert [len(left) for left in benchmarks.benchmark_selection.values()] == [cells, cells]
     assert benchmarks["epoch.Fit.track_steady"]["params"] is PARAMS
 

@@ -1,0 +1,119 @@
+"""Virtual environments made from stacks by uv: outside the repository, each there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Callable, Iterator
+
+from feeders.errors import FeedersError
+from feeders.workloads.cache import root
+
+from .resolve import uv
+from .stacks import Stack
+
+# Written last: an environment without it was interrupted while it was made, and is made anew.
+MARK = "whole"
+
+# TensorFlow with all it needs, unpacked: 0.7 to 1.7 GB.
+NEEDED_BYTES = 2 << 30
+
+
+def folder() -> Path:
+    """Return where environments are kept: in the cache folder. It need not exist."""
+    return root() / "stacks"
+
+
+def path_of(stack: Stack) -> Path:
+    """Return where the environment of a stack is or would be; other pins, another place."""
+    return folder() / f"{stack.release}-{stack.digest}"
+
+
+def python_of(stack: Stack) -> Path:
+    """Return the interpreter of a stack's environment."""
+    return path_of(stack) / "bin" / "python"
+
+
+def is_built(stack: Stack) -> bool:
+    """Whether the environment is there, whole."""
+    return (path_of(stack) / MARK).exists()
+
+
+def build(stack: Stack, say: Callable[[str], None]) -> Path:
+    """Return the interpreter of a stack's environment, which is made if it is not there.
+
+    Processes that ask at once wait for the one that makes it.
+
+    Args:
+        stack: what goes in.
+        say: is told what goes on.
+
+    Raises:
+        FeedersError: it can't be made; the text says why, and nothing is left of it.
+    """
+    path = path_of(stack)
+    if is_built(stack):
+        return python_of(stack)
+    with _alone(path):
+        if not is_built(stack):
+            say(f"building the environment of {stack.release} (Python {stack.python}, {len(stack.pins)} packages)")
+            _make(stack, path)
+    return python_of(stack)
+
+
+def environments() -> list[tuple[Path, int]]:
+    """Return the environments there are, half-made ones too, with the bytes that only they hold.
+
+    uv links what its own cache holds, so that two environments share it.
+    """
+    return [(path, _bytes(path)) for path in sorted(folder().glob("*")) if path.is_dir()]
+
+
+def remove(path: Path) -> None:
+    """Remove an environment, its mark first."""
+    with _alone(path):
+        (path / MARK).unlink(missing_ok=True)
+        shutil.rmtree(path)
+
+
+def _make(stack: Stack, path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    free = shutil.disk_usage(path.parent).free
+    if free < NEEDED_BYTES:
+        raise FeedersError(
+            f"{path}: {free / 2**30:.1f} GB are free, an environment needs {NEEDED_BYTES / 2**30:.0f}. "
+            "Try: python -m feeders releases clean, or FEEDERS_CACHE on another disk"
+        )
+    try:
+        _uv(stack, "venv", "--no-project", "--no-config", "--python", stack.python, str(path))
+        options = ("--no-deps", "--compile-bytecode", "--requirements", "-")
+        _uv(stack, "pip", "install", "--python", str(python_of(stack)), *options, given=stack.requirements())
+        (path / MARK).touch()
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
+def _uv(stack: Stack, *arguments: str, given: str = "") -> None:
+    done = subprocess.run([*uv(), *arguments, "--quiet"], input=given, capture_output=True, text=True)
+    if done.returncode:
+        raise FeedersError(
+            f"{stack.release}: its environment can't be made. uv {arguments[0]} says: {done.stderr.strip()[-1500:]} "
+            f"It needs Python {stack.python} (found by uv, or downloaded by it) and the package index."
+        )
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(f".{path.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _bytes(path: Path) -> int:
+    files = (file.lstat() for file in path.rglob("*") if not file.is_symlink())
+    return sum(status.st_size for status in files if status.st_nlink == 1)

@@ -1,0 +1,153 @@
+"""From the name of a release to its stack: uv resolves the pins as of the release's day."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import re
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Sequence
+
+from feeders.errors import FeedersError
+
+from . import dates
+from .catalogue import FIRST_WITH_KERAS_3, Release, identify, keras_of, release_key
+from .stacks import KERAS, TENSORFLOW, Stack, parse
+
+# Tried in this order. Most releases run on the first, so that few steps in a history are steps of Python; what a
+# release's TensorFlow has no wheel for does not resolve.
+PYTHONS = ("3.11", "3.10", "3.8", "3.12", "3.13", "3.14")
+
+# What measures is no part of what is measured: as new as on this host, whatever the release's day.
+INSTRUMENTS = ("asv-runner", "more-itertools", "psutil")
+
+LINUX_ONLY = "stacks are made of tensorflow-cpu, which has wheels for Linux on x86-64"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The pair of versions that a release is.
+
+    Attributes:
+        tensorflow, keras: their versions; `keras` is empty where TensorFlow requires its own.
+        date: when the younger of the two was published.
+    """
+
+    tensorflow: str
+    keras: str
+    date: str
+
+    @property
+    def release(self) -> Release:
+        """The release these are."""
+        return identify(self.tensorflow, self.keras)
+
+
+def wanted(name: str) -> Wanted:
+    """Find the pair that a name stands for, asking the package index for a version that is not listed yet.
+
+    Args:
+        name: ``2.16.2``, or ``k3.6.0`` for a Keras.
+
+    Raises:
+        FeedersError: it is no such name, or the index has no such version.
+    """
+    found = re.fullmatch(r"(k?)(\d+\.\d+\.\d+)", name)
+    if not found or (found[1] == "k") != found[2].startswith("3."):
+        raise FeedersError(f"releases add {name}: expected a TensorFlow like 2.16.2 or a Keras like k3.6.0")
+    if found[1]:
+        published = _published(KERAS, found[2])
+        tensorflow = max(_newest(TENSORFLOW, published), FIRST_WITH_KERAS_3, key=release_key)
+        return Wanted(tensorflow, found[2], max(published, _published(TENSORFLOW, tensorflow)))
+    published = _published(TENSORFLOW, found[2])
+    if release_key(found[2]) < release_key(FIRST_WITH_KERAS_3):
+        return Wanted(found[2], "", published)
+    if found[2] not in dates.TENSORFLOW:
+        return Wanted(found[2], _newest(KERAS, published), published)
+    return Wanted(found[2], keras_of(found[2]), published)
+
+
+def resolve(pair: Wanted) -> Stack:
+    """Return the stack of a pair: full pins, and the first of `PYTHONS` that all of it has wheels for.
+
+    Raises:
+        FeedersError: none has; the text says what is missing.
+    """
+    asked = [f"{TENSORFLOW}=={pair.tensorflow}", *([f"{KERAS}=={pair.keras}"] if pair.keras else [])]
+    asked += ["numpy", "pillow", "more-itertools", "psutil", f"asv_runner=={metadata.version('asv_runner')}"]
+    today = datetime.date.today().isoformat()
+    newer = [part for name in INSTRUMENTS for part in ("--exclude-newer-package", f"{name}={today}")]
+    said = ""
+    for python in PYTHONS:
+        try:
+            lines = _compile(asked, "--python-version", python, "--exclude-newer", pair.date, *newer)
+        except FeedersError as error:
+            said = said or str(error)
+            continue
+        return Stack(pair.release.id, python, pair.date, tuple(parse(lines)))
+    raise FeedersError(
+        f"releases add {pair.release.id}: no Python of {', '.join(PYTHONS)} has wheels for all of it "
+        f"({LINUX_ONLY}). uv says of {PYTHONS[0]}: {said}"
+    )
+
+
+def remember(pair: Wanted) -> None:
+    """Append the dates of both versions to dates.csv where they are not listed."""
+    rows = [("tensorflow", pair.tensorflow, dates.TENSORFLOW), ("keras", pair.keras, dates.KERAS)]
+    for package, version, listed in rows:
+        if version and version not in listed:
+            listed[version] = _published(KERAS if package == "keras" else TENSORFLOW, version)
+            with dates.FILE.open("a", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerow([package, version, listed[version]])
+
+
+def newest(package: str) -> str:
+    """Return the newest release of a package on the index."""
+    return _newest(package, datetime.date.today().isoformat())
+
+
+def _newest(package: str, day: str) -> str:
+    """The highest version that was published by a day."""
+    (line,) = _compile([package], "--no-deps", "--exclude-newer", day, "--python-version", _python_for(day))
+    return line.split("==")[1]
+
+
+def _python_for(day: str) -> str:
+    # A Python of its time: a version with no wheel for the Python asked about is passed over.
+    return "3.8" if day < "2023" else "3.11"
+
+
+def _published(package: str, version: str) -> str:
+    listed = (dates.KERAS if package == KERAS else dates.TENSORFLOW).get(version)
+    if listed:
+        return listed
+    text = "\n".join(_compile([f"{package}=={version}"], "--no-deps", "--format", "pylock.toml"))
+    days: list[str] = re.findall(r"upload-time = (\d{4}-\d\d-\d\d)", text)
+    if not days:
+        raise FeedersError(f"{package} {version}: the package index does not tell when it was published")
+    return min(days)
+
+
+def _compile(asked: Sequence[str], *options: str) -> list[str]:
+    """Have uv resolve requirements and return the lines it prints."""
+    platform = ("--python-platform", "x86_64-manylinux_2_28")
+    command = [*uv(), "pip", "compile", "-", "--quiet", "--no-header", "--no-annotate", *platform, *options]
+    done = subprocess.run(command, input="\n".join(asked), capture_output=True, text=True)
+    if done.returncode:
+        raise FeedersError(f"uv can't resolve {', '.join(asked)}: {done.stderr.strip()[:1500]}")
+    return done.stdout.splitlines()
+
+
+def uv() -> list[str]:
+    """Return the command line of uv.
+
+    Raises:
+        FeedersError: it is not installed.
+    """
+    try:
+        from uv import find_uv_bin
+    except ImportError:
+        raise FeedersError("uv makes the environments of releases and is not installed. Try: pip install uv") from None
+    return [find_uv_bin()]
