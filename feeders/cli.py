@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
+from feeders.arguments import count, counts, seconds, writable
+from feeders.compare import commands as comparing
 from feeders.errors import FeedersError
+from feeders.releases import commands as releases
 from feeders.terminal import Progress, write_atomically
 
 
@@ -39,11 +42,13 @@ def _parser() -> argparse.ArgumentParser:
     measure = commands.add_parser("measure", help="measure one feeder on one workload, now")
     measure.add_argument("feeder", metavar="FEEDER")
     measure.add_argument("--workload", default="jpeg", help="default: %(default)s")
-    measure.add_argument("--workers", type=_counts, default=[1], metavar="N,N,...", help="default: 1")
+    measure.add_argument("--workers", type=counts, default=[1], metavar="N,N,...", help="default: 1")
     measure.set_defaults(command=_measure)
     _add_audit(commands)
+    comparing.add(commands)
+    releases.add(commands)
     overhead = commands.add_parser("overhead", help="measure what measuring costs")
-    overhead.add_argument("--pairs", type=_count, default=20, metavar="N", help="default: %(default)s")
+    overhead.add_argument("--pairs", type=count, default=20, metavar="N", help="default: %(default)s")
     overhead.set_defaults(command=_overhead)
     report = commands.add_parser("report", help="show what is under results/")
     report.add_argument("--summary", action="store_true", required=True, help="as Markdown")
@@ -65,35 +70,15 @@ def _add_audit(commands: Any) -> None:
     audit.add_argument("--all", action="store_true", help="every feeder on every workload, 10 s each, into results/")
     audit.add_argument("--workload", metavar="W", help="what a feeder of `list` feeds; default: window")
     audit.add_argument("--call", metavar="'NAME(args)'", help="makes the loader; default: NAME without arguments")
-    audit.add_argument("--workers", type=_count, metavar="N", help="default: what the loader sets itself, else 4")
+    audit.add_argument("--workers", type=count, metavar="N", help="default: what the loader sets itself, else 4")
     audit.add_argument("--processes", action="store_true", help="workers are processes, not threads")
     audit.add_argument("--start-method", choices=("fork", "spawn", "forkserver"), help="of the processes")
-    audit.add_argument("--epochs", type=_count, metavar="N", help="of each fit(); default: 2")
-    audit.add_argument("--steps", type=_count, metavar="N", help="batches per epoch of a loader without end")
+    audit.add_argument("--epochs", type=count, metavar="N", help="of each fit(); default: 2")
+    audit.add_argument("--steps", type=count, metavar="N", help="batches per epoch of a loader without end")
     audit.add_argument("--key", metavar="labels|EXPR", help="names a sample, by x, y and w; default: its content")
-    audit.add_argument("--seconds", type=_seconds, metavar="S", help="budget; default: 60")
+    audit.add_argument("--seconds", type=seconds, metavar="S", help="budget; default: 60")
     audit.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
     audit.set_defaults(command=_audit)
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1")
-    return int(text)
-
-
-def _counts(text: str) -> list[int]:
-    return [_count(part) for part in text.split(",")]
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of seconds above 0")
-    return seconds
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -138,12 +123,8 @@ def _audit(options: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(options).items() if name in names and value not in (None, False)}
     if options.all:
         return _audit_all(options, given)
-    if options.json and not options.json.resolve().parent.is_dir():
-        raise FeedersError(f"--json {options.json}: no such folder. Try: one that is there")
-    if options.json and options.json.is_dir():
-        raise FeedersError(
-            f"--json {options.json}: a folder; expected the path of a file. Try: {options.json}/audit.json"
-        )
+    if options.json:
+        writable(options.json)
     if options.loader is None:
         raise FeedersError("audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all")
     with Progress() as progress:

@@ -28,8 +28,8 @@ from typing import Any, Callable
 
 from feeders.errors import FeedersError, Unsupported
 
-from .record import FAILED, MEASURED, UNSUPPORTED
-from .session import message_of
+from .record import FAILED, MEASURED, REFUSED, UNSUPPORTED
+from .session import is_refusal, message_of
 from .supervise import Answer, Watch, die_with_parent
 from .watched import Watched
 
@@ -144,6 +144,11 @@ class Turns:
         self._steps, self._tail = steps, min(TAIL, (steps - 1) // 2)
         self._until = 2 * steps - self._tail
 
+    @property
+    def started(self) -> bool:
+        """Whether a step has been made."""
+        return self._done > 0
+
     def ends_with_this_step(self) -> bool:
         """Whether the turn ends with the step that is being made."""
         return self._done + 1 >= self._until
@@ -248,7 +253,8 @@ def _work(work: Work, request: Any, turns: Turns, answer: Answer) -> None:
     except Unsupported as error:
         outcome, message = UNSUPPORTED, str(error)
     except Exception as error:
-        outcome, message = FAILED, message_of(error)
+        refused = not turns.started and is_refusal(error)
+        outcome, message = REFUSED if refused else FAILED, message_of(error)
     answer({"outcome": outcome, "message": message})
 
 

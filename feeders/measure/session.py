@@ -73,11 +73,11 @@ def _or_outcome(work: Callable[[], dict[str, Any]], log: DeliveryLog | None) -> 
     except Unsupported as error:
         return {"outcome": UNSUPPORTED, "message": str(error)}
     except Exception as error:
-        refused = log is not None and not log.batches and _is_refusal(error)
+        refused = log is not None and not log.batches and is_refusal(error)
         return {"outcome": REFUSED if refused else FAILED, "message": message_of(error)}
 
 
-def _is_refusal(error: Exception) -> bool:
+def is_refusal(error: Exception) -> bool:
     """Whether Keras said no to the kind of thing it was given, rather than the thing breaking while it fed."""
     return isinstance(error, (TypeError, ValueError)) and not _comes_from_feeding(error.__traceback__)
 

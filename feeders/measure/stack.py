@@ -59,7 +59,9 @@ def digest(python: str, pins: Iterable[tuple[str, str]]) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _installed_digest() -> str:
-    found = {(normalised(each.metadata["Name"]), each.version) for each in metadata.distributions()}
+    # Not all of sys.path: this project's own folder is on it, and may hold an egg-info.
+    own = [path for path in sys.path if path.startswith(sys.prefix)]
+    found = {(normalised(each.metadata["Name"]), each.version) for each in metadata.distributions(path=own)}
     return digest("{}.{}".format(*sys.version_info), found)
 
 

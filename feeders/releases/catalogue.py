@@ -138,3 +138,9 @@ def _all() -> list[Release]:
 
 
 RELEASES = {release.id: release for release in _all()}
+
+
+def age(name: str) -> tuple[str, int]:
+    """Return what ids are ordered by: date, then place in the catalogue; unknown ones are last."""
+    release = RELEASES.get(name)
+    return (release.date, list(RELEASES).index(name)) if release else ("9", 0)

@@ -13,24 +13,21 @@ from asv.environment import Environment
 from asv.results import get_filename
 
 from feeders.errors import FeedersError
-from feeders.measure.stack import PINS_VARIABLE
 from feeders.measure.store import ROUND_VARIABLE, RUN_VARIABLE, TAKES_VARIABLE
 
-from .environments import build, python_of
 from .installed import installed, stop
-from .repository import no_stack
-from .stacks import stacks
+from .interpreters import Interpreter, interpreter
 
 # asv makes a graph of its own for each value of `python`. A series runs through releases that need different Pythons,
 # so all stacks give this one; the Python that a take ran on is in its record.
 PYTHON = "per-release"
 
+# asv's "environment_type", and the first part of the environment's name.
+TOOL = "stack"
+
 # Variables that change what is measured, with the value that means nothing was changed. Another value is part of the
 # environment's name, so it has series of its own.
 SERIES_VARIABLES = (("FEEDERS_MODEL", "light"), ("FEEDERS_IMAGES", ""), ("KERAS_BACKEND", "tensorflow"))
-
-# What was set for the interpreter that runs asv is not meant for that of another release.
-FOREIGN = ("PYTHONPATH", "PYTHONHOME", "TF_USE_LEGACY_KERAS")
 
 # asv reads every *.json in a machine's folder as results.
 TAKES_SUFFIX = "-takes.jsonl"
@@ -42,7 +39,7 @@ class StackEnvironment(Environment):  # type: ignore[misc]
     Not an `ExistingEnvironment`: asv saves none of that one's results and can't interleave its rounds.
     """
 
-    tool_name = "stack"
+    tool_name = TOOL
 
     def __init__(self, conf: Any, python: str, requirements: dict[str, str], tagged_env_vars: dict[Any, str]) -> None:
         running = "{}.{}".format(*sys.version_info)
@@ -59,8 +56,7 @@ class StackEnvironment(Environment):  # type: ignore[misc]
     @property
     def name(self) -> str:
         """Return the name, the same on every machine and for every release."""
-        variables = [f"{key}{value}" for key, value in sorted(self.env_vars.items())]
-        return str(util.sanitize_filename("-".join([self.tool_name, *variables])))
+        return environment_name()
 
     @property
     def installed_commit_hash(self) -> str | None:
@@ -70,16 +66,13 @@ class StackEnvironment(Environment):  # type: ignore[misc]
     def require(self, commits: Iterable[str]) -> None:
         """See to it that each of these releases can be measured: build what is missing, or end the command."""
         for commit in commits:
-            if not self._is_here(commit):
-                if commit not in stacks():
-                    stop(no_stack(commit, self._here))
-                try:
-                    build(stacks()[commit], log.info)
-                except FeedersError as error:
-                    stop(f"feeders: {error}")
+            self._interpreter(commit)
 
-    def _is_here(self, commit: str) -> bool:
-        return self._here is not None and commit == self._here.id
+    def _interpreter(self, commit: str) -> Interpreter:
+        try:
+            return interpreter(commit, log.info)
+        except FeedersError as error:
+            stop(f"feeders: {error}")
 
     def check_presence(self) -> bool:
         """There is nothing to look for: `require` does."""
@@ -100,13 +93,17 @@ class StackEnvironment(Environment):  # type: ignore[misc]
             variables[TAKES_VARIABLE] = str(takes_file(self.takes_folder, self._commit, self.name))
             variables[RUN_VARIABLE], variables[ROUND_VARIABLE] = self.run_id, str(self.round)
         python = sys.executable
-        if self._commit and not self._is_here(self._commit):
-            stack = stacks()[self._commit]
-            python = str(python_of(stack))
-            variables[PINS_VARIABLE] = stack.digest
-            for name in FOREIGN:
-                variables.pop(name, None)
+        if self._commit:
+            release = self._interpreter(self._commit)
+            python = release.python
+            variables.update(release.variables)
         return util.check_output([python, *args], env=variables, **kwargs)
+
+
+def environment_name() -> str:
+    """Return the name of the environment that the variables of this process make."""
+    variables = sorted((name, value) for (_, name), value in _series_variables().items())
+    return str(util.sanitize_filename("-".join([TOOL, *(f"{name}{value}" for name, value in variables)])))
 
 
 def takes_file(folder: Path, release: str, environment: str) -> Path:

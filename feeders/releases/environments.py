@@ -64,12 +64,9 @@ def build(stack: Stack, say: Callable[[str], None]) -> Path:
     return python_of(stack)
 
 
-def environments() -> list[tuple[Path, int]]:
-    """Return the environments there are, half-made ones too, with the bytes that only they hold.
-
-    uv links what its own cache holds, so that two environments share it.
-    """
-    return [(path, _bytes(path)) for path in sorted(folder().glob("*")) if path.is_dir()]
+def environments() -> list[Path]:
+    """Return the environments there are, half-made ones too."""
+    return [path for path in sorted(folder().glob("*")) if path.is_dir()]
 
 
 def remove(path: Path) -> None:
@@ -112,8 +109,3 @@ def _alone(path: Path) -> Iterator[None]:
     with open(path.with_name(f".{path.name}.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _bytes(path: Path) -> int:
-    files = (file.lstat() for file in path.rglob("*") if not file.is_symlink())
-    return sum(status.st_size for status in files if status.st_nlink == 1)

@@ -146,14 +146,6 @@ def unknown(name: str, known: Iterable[str], here: Release | None) -> str:
     )
 
 
-def no_stack(name: str, here: Release | None) -> str:
-    """Say that a release has results here and can't be measured."""
-    return (
-        f"feeders: asked for {_named(name)}, which has no stack to make an environment from; {_here(here)}. "
-        f"Try: python -m feeders releases add {name}, or run asv with an interpreter that holds it"
-    )
-
-
 def _here(release: Release | None) -> str:
     return f"installed here is {_named(release.id, release)}" if release else "no TensorFlow is installed here"
 

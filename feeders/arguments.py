@@ -1,0 +1,48 @@
+"""What command lines take: numbers, names and files, refused in one line where they can't be right."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from feeders.errors import FeedersError
+
+
+def count(text: str) -> int:
+    """Read a whole number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1")
+    return int(text)
+
+
+def counts(text: str) -> list[int]:
+    """Read whole numbers from 1, separated by commas."""
+    return [count(part) for part in text.split(",")]
+
+
+def names(text: str) -> list[str]:
+    """Read names, separated by commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of seconds above 0")
+    return value
+
+
+def writable(path: Path) -> None:
+    """See to it before anything runs that a file can be written there.
+
+    Raises:
+        FeedersError: its folder is missing, or it is a folder itself.
+    """
+    if not path.resolve().parent.is_dir():
+        raise FeedersError(f"--json {path}: no such folder. Try: one that is there")
+    if path.is_dir():
+        raise FeedersError(f"--json {path}: a folder; expected the path of a file. Try: {path}/evidence.json")

@@ -1,0 +1,1 @@
+"""Comparing: samples in, verdicts out; on the host, without TensorFlow."""

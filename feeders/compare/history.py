@@ -1,0 +1,127 @@
+"""The recorded history of a machine: for each cell the takes of each release, and what looks like a change in it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Callable, Iterable, Mapping, Sequence
+
+from feeders.measure import BROKEN, MEASURED, Cell, Record
+from feeders.releases.stacks import stacks
+
+from .screen import History, Suspect, low_quantile, suspects
+
+Takes = Mapping[str, Sequence[Record]]
+
+
+@dataclass(frozen=True)
+class Suspected:
+    """A cell that may have changed at a release.
+
+    Attributes:
+        cell: which.
+        suspect: where, and what the screen saw.
+    """
+
+    cell: Cell
+    suspect: Suspect
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A cell whose outcome, or what arrives of its samples, is another one from a release on.
+
+    Attributes:
+        cell: which.
+        before: the release before.
+        after: the release.
+        was: outcome before, or the guarantee where it was measured.
+        is_now: the same after.
+        worse: whether it was measured before and breaks or is refused now.
+    """
+
+    cell: Cell
+    before: str
+    after: str
+    was: str
+    is_now: str
+    worse: bool
+
+
+def by_cell(releases: Mapping[str, Iterable[Record]]) -> dict[Cell, dict[str, list[Record]]]:
+    """Return the takes of each cell by release.
+
+    Args:
+        releases: takes of each release, in the order of the releases; those of other environments than its stack's are
+            left out where there are takes of that one.
+    """
+    cells: dict[Cell, dict[str, list[Record]]] = defaultdict(dict)
+    for release, records in releases.items():
+        for record in _of_one_environment(release, list(records)):
+            cell = Cell(record.feeder, record.workload, record.workers)
+            cells[cell].setdefault(release, []).append(record)
+    return dict(cells)
+
+
+def screen(cells: Mapping[Cell, Takes]) -> list[Suspected]:
+    """Return what may have changed: the epoch with its gap, or without it; each cell and transition once."""
+    found: dict[tuple[Cell, str, str], Suspected] = {}
+    for cell, takes in cells.items():
+        for quantity in (_epoch, _feed):
+            for suspect in suspects(_history(takes, quantity)):
+                found.setdefault((cell, suspect.before, suspect.after), Suspected(cell, suspect))
+    return list(found.values())
+
+
+def turned(cells: Mapping[Cell, Takes]) -> list[Turned]:
+    """Return where most takes of a cell began to end otherwise."""
+    found = []
+    for cell, takes in cells.items():
+        states = [(release, _state(records)) for release, records in takes.items()]
+        for (before, was), (after, now) in zip(states, states[1:]):
+            if was != now:
+                worse = was[0] == MEASURED and now[0] in (*BROKEN, "refused")
+                found.append(Turned(cell, before, after, _words(was), _words(now), worse))
+    return found
+
+
+def _of_one_environment(release: str, records: list[Record]) -> list[Record]:
+    digests = Counter(record.stack.get("pins", "") for record in records)
+    stack = stacks().get(release)
+    own = stack.digest if stack and stack.digest in digests else records[-1].stack.get("pins", "") if records else ""
+    return [record for record in records if record.stack.get("pins", "") == own]
+
+
+def _history(takes: Takes, quantity: Callable[[Record], float | None]) -> History:
+    history = {}
+    for release, records in takes.items():
+        values = [(_round(record), quantity(record)) for record in records]
+        history[release] = [(key, value) for key, value in values if value is not None]
+    return history
+
+
+def _round(record: Record) -> str | None:
+    return f"{record.run} {record.round}" if record.run else None
+
+
+def _epoch(record: Record) -> float | None:
+    """Log of the seconds of an epoch and its gap."""
+    return low_quantile(record.epochs[1:]) if record.outcome == MEASURED else None
+
+
+def _feed(record: Record) -> float | None:
+    """Log of the seconds of an epoch without its gap."""
+    if record.outcome != MEASURED or "gap" not in record.metrics:
+        return None
+    seconds = record.metrics["epoch"] - record.metrics["gap"]
+    return math.log(seconds) if seconds > 0 else None
+
+
+def _state(records: Sequence[Record]) -> tuple[str, str]:
+    seen = Counter((record.outcome, record.guarantee if record.outcome == MEASURED else "") for record in records)
+    return seen.most_common(1)[0][0]
+
+
+def _words(state: tuple[str, str]) -> str:
+    return state[1] or state[0]

@@ -1,0 +1,342 @@
+"""Lockstep pairs: two takes alive together that train in turns, one of them stopped at any time.
+
+A neighbour on the machine slows both down alike, turn by turn: the log-ratio of two takes in lockstep spreads by 4-6 %
+where that of two takes in the same half minute spreads by 25-51 %.
+
+What it does not see: a wait that goes on while its process is stopped. A request to a store that was sent in one turn
+has been answered by the next, for free, at most one for each worker and turn: differences in such waits come out
+smaller than they are, by a few per cent of a turn.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+import os
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Iterator, Sequence
+
+import numpy as np
+from scipy import stats
+
+from feeders.errors import FeedersError
+from feeders.measure import BROKEN, Settings
+
+from .lanes import BrokenTake, Lane, Running, Turn
+from .verdict import FEWEST, UNDECIDED, Verdict, decided_in
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+# Long beside the millisecond in which one side is stopped and the other one wakes up, short beside the seconds for
+# which a neighbour keeps the machine busy.
+TURN_SECONDS = 0.06
+
+# What was running when the pair was stopped is spent in the first ones, and caches fill.
+DISCARDED = 3
+
+# The spread of a pair falls with its turns: 8 % at 10, 5.6 % at 20, 4 % at 30.
+TURNS = 30
+
+# Gap turns that take half of an epoch are needed half as often as that, and never less than twice: where a pipeline
+# fights for the GIL as it fills, they are 0.05 or 0.6 s long.
+GAPS = 2
+
+# Then these will do, and two gaps: Keras 2 sits idle for 5 s in each gap, which is what the number is about there.
+PAIR_SECONDS = 30
+FEW = 3
+
+# Off each end of the sorted log-ratios; the mean is that of the middle 40 %. A neighbour's bursts hit single turns.
+TRIMMED = 0.3
+
+# Pairs between two looks at the verdict: each look is another chance to be wrong.
+LOOK_EVERY = 5
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison.
+
+    Attributes:
+        lane: where its takes run; the two sides need one each.
+        cell: what is measured.
+        settings: how.
+    """
+
+    lane: Lane
+    cell: DataclassInstance
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The turns of one side, in seconds, matched one to one with those of the other side.
+
+    Attributes:
+        steps: of an epoch.
+        gap_steps: of a gap turn: the last steps of an epoch and the first one of the next.
+        gaps: the gap turns.
+        feeds: the other turns, those discarded left out.
+        feed_steps: of each of them.
+    """
+
+    steps: int
+    gap_steps: int
+    gaps: list[float]
+    feeds: list[float]
+    feed_steps: list[int]
+
+    def gap_share(self) -> float:
+        """Share of the gap turn in an epoch."""
+        gap = float(np.median(self.gaps))
+        step = float(np.median(np.divide(self.feeds, self.feed_steps)))
+        return gap / (gap + step * (self.steps - self.gap_steps))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What a lockstep pair has shown.
+
+    Attributes:
+        log_ratio: the pair's number, log of the time of B's epoch over that of A's.
+        feed: log-ratio of the turns inside epochs, their 30 % trimmed mean.
+        gap: log-ratio of the turns from one epoch to the next, their median.
+        share: share of the gap turn in A's epoch.
+        a: turns of A.
+        b: turns of B.
+        launched: which side was launched first, "ab" or "ba".
+        first: which side had the first of each two turns.
+        swapped: whether A ran in B's lane and B in A's, which were alike.
+        seed: of the generator that drew these three.
+        started: UTC time, ISO 8601.
+        seconds: what the pair took.
+        load: load average of the machine at the start.
+    """
+
+    log_ratio: float
+    feed: float
+    gap: float
+    share: float
+    a: Turns
+    b: Turns
+    launched: str
+    first: str
+    swapped: bool
+    seed: int
+    started: str
+    seconds: float
+    load: float
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A pair that came to nothing.
+
+    Attributes:
+        side: "a" or "b", the one that broke.
+        outcome: one of `feeders.measure.OUTCOMES`, not "measured".
+        message: what was seen.
+    """
+
+    side: str
+    outcome: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """B against A.
+
+    Attributes:
+        pairs: in the order they were measured.
+        broken: pairs that came to nothing, repeated or not.
+        verdict: what the pairs allow to be said; None if it ended because a side broke.
+    """
+
+    pairs: tuple[Pair, ...]
+    broken: tuple[Broken, ...]
+    verdict: Verdict | None
+
+
+class Sampling:
+    """One comparison in the making: pairs, until they allow a verdict.
+
+    A side that fails, hangs or crashes is tried once more; the second such pair of a comparison ends it, as does the
+    first that is unsupported or refused. No pair is left out for what it shows.
+
+    Args:
+        rng: draws what is left to chance.
+        maximum: pairs at most.
+        family: comparisons that are made together with this one.
+        turn_seconds: length of a turn.
+    """
+
+    def __init__(
+        self,
+        rng: random.Random,
+        *,
+        maximum: int = 30,
+        family: int = 1,
+        turn_seconds: float = TURN_SECONDS,
+    ) -> None:
+        self._rng, self._maximum = rng, maximum
+        self._family, self._turn_seconds = family, turn_seconds
+        self._pairs: list[Pair] = []
+        self._broken: list[Broken] = []
+
+    @property
+    def ended(self) -> bool:
+        """Whether another pair would add nothing that was asked for."""
+        if self._gave_up:
+            return True
+        pairs = len(self._pairs)
+        looks = pairs >= FEWEST and (pairs - FEWEST) % LOOK_EVERY == 0
+        return pairs >= self._maximum or (looks and self._verdict().word != UNDECIDED)
+
+    @property
+    def progress(self) -> str:
+        """How far it is."""
+        return f"pair {len(self._pairs) + 1} of {FEWEST} to {self._maximum}"
+
+    def measure(self, a: Side, b: Side) -> None:
+        """Measure one more pair, of B against A.
+
+        Raises:
+            FeedersError: a lane has died, or the sides' epochs differ in steps.
+        """
+        seen = pair(a, b, self._rng, self._turn_seconds)
+        if isinstance(seen, Broken):
+            self._broken.append(seen)
+        else:
+            self._pairs.append(seen)
+
+    def comparison(self) -> Comparison:
+        """Return what has been seen so far."""
+        return Comparison(tuple(self._pairs), tuple(self._broken), None if self._gave_up else self._verdict())
+
+    @property
+    def _gave_up(self) -> bool:
+        return len(self._broken) > 1 or any(broken.outcome not in BROKEN for broken in self._broken)
+
+    def _verdict(self) -> Verdict:
+        return decided_in([pair.log_ratio for pair in self._pairs], self._family)
+
+
+def pair(a: Side, b: Side, rng: random.Random, turn_seconds: float = TURN_SECONDS) -> Pair | Broken:
+    """Measure one pair.
+
+    Args:
+        a: side A.
+        b: side B; its lane is not that of A.
+        rng: a seed is drawn from it, which draws launch order, first side, and lanes where they are alike.
+        turn_seconds: length of a turn inside an epoch.
+
+    Raises:
+        FeedersError: a lane has died, or the sides' epochs differ in steps.
+    """
+    seed = rng.getrandbits(32)
+    chance = random.Random(seed)
+    launched, first = chance.choice(("ab", "ba")), chance.choice("ab")
+    swapped = chance.random() < 0.5 and a.lane.is_like(b.lane)
+    if swapped:
+        a, b = dataclasses.replace(a, lane=b.lane), dataclasses.replace(b, lane=a.lane)
+    started, load = datetime.datetime.now(datetime.timezone.utc), os.getloadavg()[0]
+    seen = _in_lockstep({"a": a, "b": b}, launched, first, turn_seconds)
+    if isinstance(seen, Broken):
+        return seen
+    return Pair(
+        *numbers(seen["a"], seen["b"]),
+        a=seen["a"],
+        b=seen["b"],
+        launched=launched,
+        first=first,
+        swapped=swapped,
+        seed=seed,
+        started=started.isoformat(timespec="seconds"),
+        seconds=(datetime.datetime.now(datetime.timezone.utc) - started).total_seconds(),
+        load=load,
+    )
+
+
+def numbers(a: Turns, b: Turns) -> tuple[float, float, float, float]:
+    """Return log-ratio, feed, gap and share of a `Pair`.
+
+    A gap counts as much as it takes of an epoch: one that appears moves the number, the noise of one that takes
+    nothing does not.
+    """
+    feed = float(stats.trim_mean(np.log(np.divide(b.feeds, a.feeds)), TRIMMED))
+    gap = float(np.median(np.log(np.divide(b.gaps, a.gaps))))
+    share = a.gap_share()
+    return math.log((1 - share) * math.exp(feed) + share * math.exp(gap)), feed, gap, share
+
+
+def _in_lockstep(sides: dict[str, Side], launched: str, first: str, turn_seconds: float) -> dict[str, Turns] | Broken:
+    running: dict[str, Running] = {}
+    turns: dict[str, list[Turn]] = {"a": [], "b": []}
+    name = launched[0]
+    try:
+        for name in launched:
+            running[name] = sides[name].lane.begin(sides[name].cell, sides[name].settings)
+        start = time.monotonic()
+        order = first + ("b" if first == "a" else "a")
+        for steps in plan(_shape(running), max(take.step_seconds for take in running.values()), turn_seconds):
+            for name in order:
+                turns[name].append(running[name].turn(steps))
+            if _enough(_summary(running[name], turns[name]), time.monotonic() - start):
+                break
+        seen: dict[str, Turns] | Broken = {name: _summary(running[name], turns[name]) for name in "ab"}
+    except BrokenTake as error:
+        seen = Broken(name, error.outcome, error.message)
+    for take in running.values():
+        take.end()
+    return seen
+
+
+def _shape(running: dict[str, Running]) -> tuple[int, int]:
+    """Return steps and tail of an epoch, which the sides have in common."""
+    a, b = ((take.steps, take.tail) for take in (running["a"], running["b"]))
+    if a != b:
+        raise FeedersError(
+            f"lockstep: an epoch has {a[0]} steps on side A and {b[0]} on side B; expected the same number, "
+            "for turns are matched one to one. Try: the same workload on both sides"
+        )
+    return a
+
+
+def plan(shape: tuple[int, int], step_seconds: float, turn_seconds: float) -> Iterator[int]:
+    """Yield steps of turns without end: for each epoch one that leads into it, then nearly equal ones up to its tail.
+
+    Args:
+        shape: steps of an epoch, and those of its tail.
+        step_seconds: mean step of the slower side.
+        turn_seconds: length of a turn.
+    """
+    steps, tail = shape
+    each = max(1, min(round(turn_seconds / step_seconds), steps // 2))
+    left = steps - tail - 1
+    count = max(1, round(left / each))
+    parts = [left * (at + 1) // count - left * at // count for at in range(count)]
+    while True:
+        yield from (tail + 1, *parts)
+
+
+def _enough(turns: Turns, seconds: float) -> bool:
+    """Whether both parts of an epoch have been seen often enough for their weight in it."""
+    gaps, feeds = len(turns.gaps), len(turns.feeds)
+    if gaps < GAPS or feeds < FEW:
+        return False
+    return seconds > PAIR_SECONDS or (feeds >= TURNS and gaps >= TURNS * turns.gap_share())
+
+
+def _summary(take: Running, turns: Sequence[Turn]) -> Turns:
+    feeds = [turn for turn in turns if not turn.gap][DISCARDED:]
+    return Turns(
+        steps=take.steps,
+        gap_steps=take.tail + 1,
+        gaps=[turn.seconds for turn in turns if turn.gap],
+        feeds=[turn.seconds for turn in feeds],
+        feed_steps=[turn.steps for turn in feeds],
+    )

@@ -1,0 +1,213 @@
+"""What releases changed: suspects of the recorded history, each confirmed by fresh lockstep pairs, or not."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import itertools
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator, Mapping, Sequence
+
+from feeders.errors import FeedersError
+from feeders.releases.catalogue import age
+from feeders.terminal import write_atomically
+
+from .history import Suspected, Turned
+from .lockstep import Comparison
+from .request import Question, Request, name_of
+from .run import compare
+from .show import aligned, interval, what_changed, words
+from .verdict import FASTER, SLOWER
+
+# Of a line of the file.
+SCHEMA = 1
+
+# Beside the takes, behind the name of the environment.
+SUFFIX = "-changes.jsonl"
+
+# What ten pairs leave undecided is given ten more, and then left.
+MAXIMUM = 20
+
+Say = Callable[[str], None]
+Finding = Mapping[str, Any]
+
+
+def confirm(
+    suspected: Sequence[Suspected], known: Sequence[Finding], say: Say, budget_seconds: float | None = None
+) -> Iterator[dict[str, Any]]:
+    """Compare the two releases of each suspect by fresh lockstep pairs.
+
+    Args:
+        suspected: in any order; those of the same releases are compared together.
+        known: findings of an earlier call; their suspects are not measured again.
+        say: is told what goes on.
+        budget_seconds: no comparison begins after it.
+
+    Yields:
+        One finding per suspect, the known ones first.
+    """
+    by_key = {_key(finding): dict(finding) for finding in known}
+    fresh = []
+    for each in suspected:
+        found = by_key.get((name_of(each.cell), each.suspect.before, each.suspect.after))
+        if found:
+            yield found
+        else:
+            fresh.append(each)
+    fresh.sort(key=_transition_of)
+    end = time.monotonic() + budget_seconds if budget_seconds else None
+    for (before, after), group in itertools.groupby(fresh, _transition_of):
+        if end and time.monotonic() > end:
+            return
+        by_question = {Question(name_of(each.cell), each.cell, each.cell): each for each in group}
+        asked = Request(before, after, before, after, tuple(by_question))
+        try:
+            for question, seen in compare(
+                asked,
+                lambda text, head=f"{before} -> {after}": say(f"{head}: {text}"),  # type: ignore[misc]
+                maximum=MAXIMUM,
+                family=len(suspected),
+                end=end,
+            ):
+                if seen.pairs or seen.broken:
+                    yield _finding(by_question[question], seen)
+        except FeedersError as error:
+            say(f"{before} -> {after}: {error}")
+
+
+def _transition_of(each: Suspected) -> tuple[str, str]:
+    return each.suspect.before, each.suspect.after
+
+
+def _finding(each: Suspected, seen: Comparison) -> dict[str, Any]:
+    verdict = seen.verdict
+    step = each.suspect.step
+    confirmed = verdict is not None and verdict.word == (SLOWER if step > 0 else FASTER)
+    return {
+        "schema": SCHEMA,
+        "cell": name_of(each.cell),
+        **{name: getattr(each.suspect, name) for name in ("before", "after", "step", "by")},
+        "confirmed": confirmed,
+        "verdict": dataclasses.asdict(verdict) if verdict else None,
+        "broken": [dataclasses.asdict(broken) for broken in seen.broken],
+        "pairs": [_numbers(dataclasses.asdict(pair)) for pair in seen.pairs],
+        "changed": what_changed(each.suspect.before, each.suspect.after, most=100),
+        "measured": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _numbers(pair: dict[str, Any]) -> dict[str, Any]:
+    """A pair without its turns: there are some seventy of each."""
+    rounded = {name: round(value, 5) if isinstance(value, float) else value for name, value in pair.items()}
+    return {name: value for name, value in rounded.items() if name not in ("a", "b")}
+
+
+def _key(finding: Finding) -> tuple[str, str, str]:
+    return finding["cell"], finding["before"], finding["after"]
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Read the findings of earlier calls; none if there is no such file.
+
+    Raises:
+        FeedersError: a line is damaged or of another schema.
+    """
+    if not path.exists():
+        return []
+    findings = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            found = json.loads(line)
+            if found["schema"] != SCHEMA:
+                raise ValueError(f"schema {found['schema']}, expected {SCHEMA}")
+            findings.append(found)
+        except (ValueError, TypeError, KeyError) as error:
+            raise FeedersError(f"{path}, line {number}: {error}. Try: delete that line") from None
+    return findings
+
+
+def write(path: Path, findings: Sequence[Finding]) -> None:
+    """Write findings, one JSON line each; the file is there whole or not at all."""
+    write_atomically(path, "".join(json.dumps(found, separators=(",", ":")) + "\n" for found in findings))
+
+
+def merged(known: Sequence[Finding], fresh: Sequence[Finding]) -> list[Finding]:
+    """Return the known findings with the fresh ones in their places or behind them."""
+    return list({_key(found): found for found in (*known, *fresh)}.values())
+
+
+def to_text(findings: Sequence[Finding], unmeasured: Sequence[Suspected], turns: Sequence[Turned]) -> str:
+    """Return a table that a person can act on: confirmed changes by release, then what is not one.
+
+    Args:
+        findings: one per suspect that was compared.
+        unmeasured: suspects that were not.
+        turns: cells that end otherwise.
+    """
+    findings = sorted(findings, key=lambda found: (age(found["after"]), age(found["before"])))
+    confirmed = [found for found in findings if found["confirmed"]]
+    parts = [_of_release(*key, list(group)) for key, group in itertools.groupby(confirmed, _transition)]
+    if not confirmed:
+        parts.append("No change was confirmed.")
+    if turns:
+        rows = [(each.after, name_of(each.cell), f"{each.was} -> {each.is_now}") for each in turns]
+        parts.append("\n".join(["Another outcome, or another guarantee:", *_indented(rows)]))
+    doubted = [(*_suspicion(found), _said(found)) for found in findings if not found["confirmed"]]
+    doubted += [
+        (*_suspicion({"cell": name_of(each.cell), **dataclasses.asdict(each.suspect)}), "not compared")
+        for each in unmeasured
+    ]
+    if doubted:
+        parts.append("\n".join(["Suspects, not confirmed (no alarm):", *_indented(doubted)]))
+    return "\n\n".join(parts)
+
+
+def is_bad(findings: Sequence[Finding], turns: Sequence[Turned]) -> bool:
+    """Whether something is confirmed to be slower, or breaks since a release."""
+    return any(found["confirmed"] and found["step"] > 0 for found in findings) or any(each.worse for each in turns)
+
+
+def unmeasured(suspected: Sequence[Suspected], findings: Sequence[Finding]) -> list[Suspected]:
+    """Return the suspects that have no finding."""
+    keys = {_key(found) for found in findings}
+    return [each for each in suspected if (name_of(each.cell), each.suspect.before, each.suspect.after) not in keys]
+
+
+def _transition(found: Finding) -> tuple[str, str]:
+    return found["before"], found["after"]
+
+
+def _suspicion(found: Finding) -> tuple[str, str, str]:
+    step = 100 * math.expm1(found["step"])
+    return f"{found['before']} -> {found['after']}", found["cell"], f"{step:+.0f} % in the history"
+
+
+def _of_release(before: str, after: str, findings: Sequence[Finding]) -> str:
+    counts = {word: sum(found["verdict"]["word"] == word for found in findings) for word in (SLOWER, FASTER)}
+    said = ", ".join(
+        f"{word} in {count} {'cell' if count == 1 else 'cells'}" for word, count in counts.items() if count
+    )
+    rows = [
+        (
+            found["cell"],
+            found["verdict"]["word"],
+            f"{found['verdict']['ratio']:.3f}",
+            interval(found["verdict"]),
+            f"{found['verdict']['pairs']} pairs",
+        )
+        for found in findings
+    ]
+    return "\n".join([f"{after} (after {before}): {said}", f"  {what_changed(before, after)}", *_indented(rows)])
+
+
+def _said(found: Finding) -> str:
+    if not found["verdict"]:
+        return f"{found['broken'][-1]['side'].upper()} {found['broken'][-1]['outcome']}"
+    return f"pairs: {words(found['verdict'])}, {found['verdict']['ratio']:.3f} {interval(found['verdict'])}"
+
+
+def _indented(rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"  {line}" for line in aligned(rows)]

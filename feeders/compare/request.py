@@ -1,0 +1,118 @@
+"""What is to be compared: two releases on chosen cells, or two feeders on chosen workloads of one release."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from typing import Sequence
+
+from feeders.errors import FeedersError
+from feeders.measure import Cell, profile
+from feeders.releases.installed import installed
+from feeders.releases.interpreters import is_release
+
+# The cells that tell releases apart, and what they are named by.
+HISTORY = "history"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One comparison: is B as fast as A?
+
+    Attributes:
+        name: what a table calls it.
+        a: cell of side A.
+        b: cell of side B, on the same workload.
+    """
+
+    name: str
+    a: Cell
+    b: Cell
+
+
+@dataclass(frozen=True)
+class Request:
+    """Comparisons that are made together, on two releases or on one.
+
+    Attributes:
+        a: what side A is called.
+        b: what side B is called.
+        release_a: release of side A.
+        release_b: release of side B.
+        questions: the comparisons.
+    """
+
+    a: str
+    b: str
+    release_a: str
+    release_b: str
+    questions: tuple[Question, ...]
+
+
+def request(a: str, b: str, cells: Sequence[str], workloads: Sequence[str], release: str | None) -> Request:
+    """Make sense of the call.
+
+    Args:
+        a: a release, or a feeder as FEEDER or FEEDER:WORKERS.
+        b: the same kind of thing.
+        cells: of releases: names or patterns of cells, "feeder/workload/workers"; by default the profile `history`.
+        workloads: of feeders: what they are compared on.
+        release: of feeders: on which release; by default the installed one.
+
+    Raises:
+        FeedersError: the call makes no sense.
+    """
+    releases = [is_release(name) for name in (a, b)]
+    if all(releases):
+        if workloads or release:
+            raise FeedersError(f"compare {a} {b}: two releases are compared on cells. Try: --cells 'sequence/*/4'")
+        chosen = choose(cells)
+        return Request(a, b, a, b, tuple(Question(name_of(cell), cell, cell) for cell in chosen))
+    if any(releases):
+        raise FeedersError(f"compare {a} {b}: a release and something else. Try: two releases, or two feeders")
+    if cells:
+        raise FeedersError(f"compare {a} {b}: two feeders are compared on workloads. Try: --workload text,remote")
+    here = installed()
+    release = release or (here.id if here else None)
+    if not release:
+        raise FeedersError(f"compare {a} {b}: no TensorFlow is installed here. Try: --release 2.21.0")
+    questions = (Question(workload, _side(a, workload), _side(b, workload)) for workload in workloads or ["jpeg"])
+    return Request(a, b, release, release, tuple(questions))
+
+
+def name_of(cell: Cell) -> str:
+    """Return the name of a cell: "feeder/workload/workers"."""
+    return f"{cell.feeder}/{cell.workload}/{cell.workers}"
+
+
+def choose(patterns: Sequence[str]) -> list[Cell]:
+    """Return the cells that names or patterns stand for; without any, those of the profile `history`.
+
+    Raises:
+        FeedersError: one stands for none.
+    """
+    history = {name_of(cell): cell for cell in profile(HISTORY).cells}
+    chosen: dict[str, Cell] = {}
+    for pattern in patterns or ["*"]:
+        found = {name: history[name] for name in fnmatch.filter(history, pattern)} or _exactly(pattern)
+        if not found:
+            raise FeedersError(
+                f"--cells {pattern}: stands for no cell; expected names like {next(iter(history))}, or a pattern of "
+                f"those that tell releases apart: {', '.join(history)}"
+            )
+        chosen.update(found)
+    return list(chosen.values())
+
+
+def _exactly(name: str) -> dict[str, Cell]:
+    parts = name.split("/")
+    if len(parts) != 3 or not parts[2].isdigit() or any(sign in name for sign in "*?["):
+        return {}
+    return {name: Cell(parts[0], parts[1], int(parts[2])).checked()}
+
+
+def _side(text: str, workload: str) -> Cell:
+    feeder, _, workers = text.partition(":")
+    if workers and not workers.isdigit():
+        raise FeedersError(f"compare {text}: {workers!r} workers; expected FEEDER or FEEDER:WORKERS, like sequence:4")
+    return Cell(feeder, workload, int(workers or 1)).checked()

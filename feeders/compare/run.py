@@ -1,0 +1,112 @@
+"""Comparisons from the question to the evidence."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import random
+import time
+from typing import Any, Callable, Iterator
+
+from feeders.measure import Settings
+from feeders.measure.stack import describe_host
+from feeders.releases.interpreters import interpreter
+
+from .lanes import Lane
+from .lockstep import Comparison, Sampling, Side
+from .request import Question, Request
+from .verdict import holm
+
+# Of the layout of `evidence`.
+SCHEMA = 1
+
+Say = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def lanes(release_a: str, release_b: str, say: Say) -> Iterator[tuple[Lane, Lane]]:
+    """Start an interpreter of each release; both end with the context.
+
+    Raises:
+        FeedersError: a release can't be measured here.
+    """
+    first, second = (interpreter(release, say) for release in (release_a, release_b))
+    say(f"importing TensorFlow: {release_a}, {release_b}")
+    with Lane(first.python, first.variables) as a, Lane(second.python, second.variables) as b:
+        yield a, b
+
+
+def compare(
+    asked: Request,
+    say: Say,
+    *,
+    maximum: int = 30,
+    family: int | None = None,
+    end: float | None = None,
+) -> Iterator[tuple[Question, Comparison]]:
+    """Answer the questions, a pair of each in turn, and yield those that are answered.
+
+    Takes that are forked from one process share its layout in memory and its hash seed, which make a process some per
+    cent faster or slower than its like. So the interpreters are started anew for every pair of a comparison.
+
+    Args:
+        asked: what to compare.
+        say: is told what goes on.
+        maximum: pairs of a comparison.
+        family: comparisons that hold together; by default those that are asked for.
+        end: no pair begins after it, by ``time.monotonic()``; what is open then is yielded as it is, as after Ctrl-C.
+
+    Raises:
+        FeedersError: a release can't be measured here, or its interpreter dies.
+    """
+    settings, rng = Settings.from_environment(), random.Random()
+    family = family or len(asked.questions)
+    open_ = {question: Sampling(rng, maximum=maximum, family=family) for question in asked.questions}
+    try:
+        for number in itertools.count(1):
+            with lanes(asked.release_a, asked.release_b, say) as (a, b):
+                for place, (question, sampling) in enumerate(open_.items(), 1):
+                    if end and time.monotonic() > end:
+                        raise TimeoutError
+                    say(f"round {number}, {place} of {len(open_)}: {question.name}, {sampling.progress}")
+                    sampling.measure(Side(a, question.a, settings), Side(b, question.b, settings))
+            answered = [question for question, sampling in open_.items() if sampling.ended]
+            yield from ((question, open_.pop(question).comparison()) for question in answered)
+            if not open_:
+                return
+    except TimeoutError:
+        yield from ((question, sampling.comparison()) for question, sampling in open_.items())
+    except KeyboardInterrupt:
+        yield from ((question, sampling.comparison()) for question, sampling in open_.items())
+        raise
+
+
+def evidence(asked: Request, answers: dict[Question, Comparison]) -> dict[str, Any]:
+    """Return all that was seen, as JSON keeps it; verdicts hold for the family of all questions.
+
+    Args:
+        asked: what was to be compared.
+        answers: of the questions that were answered.
+    """
+    pairs = {question: [pair.log_ratio for pair in answers[question].pairs] for question in answers}
+    unanswered = [question for question in asked.questions if question not in answers]
+    verdicts = holm({**pairs, **{question: [] for question in unanswered}})
+    return {
+        "schema": SCHEMA,
+        **{name: getattr(asked, name) for name in ("a", "b", "release_a", "release_b")},
+        "settings": dataclasses.asdict(Settings.from_environment()),
+        "host": describe_host(),
+        "unanswered": [question.name for question in unanswered],
+        "comparisons": [
+            {
+                "name": question.name,
+                "a": dataclasses.asdict(question.a),
+                "b": dataclasses.asdict(question.b),
+                "verdict": dataclasses.asdict(verdicts[question]) if answer.verdict else None,
+                "broken": [dataclasses.asdict(broken) for broken in answer.broken],
+                "pairs": [dataclasses.asdict(pair) for pair in answer.pairs],
+            }
+            for question, answer in answers.items()
+        ],
+    }

@@ -1,0 +1,107 @@
+"""What a comparison prints, from its evidence."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from feeders.releases.stacks import KERAS, TENSORFLOW, difference, stacks
+
+from .verdict import SAME, SLOWER, UNDECIDED
+
+HEADS = ("", "verdict", "B/A time", "99 % interval", "pairs", "spread of a pair", "would have seen")
+
+# Of the packages that differ, those that explain most changes come first.
+FIRST = ("python", TENSORFLOW, KERAS, "numpy")
+
+
+def to_text(found: Mapping[str, Any]) -> str:
+    """Return the table of what `run.evidence` returned, and what the words rest on."""
+    rows = [_row(each) for each in found["comparisons"]]
+    head = f"A: {_side(found, 'a')}\nB: {_side(found, 'b')}"
+    notes = [f"{each['name']}: {_broken(each)}" for each in found["comparisons"] if each["broken"]]
+    if found["unanswered"]:
+        notes.append(f"not compared: {', '.join(found['unanswered'])}")
+    family = len(found["comparisons"]) + len(found["unanswered"])
+    notes.append(
+        f"Lockstep pairs; slower and faster hold for all {family} together at 99 % (Holm) and exceed 3 %."
+        if family > 1
+        else "Lockstep pairs; slower and faster hold at 99 % and exceed 3 %."
+    )
+    return "\n".join([head, "", *aligned([HEADS, *rows]), "", *notes])
+
+
+def is_bad(found: Mapping[str, Any]) -> bool:
+    """Whether B is slower somewhere, or breaks."""
+    return any(
+        each["verdict"]["word"] == SLOWER if each["verdict"] else each["broken"][-1]["side"] == "b"
+        for each in found["comparisons"]
+    )
+
+
+def words(verdict: Mapping[str, Any]) -> str:
+    """Return the verdict in words: how close "same" is, and how many pairs "undecided" wants."""
+    if verdict["word"] == SAME:
+        return f"same within {100 * verdict['within']:.1f} %"
+    if verdict["word"] == UNDECIDED and verdict["needed"]:
+        return f"undecided ({verdict['needed']} pairs)"
+    return str(verdict["word"])
+
+
+def interval(verdict: Mapping[str, Any]) -> str:
+    """Return the interval of the ratio; empty where it is not known."""
+    return f"[{verdict['low']:.3f}, {verdict['high']:.3f}]" if verdict["low"] is not None else ""
+
+
+def what_changed(before: str, after: str, most: int = 6) -> str:
+    """Return how two releases' stacks differ, the telling packages first; empty where one has no stack.
+
+    Args:
+        before: id of a release.
+        after: id of a later one.
+        most: packages that are named.
+    """
+    if before not in stacks() or after not in stacks():
+        return ""
+    rows = difference(stacks()[before], stacks()[after])
+    rows.sort(key=lambda row: FIRST.index(row[0]) if row[0] in FIRST else len(FIRST))
+    named = [f"{name} {old or 'none'} -> {new or 'none'}" for name, old, new in rows[:most]]
+    return ", ".join(named) + (f" and {len(rows) - most} more" if len(rows) > most else "")
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines with the columns below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def _row(each: Mapping[str, Any]) -> tuple[str, ...]:
+    verdict = each["verdict"]
+    if not verdict:
+        broken = each["broken"][-1]
+        return each["name"], f"{broken['side'].upper()} {broken['outcome']}", "", "", str(len(each["pairs"])), "", ""
+    if verdict["low"] is None:
+        return each["name"], words(verdict), "", "", str(verdict["pairs"]), "", ""
+    return (
+        each["name"],
+        words(verdict),
+        f"{verdict['ratio']:.3f}",
+        interval(verdict),
+        str(verdict["pairs"]),
+        f"{100 * verdict['spread']:.1f} %",
+        f"{100 * verdict['detectable']:.1f} %",
+    )
+
+
+def _broken(each: Mapping[str, Any]) -> str:
+    broken = each["broken"][-1]
+    return f"{broken['side'].upper()} {broken['outcome']}: {broken['message'][:300]}"
+
+
+def _side(found: Mapping[str, Any], side: str) -> str:
+    name, release = found[side], found[f"release_{side}"]
+    title = f" on {release}" if name != release else ""
+    stack = stacks().get(release)
+    if not stack:
+        return f"{name}{title}"
+    keras = stack.version(KERAS) or "built in"
+    return f"{name}{title} (TensorFlow {stack.version(TENSORFLOW)}, Keras {keras}, Python {stack.python})"

@@ -1,0 +1,82 @@
+"""A ``fit()`` that trains in turns, as the process on the other end of a `feeders.measure.lane` tells it.
+
+``python -m feeders.measure.turns COMMANDS ANSWERS`` serves such takes on two descriptors.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable
+
+from feeders.strategies import Feed, feeder, plain, without_xla
+from feeders.workloads import workload
+
+from .cells import Cell
+from .lane import Turns, main
+from .settings import Settings
+from .stack import describe_stack, preload
+from .taps import StepTap, epoch_clock
+from .timed import MANY_EPOCHS, loss, make_model
+
+
+class TurnTap(StepTap):
+    """Ends turns right after a step, within the call of the training function.
+
+    Args:
+        turns: told of every step.
+    """
+
+    def __init__(self, turns: Turns) -> None:
+        super().__init__()
+        self._turns = turns
+
+    def _timed(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        import tensorflow as tf
+
+        turns = self._turns
+
+        def train_function(iterator: Any) -> Any:
+            result = function(iterator)
+            if turns.ends_with_this_step():
+                # An accelerator may still be at it, and would go on while this process is stopped.
+                for value in tf.nest.flatten(result)[:1]:
+                    float(value)
+            turns.step_ended()  # not reached when the epoch has no batch left
+            return result
+
+        return train_function
+
+
+def fit_in_turns(request: Any, turns: Turns) -> None:
+    """Train as the timed fit of a take does, in turns and without taps.
+
+    Args:
+        request: "cell" and "settings", the fields of `Cell` and `Settings`.
+        turns: told of every step and epoch.
+    """
+    cell, settings = Cell(**request["cell"]), Settings(**request["settings"])
+    cell.checked()
+    material = workload(cell.workload).open()
+    model = make_model(material.x_shape, material.classes, settings)
+    turns.begin(len(material))
+    _fit(feeder(cell.feeder).build(material, cell.workers), model, turns)
+
+
+def _fit(feed: Feed, model: Any, turns: Turns) -> None:
+    model.compile(optimizer="sgd", loss=plain(loss), **without_xla())
+    TurnTap(turns).install(model)
+
+    def on_end(epoch: int) -> bool:
+        turns.epoch_ended()
+        return False
+
+    model.fit(feed.x, feed.y, epochs=MANY_EPOCHS, shuffle=False, verbose=0, callbacks=[epoch_clock(on_end)], **feed.fit)
+
+
+def _stack() -> dict[str, str]:
+    preload()
+    return describe_stack()
+
+
+if __name__ == "__main__":
+    sys.exit(main(fit_in_turns, _stack, *map(int, sys.argv[1:3])))

@@ -1,0 +1,59 @@
+"""Which interpreter holds a release: the running one, or one made from the release's pins."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import Callable, Mapping
+
+from feeders.errors import FeedersError
+from feeders.measure.stack import PINS_VARIABLE
+
+from .environments import build
+from .installed import installed
+from .stacks import stacks
+
+# What was set for the running interpreter is not meant for that of another release.
+FOREIGN = ("PYTHONPATH", "PYTHONHOME", "TF_USE_LEGACY_KERAS")
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python that can measure a release.
+
+    Attributes:
+        python: its path.
+        variables: to set for it, on top of the environment.
+    """
+
+    python: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def interpreter(release: str, say: Callable[[str], None]) -> Interpreter:
+    """Return the interpreter of a release; its environment is made if it is not there.
+
+    Args:
+        release: its id.
+        say: is told what goes on.
+
+    Raises:
+        FeedersError: the release is neither installed nor has it a stack, or its environment can't be made.
+    """
+    here = installed()
+    if here and here.id == release:
+        return Interpreter(sys.executable)
+    stack = stacks().get(release)
+    if not stack:
+        holds = f"installed is {here.id}" if here else "none is installed"
+        raise FeedersError(
+            f"{release}: a release that can't be measured here; {holds}, stacks: {', '.join(stacks())}. "
+            f"Try: python -m feeders releases add {release}"
+        )
+    return Interpreter(str(build(stack, say)), {**dict.fromkeys(FOREIGN, ""), PINS_VARIABLE: stack.digest})
+
+
+def is_release(name: str) -> bool:
+    """Whether a name is that of a release which can be measured here."""
+    here = installed()
+    return name in stacks() or (here is not None and here.id == name)

@@ -1,0 +1,131 @@
+"""What ``python -m feeders releases`` prints, adds and removes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Callable
+
+from feeders.errors import FeedersError
+from feeders.measure.record import MEASURED, Record
+from feeders.measure.stack import PINS_VARIABLE
+
+from . import environments, resolve
+from .catalogue import age
+from .environment import TAKES_SUFFIX
+from .stacks import FOLDER, KERAS, TENSORFLOW, Stack, stacks
+
+Say = Callable[[str], None]
+
+# What a new release has to do before it is believed: a feeder with Keras' own machinery, a short steady part.
+TRIAL = ({"feeder": "sequence", "workload": "remote", "workers": 1}, {"steady_seconds": 0.1})
+
+
+def table(results: Path) -> str:
+    """Return all releases that have a stack, oldest first, with what is here of each.
+
+    Args:
+        results: the results folder; it need not exist.
+    """
+    by_age = sorted(stacks().values(), key=lambda stack: age(stack.release))
+    heads = ("release", "date", "TensorFlow", "Keras", "Python", "built", "measured")
+    rows = [heads, *(_row(stack, results) for stack in by_age)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return "\n".join([*lines, "", _kept(), _newest()])
+
+
+def add(name: str, say: Say) -> tuple[Path, Record]:
+    """Resolve, build and try a release, then write its stack.
+
+    Args:
+        name: ``2.16.2``, or ``k3.6.0`` for a Keras.
+        say: is told what goes on.
+
+    Returns:
+        The file of its pins, and the take that was tried.
+
+    Raises:
+        FeedersError: there is no such release, or no Python has wheels for it, or it can't be installed. Nothing is
+            written then.
+    """
+    pair = resolve.wanted(name)
+    stack = stacks().get(pair.release.id)
+    if stack:
+        say(f"{name}: has a stack already")
+    else:
+        say(f"{name}: resolving TensorFlow {pair.tensorflow}, Keras {pair.keras or 'its own'} as of {pair.date}")
+        stack = resolve.resolve(pair)
+    start = time.monotonic()
+    environments.build(stack, say)
+    passed = time.monotonic() - start
+    say(f"{stack.release}: Python {stack.python}, {len(stack.pins)} packages; there after {passed:.0f} s")
+    record = _trial(stack)
+    path = FOLDER / f"{stack.release}.txt"
+    if not path.exists():
+        resolve.remember(pair)
+        path.write_text(stack.requirements(), encoding="utf-8")
+    return path, record
+
+
+def clean(say: Say) -> None:
+    """Remove all environments; what is needed again is made again."""
+    for path in environments.environments():
+        environments.remove(path)
+        say(f"removed {path}")
+    say("uv keeps what it has downloaded. Remove that too: uv cache clean")
+
+
+def _row(stack: Stack, results: Path) -> tuple[str, ...]:
+    counts = {path.parent.name: _lines(path) for path in sorted(results.glob(f"*/{stack.release}-*{TAKES_SUFFIX}"))}
+    measured = ", ".join(f"{count} takes on {machine}" for machine, count in counts.items())
+    keras = stack.version(KERAS) or "built in"
+    built = "yes" if environments.is_built(stack) else "no"
+    return stack.release, stack.date, stack.version(TENSORFLOW), keras, stack.python, built, measured or "no"
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n")
+
+
+def _kept() -> str:
+    count = len(environments.environments())
+    return f"{count} environments in {environments.folder()}. Remove them: python -m feeders releases clean"
+
+
+def _newest() -> str:
+    try:
+        found = {"": resolve.newest(TENSORFLOW), "k": resolve.newest(KERAS)}
+    except FeedersError:
+        return "newest on the package index: not known, it can't be reached"
+    here = [(stack.version(TENSORFLOW), stack.version(KERAS)) for stack in stacks().values()]
+    known = {"": {pair[0] for pair in here}, "k": {pair[1] for pair in here}}
+    missing = [f"{prefix}{version}" for prefix, version in found.items() if version not in known[prefix]]
+    hint = f". Add: python -m feeders releases add {missing[0]}" if missing else ": here"
+    return f"newest on the package index: TensorFlow {found['']}, Keras {found['k']}{hint}"
+
+
+def _trial(stack: Stack) -> Record:
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [environments.python_of(stack), "-m", "feeders.measure", json.dumps(TRIAL)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root), PINS_VARIABLE: stack.digest},
+    )
+    if done.returncode:
+        raise FeedersError(f"{stack.release}: does not run: {(done.stdout + done.stderr).strip()[-1500:]}")
+    return Record.from_json(done.stdout.splitlines()[-1])
+
+
+def tried(path: Path, record: Record) -> str:
+    """Say what `add` did."""
+    cell = f"{record.feeder} on {record.workload}"
+    speed = f", {record.metrics['throughput']:,.0f} samples/s" if record.outcome == MEASURED else f": {record.message}"
+    return (
+        f"{path.stem}: TensorFlow {record.stack['tensorflow']}, Keras {record.stack['keras']}, Python "
+        f"{record.stack['python']}; {cell}: {record.outcome} {record.guarantee}{speed}\nwritten: {path}"
+    )

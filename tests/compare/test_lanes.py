@@ -1,0 +1,230 @@
+"""Lanes: while one take has its turn the other stands still, and nothing outlives whoever asked for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from feeders.compare.lanes import BrokenTake, Lane
+from feeders.errors import FeedersError
+from feeders.measure import Settings
+from feeders.measure.lane import Pulse
+from tests.compare.standin import ARGUMENTS, FAULTS, StandIn
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SETTINGS = Settings(deadline_seconds=60)
+
+# How long what has to come may take on a machine that does other things beside.
+SOON_SECONDS = 30
+
+
+def eventually(condition):
+    deadline = time.monotonic() + SOON_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def lane():
+    return Lane(sys.executable, arguments=ARGUMENTS)
+
+
+def states(group):
+    """States of all processes of a group."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(process.pid) == group:
+                found.append(process.status())
+    return found
+
+
+def all_stopped(group):
+    return set(states(group)) == {psutil.STATUS_STOPPED}
+
+
+@pytest.fixture
+def busy(tmp_path):
+    """Return a stand-in with two busy processes, and a function that tells how much they have done."""
+    counter = tmp_path / "counter"
+    counter.touch()
+    return StandIn("processes", counter=str(counter)), lambda: counter.stat().st_size
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="states of processes are read as Linux tells them")
+def test_while_one_side_has_its_turn_every_process_of_the_other_is_stopped(busy):
+    cell, done = busy
+    with lane() as a, lane() as b:
+        first, second = a.begin(StandIn(), SETTINGS), b.begin(cell, SETTINGS)
+        eventually(lambda: all_stopped(first.group) and all_stopped(second.group))
+        assert len(states(second.group)) == 3
+        before = done()
+        for _ in range(5):
+            assert first.turn(20).steps == 20
+            assert all_stopped(second.group)
+        assert done() == before
+        second.resume()
+        eventually(lambda: done() > before)
+        second.pause()
+        eventually(lambda: all_stopped(second.group))
+        first.end()
+        second.end()
+        assert not states(first.group) + states(second.group)
+
+
+def test_turns_tell_steps_and_epochs():
+    """The turn with an epoch's end in it is the one that leads into the next epoch."""
+    with lane() as a:
+        take = a.begin(StandIn(steps=40), SETTINGS)
+        assert (take.steps, take.tail) == (40, 16)
+        assert 0 < take.step_seconds < 1
+        turns = [take.turn(steps) for steps in (17, 12, 11, 17, 23)]
+        assert [turn.gap for turn in turns] == [True, False, False, True, False]
+        assert [turn.steps for turn in turns] == [17, 12, 11, 17, 23]
+        assert all(0 < turn.seconds < SOON_SECONDS for turn in turns)
+        take.end()
+        take.end()
+        assert a.begin(StandIn(), SETTINGS).steps == 40
+
+
+@pytest.mark.parametrize("at", [5, 70], ids=["warming up", "in a turn"])
+@pytest.mark.parametrize(
+    ("fault", "outcome", "message"),
+    [
+        ("raises", "failed", "ValueError: planted"),
+        ("exits", "crashed", "ended with exit status 3 and no result."),
+        ("is killed", "crashed", "ended by SIGKILL."),
+        ("hangs", "hung", "no end after 1 s."),
+        ("runs out", "failed", "the feed ran out of data"),
+    ],
+)
+def test_what_breaks_becomes_an_outcome_and_the_lane_goes_on(fault, outcome, message, at):
+    assert fault in FAULTS
+    with lane() as a:
+        with pytest.raises(BrokenTake) as broken:
+            a.begin(StandIn(fault=fault, at=at), Settings(deadline_seconds=1)).turn(17)
+        assert broken.value.outcome == outcome
+        assert message in broken.value.message
+        take = a.begin(StandIn(), SETTINGS)
+        assert take.turn(17).gap
+        take.end()
+
+
+def test_an_epoch_too_short_for_turns_is_unsupported():
+    with lane() as a, pytest.raises(BrokenTake) as broken:
+        a.begin(StandIn(steps=1), SETTINGS)
+    assert broken.value.outcome == "unsupported"
+    assert broken.value.message == "an epoch of 1 batch(es); turns within an epoch need 2 or more"
+
+
+def test_a_take_that_dies_while_it_stands_still_is_named_at_its_next_turn():
+    with lane() as a:
+        take = a.begin(StandIn(), SETTINGS)
+        os.kill(take.group, signal.SIGKILL)
+        with pytest.raises(BrokenTake, match="ended by SIGKILL"):
+            take.turn(17)
+        take.end()
+        a.begin(StandIn(), SETTINGS).end()
+
+
+def test_standing_still_beyond_the_deadline_is_not_hanging():
+    with lane() as a:
+        take = a.begin(StandIn(), Settings(deadline_seconds=0.5))
+        time.sleep(2)
+        assert take.turn(17).gap
+        take.end()
+
+
+def test_a_heart_beats_for_who_moves_or_waits_and_not_for_who_is_stuck():
+    pulse = Pulse()
+
+    def beats(commanded=False):
+        size = os.fstat(pulse.heartbeat).st_size
+        pulse.pass_on(commanded)
+        return os.fstat(pulse.heartbeat).st_size > size
+
+    assert beats()
+    assert not beats()  # it has its turn, and does nothing
+    pulse.step()
+    assert beats()
+    assert not beats()
+    pulse.change()
+    assert beats()
+    assert beats()  # it waits
+    assert not beats(commanded=True)  # it has been told to go on, and doesn't
+    pulse.close()
+
+
+def test_a_lane_that_has_died_says_what_it_printed():
+    with lane() as a:
+        a._process.kill()
+        with pytest.raises(FeedersError, match=r"ended with status -9, expected it to stay\. It printed: nothing"):
+            a.begin(StandIn(), SETTINGS)
+
+
+def test_a_lane_that_does_not_start_says_why():
+    with pytest.raises(FeedersError, match=r"It printed: .*No module named nowhere"), Lane(
+        sys.executable, arguments=("-m", "nowhere")
+    ):
+        pass
+    with pytest.raises(FeedersError, match=r"^/nowhere: can't be started"), Lane("/nowhere"):
+        pass
+
+
+def test_a_stack_without_tensorflow_says_so():
+    says = 'import os, sys; os.write(int(sys.argv[2]), b\'{"error": "no TensorFlow"}\\n\')'
+    with pytest.raises(FeedersError, match=r": no TensorFlow$"), Lane(sys.executable, arguments=("-c", says)):
+        pass
+
+
+def test_lanes_of_one_interpreter_are_alike():
+    assert Lane("python").is_like(Lane("python"))
+    assert not Lane("python").is_like(Lane("python", {"TF_USE_LEGACY_KERAS": "1"}))
+
+
+HOST = """
+import sys
+sys.path.insert(0, {root!r})
+from tests.compare.standin import ARGUMENTS, StandIn
+from feeders.compare.lanes import Lane
+from feeders.measure import Settings
+
+settings = Settings(deadline_seconds=60)
+lanes = Lane(sys.executable, arguments=ARGUMENTS), Lane(sys.executable, arguments=ARGUMENTS)
+with lanes[0] as a, lanes[1] as b:
+    first, second = a.begin(StandIn("processes", counter={counter!r}), settings), b.begin(StandIn(), settings)
+    print("ready", flush=True)
+    while True:
+        second.turn(1000)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_outlives_the_host(tmp_path, number):
+    """One side runs and the other is stopped when the host ends: both go, with their workers and lanes."""
+    (tmp_path / "counter").touch()
+    script = HOST.format(root=str(ROOT), counter=str(tmp_path / "counter"))
+    host = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd=ROOT,
+    )
+    with host:
+        assert host.stdout.readline() == b"ready\n"
+        below = psutil.Process(host.pid).children(recursive=True)
+        assert len(below) == 8  # two lanes, two that watch, two takes, two workers
+        os.killpg(host.pid, number)
+        host.wait(SOON_SECONDS)
+    _, alive = psutil.wait_procs(below, timeout=SOON_SECONDS)
+    assert not alive

@@ -1,0 +1,259 @@
+"""Lockstep pairs: the number of a pair by hand, when a comparison ends, and pairs of real takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import math
+import random
+import sys
+
+import pytest
+
+from feeders.compare import lockstep
+from feeders.compare.lanes import Lane
+from feeders.compare.lockstep import Broken, Comparison, Pair, Sampling, Side, Turns, numbers, pair, plan
+from feeders.compare.verdict import decided_in
+from feeders.errors import FeedersError
+from feeders.measure import Cell, Settings
+from tests.compare.standin import ARGUMENTS, StandIn
+
+SETTINGS = Settings(deadline_seconds=100)
+
+# Enough turns for a pair; how long they are does not matter here.
+TURN_SECONDS = 0.005
+
+
+def turns(gap, step, steps=97, gap_steps=17):
+    """Turns of a side without noise: three gap turns, thirty of ten steps."""
+    gaps = [gap + gap_steps * step] * 3
+    return Turns(steps, gap_steps, gaps, [10 * step] * 30, [10] * 30)
+
+
+def epoch(gap, step):
+    return gap + 97 * step
+
+
+def test_equal_sides_differ_by_nothing():
+    assert numbers(turns(0.1, 0.01), turns(0.1, 0.01)) == (0.0, 0.0, 0.0, pytest.approx(0.27 / 1.07))
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [((0, 0.01), (0, 0.011)), ((0, 0.01), (5, 0.01)), ((5, 0.01), (0, 0.01)), ((0.1, 0.01), (0.05, 0.02))],
+    ids=["slower steps", "a gap appears", "a gap disappears", "both"],
+)
+def test_the_number_is_the_ratio_of_whole_epochs(a, b):
+    number, *_ = numbers(turns(*a), turns(*b))
+    assert number == pytest.approx(math.log(epoch(*b) / epoch(*a)))
+
+
+def test_the_noise_of_a_gap_that_takes_nothing_does_not_move_the_number():
+    """An epoch of 10,000 steps: a gap turn ten times as long is 0.1 % of it."""
+    a = turns(0, 0.01, steps=10_000, gap_steps=1)
+    b = dataclasses.replace(a, gaps=[10 * seconds for seconds in a.gaps])
+    number, feed, gap, share = numbers(a, b)
+    assert (feed, gap, share) == (0, pytest.approx(math.log(10)), pytest.approx(1 / 10_000))
+    assert number == pytest.approx(math.log(1 + 9 / 10_000))
+
+
+def test_bursts_that_hit_three_turns_in_ten_do_not_move_the_number():
+    a = turns(0, 0.01)
+    feeds = [seconds * (50 if at % 10 < 3 else 1.1) for at, seconds in enumerate(a.feeds)]
+    _, feed, _, _ = numbers(a, dataclasses.replace(a, feeds=feeds))
+    assert feed == pytest.approx(math.log(1.1))
+
+
+@pytest.mark.parametrize(
+    ("steps", "tail", "step_seconds", "expected"),
+    [
+        (97, 16, 0.005, [17, 11, 11, 12, 11, 12, 11, 12]),  # 60 ms are 12 steps
+        (97, 16, 1e-6, [17, 40, 40]),  # not more than half an epoch
+        (97, 16, 1.0, [17] + [1] * 80),
+        (6, 2, 0.03, [3, 1, 2]),
+        (2, 0, 0.03, [1, 1]),
+    ],
+)
+def test_the_turns_of_an_epoch_make_all_its_steps(steps, tail, step_seconds, expected):
+    planned = list(itertools.islice(plan((steps, tail), step_seconds, 0.06), 2 * len(expected)))
+    assert planned == 2 * expected
+    assert sum(expected) == steps
+
+
+@pytest.mark.parametrize(
+    ("gap_seconds", "gaps", "feeds", "seconds", "enough"),
+    [
+        (0.0, 6, 30, 0, True),  # 17 of 97 steps: 5.3 of 30 turns
+        (0.0, 5, 30, 0, False),
+        (0.0, 6, 29, 0, False),
+        (5.0, 26, 30, 0, True),  # 5.17 of 5.97 s: 26.0 of 30 turns
+        (5.0, 25, 30, 0, False),
+        (5.0, 2, 3, 31, True),
+        (5.0, 2, 2, 31, False),
+        (5.0, 1, 30, 31, False),
+    ],
+)
+def test_a_pair_ends_with_enough_turns_of_both_kinds_or_when_its_time_is_over(
+    gap_seconds, gaps, feeds, seconds, enough
+):
+    seen = turns(gap_seconds, 0.01)
+    seen = dataclasses.replace(
+        seen, gaps=seen.gaps[:1] * gaps, feeds=seen.feeds[:feeds], feed_steps=seen.feed_steps[:feeds]
+    )
+    assert lockstep._enough(seen, seconds) is enough
+
+
+def sampled(a, b, **settings):
+    sampling = Sampling(random.Random(1), **settings)
+    while not sampling.ended:
+        sampling.measure(a, b)
+    return sampling.comparison()
+
+
+def made(log_ratio):
+    side = turns(0, 0.01)
+    return Pair(log_ratio, log_ratio, 0.0, 0.2, side, side, "ab", "a", False, 1, "2026-01-01T00:00:00+00:00", 1.0, 0.5)
+
+
+@pytest.fixture
+def pairs(monkeypatch):
+    """Put made-up pairs in the place of measured ones."""
+
+    def pairs(*seen):
+        left = iter(seen)
+        monkeypatch.setattr(lockstep, "pair", lambda *_: next(left))
+        side = Side(Lane("python"), Cell("sequence", "window", 1), SETTINGS)
+        return lambda **settings: sampled(side, side, **settings)
+
+    return pairs
+
+
+def noisy(mean, count):
+    return [made(mean + (0.02 if at % 2 else -0.02)) for at in range(count)]
+
+
+@pytest.mark.parametrize(("mean", "word", "count"), [(0.3, "slower", 10), (-0.3, "faster", 10), (0.0, "same", 10)])
+def test_a_clear_answer_ends_a_comparison_at_the_first_look(pairs, mean, word, count):
+    seen = pairs(*noisy(mean, 30))()
+    assert (seen.verdict.word, len(seen.pairs)) == (word, count)
+
+
+def test_looks_are_five_pairs_apart_and_the_last_is_at_the_maximum(pairs):
+    wild = [made(0.1 if at % 2 else -0.1) for at in range(30)]
+    assert [len(pairs(*wild)(maximum=count).pairs) for count in (12, 30)] == [12, 30]
+    assert pairs(*wild)().verdict.word == "undecided"
+    # Undecided after 10 pairs, slower from the 12th on: nobody looks before the 15th.
+    slow = [made(0.12 if at % 2 else 0.0) for at in range(10)] + [made(0.09)] * 20
+    assert decided_in([pair.log_ratio for pair in slow[:12]], 1).word == "slower"
+    assert len(pairs(*slow)().pairs) == 15
+
+
+HUNG = Broken("b", "hung", "no end after 60 s.")
+
+
+def test_a_side_that_breaks_once_is_tried_again_and_that_is_told(pairs):
+    seen = pairs(made(0.3), HUNG, *noisy(0.3, 30))()
+    assert seen.broken == (HUNG,)
+    assert (seen.verdict.word, len(seen.pairs)) == ("slower", 10)
+
+
+def test_a_side_that_breaks_twice_ends_the_comparison_without_a_verdict(pairs):
+    seen = pairs(HUNG, *noisy(0.3, 5), HUNG)()
+    assert (seen.broken, seen.verdict, len(seen.pairs)) == ((HUNG, HUNG), None, 5)
+
+
+def test_what_is_unsupported_is_not_tried_again(pairs):
+    answer = Broken("a", "unsupported", "it can't")
+    assert pairs(answer)() == Comparison((), (answer,), None)
+
+
+def stand_ins(a, b):
+    with Lane(sys.executable, arguments=ARGUMENTS) as first, Lane(sys.executable, arguments=ARGUMENTS) as second:
+        return pair(Side(first, a, SETTINGS), Side(second, b, SETTINGS), random.Random(3), TURN_SECONDS)
+
+
+def test_a_pair_of_stand_ins_can_be_written_down():
+    seen = stand_ins(StandIn(), StandIn("threaded"))
+    assert math.isfinite(seen.log_ratio)
+    assert len(seen.a.feeds) == len(seen.b.feeds) >= lockstep.TURNS
+    assert seen.a.feed_steps == seen.b.feed_steps
+    assert len(seen.a.gaps) >= lockstep.GAPS
+    assert json.loads(json.dumps(dataclasses.asdict(seen)))["launched"] in ("ab", "ba")
+
+
+def test_ten_times_the_work_is_seen_and_so_is_work_between_epochs():
+    """No neighbour makes that much."""
+    assert stand_ins(StandIn(), StandIn(extra=200)).log_ratio > 1
+    seen = stand_ins(StandIn(), StandIn(gap=4000))
+    assert seen.log_ratio > 0.7
+    assert seen.gap > 1
+
+
+@pytest.mark.parametrize(("a", "b", "side"), [("raises", "", "a"), ("", "raises", "b")])
+@pytest.mark.parametrize("at", [5, 100])
+def test_the_side_that_breaks_is_named(a, b, side, at):
+    seen = stand_ins(StandIn(fault=a, at=at), StandIn(fault=b, at=at))
+    assert seen == Broken(side, "failed", "ValueError: planted")
+
+
+def test_epochs_of_different_length_are_no_pair():
+    with pytest.raises(FeedersError, match="an epoch has 40 steps on side A and 50 on side B; expected the same"):
+        stand_ins(StandIn(steps=40), StandIn(steps=50))
+
+
+def test_what_chance_draws_follows_from_the_seed(monkeypatch):
+    drawn = []
+
+    def remember(sides, launched, first, turn_seconds):
+        drawn.append((launched, first, sides["a"].lane is lanes[1]))
+        return Broken("a", "failed", "")
+
+    monkeypatch.setattr(lockstep, "_in_lockstep", remember)
+    lanes = Lane("python"), Lane("python")
+    sides = [Side(lane, StandIn(), SETTINGS) for lane in lanes]
+    for seed in (5, 5, *range(40)):
+        pair(*sides, random.Random(seed))
+    assert drawn[0] == drawn[1]
+    assert set(drawn) == set(itertools.product(("ab", "ba"), "ab", (False, True)))
+
+
+def test_lanes_that_differ_are_not_swapped(monkeypatch):
+    held = set()
+    monkeypatch.setattr(
+        lockstep, "_in_lockstep", lambda sides, *_: held.add(sides["a"].lane) or Broken("a", "failed", "")
+    )
+    one, other = Lane("python3.8"), Lane("python3.12")
+    for seed in range(20):
+        pair(Side(one, StandIn(), SETTINGS), Side(other, StandIn(), SETTINGS), random.Random(seed))
+    assert held == {one}
+
+
+@pytest.fixture(scope="module")
+def stacks():
+    """Two lanes of this interpreter."""
+    pytest.importorskip("tensorflow")
+    with Lane(sys.executable) as a, Lane(sys.executable) as b:
+        yield a, b
+
+
+@pytest.mark.parametrize(("feeder", "workers"), [("sequence", 4), ("sequence-processes", 2), ("tfdata-map", 2)])
+def test_a_pair_of_real_takes_gives_a_number(stacks, feeder, workers):
+    """Each side trains whole epochs of the same feeder, 97 batches each, one of them at a time."""
+    assert stacks[0].stack["tensorflow"] == stacks[1].stack["tensorflow"]
+    sides = [Side(lane, Cell(feeder, "remote", workers), SETTINGS) for lane in stacks]
+    seen = pair(*sides, random.Random(1), turn_seconds=0.02)
+    assert isinstance(seen, Pair), seen
+    assert math.isfinite(seen.log_ratio)
+    for side in (seen.a, seen.b):
+        assert (side.steps, side.gap_steps) == (97, 17)
+        assert len(side.feeds) >= lockstep.TURNS
+        assert len(side.gaps) >= lockstep.GAPS
+
+
+def test_a_real_cell_that_fails_is_an_outcome(stacks):
+    """Plain generators have no workers in Keras 3; a name that is unknown fails everywhere."""
+    sides = [Side(lane, Cell(name, "remote", 1), SETTINGS) for lane, name in zip(stacks, ("sequence", "no-such"))]
+    seen = pair(*sides, random.Random(1))
+    assert (seen.side, seen.outcome) == ("b", "failed")
+    assert "no-such" in seen.message
