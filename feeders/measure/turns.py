@@ -73,10 +73,11 @@ def _fit(feed: Feed, model: Any, turns: Turns) -> None:
     model.fit(feed.x, feed.y, epochs=MANY_EPOCHS, shuffle=False, verbose=0, callbacks=[epoch_clock(on_end)], **feed.fit)
 
 
-def _stack() -> dict[str, str]:
+def stack_of_takes() -> dict[str, str]:
+    """Import what takes need, and describe it."""
     preload()
     return describe_stack()
 
 
 if __name__ == "__main__":
-    sys.exit(main(fit_in_turns, _stack, *map(int, sys.argv[1:3])))
+    sys.exit(main(fit_in_turns, stack_of_takes, *map(int, sys.argv[1:3])))
