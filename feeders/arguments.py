@@ -10,7 +10,7 @@ from feeders.errors import FeedersError
 
 def count(text: str) -> int:
     """Read a whole number from 1."""
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1")
     return int(text)
 

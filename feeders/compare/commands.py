@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
         "pairs of the two releases. Findings are kept beside the results and are not measured again.",
     )
     changes.add_argument("--fail", action="store_true", help="exit with status 1 if something is slower or breaks")
-    changes.add_argument("--budget", type=count, metavar="MINUTES", help="no comparison begins after it")
+    changes.add_argument("--budget", type=count, metavar="MINUTES", help="no pair begins after it")
     changes.set_defaults(command=_regressions)
 
 
@@ -93,7 +93,9 @@ def _regressions(options: argparse.Namespace) -> int:
     found: list[dict[str, Any]] = []
     try:
         with Progress() as progress:
-            for finding in regressions.confirm(suspected, known, progress.say, 60 * (options.budget or 0)):
+            for finding in regressions.confirm(
+                suspected, known, progress.say, progress.print, 60 * (options.budget or 0)
+            ):
                 found.append(finding)
                 regressions.write(path, regressions.merged(known, found))
     finally:  # also what was confirmed before Ctrl-C

@@ -20,7 +20,7 @@ from .lockstep import Comparison
 from .request import Question, Request, name_of
 from .run import compare
 from .show import aligned, interval, what_changed, words
-from .verdict import FASTER, SLOWER
+from .verdict import FASTER, SLOWER, UNDECIDED
 
 # Of a line of the file.
 SCHEMA = 1
@@ -36,7 +36,11 @@ Finding = Mapping[str, Any]
 
 
 def confirm(
-    suspected: Sequence[Suspected], known: Sequence[Finding], say: Say, budget_seconds: float | None = None
+    suspected: Sequence[Suspected],
+    known: Sequence[Finding],
+    say: Say,
+    warn: Say | None = None,
+    budget_seconds: float | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Compare the two releases of each suspect by fresh lockstep pairs.
 
@@ -44,10 +48,11 @@ def confirm(
         suspected: in any order; those of the same releases are compared together.
         known: findings of an earlier call; their suspects are not measured again.
         say: is told what goes on.
-        budget_seconds: no comparison begins after it.
+        warn: is told which releases could not be compared, and why; by default `say` is.
+        budget_seconds: no pair begins after it.
 
     Yields:
-        One finding per suspect, the known ones first.
+        One finding per suspect, the known ones first; none of one whose pairs were cut off before they decided.
     """
     by_key = {_key(finding): dict(finding) for finding in known}
     fresh = []
@@ -72,14 +77,19 @@ def confirm(
                 family=len(suspected),
                 end=end,
             ):
-                if seen.pairs or seen.broken:
+                if _is_finished(seen):
                     yield _finding(by_question[question], seen)
         except FeedersError as error:
-            say(f"{before} -> {after}: {error}")
+            (warn or say)(f"{before} -> {after}: {error}")
 
 
 def _transition_of(each: Suspected) -> tuple[str, str]:
     return each.suspect.before, each.suspect.after
+
+
+def _is_finished(seen: Comparison) -> bool:
+    """Whether more pairs would change nothing: a finding is not measured again."""
+    return seen.verdict is None or seen.verdict.word != UNDECIDED or len(seen.pairs) >= MAXIMUM
 
 
 def _finding(each: Suspected, seen: Comparison) -> dict[str, Any]:
@@ -123,9 +133,10 @@ def read(path: Path) -> list[dict[str, Any]]:
             found = json.loads(line)
             if found["schema"] != SCHEMA:
                 raise ValueError(f"schema {found['schema']}, expected {SCHEMA}")
+            _key(found)
             findings.append(found)
         except (ValueError, TypeError, KeyError) as error:
-            raise FeedersError(f"{path}, line {number}: {error}. Try: delete that line") from None
+            raise FeedersError(f"{path}, line {number}: damaged ({error}). Try: delete that line") from None
     return findings
 
 
@@ -147,7 +158,7 @@ def to_text(findings: Sequence[Finding], unmeasured: Sequence[Suspected], turns:
         unmeasured: suspects that were not.
         turns: cells that end otherwise.
     """
-    findings = sorted(findings, key=lambda found: (age(found["after"]), age(found["before"])))
+    findings = sorted(findings, key=_place)
     confirmed = [found for found in findings if found["confirmed"]]
     parts = [_of_release(*key, list(group)) for key, group in itertools.groupby(confirmed, _transition)]
     if not confirmed:
@@ -176,6 +187,11 @@ def unmeasured(suspected: Sequence[Suspected], findings: Sequence[Finding]) -> l
     return [each for each in suspected if (name_of(each.cell), each.suspect.before, each.suspect.after) not in keys]
 
 
+def _place(found: Finding) -> tuple[Any, ...]:
+    """What findings are ordered by; releases that no table knows have the same age."""
+    return age(found["after"]), found["after"], age(found["before"]), found["before"]
+
+
 def _transition(found: Finding) -> tuple[str, str]:
     return found["before"], found["after"]
 
@@ -200,7 +216,9 @@ def _of_release(before: str, after: str, findings: Sequence[Finding]) -> str:
         )
         for found in findings
     ]
-    return "\n".join([f"{after} (after {before}): {said}", f"  {what_changed(before, after)}", *_indented(rows)])
+    changed = what_changed(before, after)
+    head = [f"{after} (after {before}): {said}", *([f"  {changed}"] if changed else [])]
+    return "\n".join([*head, *_indented(rows)])
 
 
 def _said(found: Finding) -> str:

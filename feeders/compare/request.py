@@ -8,6 +8,7 @@ from typing import Sequence
 
 from feeders.errors import FeedersError
 from feeders.measure import Cell, profile
+from feeders.releases.catalogue import RELEASES
 from feeders.releases.installed import installed
 from feeders.releases.interpreters import is_release
 
@@ -68,16 +69,25 @@ def request(a: str, b: str, cells: Sequence[str], workloads: Sequence[str], rele
             raise FeedersError(f"compare {a} {b}: two releases are compared on cells. Try: --cells 'sequence/*/4'")
         chosen = choose(cells)
         return Request(a, b, a, b, tuple(Question(name_of(cell), cell, cell) for cell in chosen))
+    for name, known in zip((a, b), releases):
+        if name in RELEASES and not known:
+            raise FeedersError(
+                f"compare {a} {b}: {name} is a release without a stack. Try: python -m feeders releases add {name}"
+            )
     if any(releases):
-        raise FeedersError(f"compare {a} {b}: a release and something else. Try: two releases, or two feeders")
+        one, other = (a, b) if releases[0] else (b, a)
+        raise FeedersError(
+            f"compare {a} {b}: {one} is a release, {other} is none that can be measured here. "
+            "Try: two of python -m feeders releases, or two feeders"
+        )
     if cells:
         raise FeedersError(f"compare {a} {b}: two feeders are compared on workloads. Try: --workload text,remote")
     here = installed()
     release = release or (here.id if here else None)
     if not release:
         raise FeedersError(f"compare {a} {b}: no TensorFlow is installed here. Try: --release 2.21.0")
-    questions = (Question(workload, _side(a, workload), _side(b, workload)) for workload in workloads or ["jpeg"])
-    return Request(a, b, release, release, tuple(questions))
+    loads = dict.fromkeys(workloads or ["jpeg"])
+    return Request(a, b, release, release, tuple(Question(load, _side(a, load), _side(b, load)) for load in loads))
 
 
 def name_of(cell: Cell) -> str:
@@ -106,13 +116,13 @@ def choose(patterns: Sequence[str]) -> list[Cell]:
 
 def _exactly(name: str) -> dict[str, Cell]:
     parts = name.split("/")
-    if len(parts) != 3 or not parts[2].isdigit() or any(sign in name for sign in "*?["):
+    if len(parts) != 3 or not parts[2].isdecimal() or any(sign in name for sign in "*?["):
         return {}
     return {name: Cell(parts[0], parts[1], int(parts[2])).checked()}
 
 
 def _side(text: str, workload: str) -> Cell:
     feeder, _, workers = text.partition(":")
-    if workers and not workers.isdigit():
+    if workers and not workers.isdecimal():
         raise FeedersError(f"compare {text}: {workers!r} workers; expected FEEDER or FEEDER:WORKERS, like sequence:4")
     return Cell(feeder, workload, int(workers or 1)).checked()

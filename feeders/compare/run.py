@@ -9,6 +9,7 @@ import random
 import time
 from typing import Any, Callable, Iterator
 
+from feeders.errors import FeedersError
 from feeders.measure import Settings
 from feeders.measure.stack import describe_host
 from feeders.releases.interpreters import interpreter
@@ -55,7 +56,8 @@ def compare(
         say: is told what goes on.
         maximum: pairs of a comparison.
         family: comparisons that hold together; by default those that are asked for.
-        end: no pair begins after it, by ``time.monotonic()``; what is open then is yielded as it is, as after Ctrl-C.
+        end: no pair begins after it, by ``time.monotonic()``; what is open then is yielded as it is. What was begun is
+            also yielded before an error or Ctrl-C goes on.
 
     Raises:
         FeedersError: a release can't be measured here, or its interpreter dies.
@@ -77,8 +79,9 @@ def compare(
                 return
     except TimeoutError:
         yield from ((question, sampling.comparison()) for question, sampling in open_.items())
-    except KeyboardInterrupt:
-        yield from ((question, sampling.comparison()) for question, sampling in open_.items())
+    except (KeyboardInterrupt, FeedersError):
+        seen = ((question, sampling.comparison()) for question, sampling in open_.items())
+        yield from ((question, comparison) for question, comparison in seen if comparison.pairs or comparison.broken)
         raise
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Mapping, Sequence
 
+from feeders.releases.installed import installed
 from feeders.releases.stacks import KERAS, TENSORFLOW, difference, stacks
 
 from .verdict import SAME, SLOWER, UNDECIDED
@@ -100,6 +102,10 @@ def _broken(each: Mapping[str, Any]) -> str:
 def _side(found: Mapping[str, Any], side: str) -> str:
     name, release = found[side], found[f"release_{side}"]
     title = f" on {release}" if name != release else ""
+    here = installed()
+    if here and here.id == release:  # measured by the running interpreter, whatever its stack pins
+        python = "{}.{}".format(*sys.version_info)
+        return f"{name}{title} (as installed here: {here.title}, Python {python})"
     stack = stacks().get(release)
     if not stack:
         return f"{name}{title}"

@@ -1,7 +1,7 @@
 """asv's door to the releases: loaded by ``"plugins": [".feeders.releases.asv_plugin"]``.
 
-asv finds `ReleaseRepo` by ``"dvcs"`` and `StackEnvironment` by ``"environment_type"``. For the rest it has no hook, so
-`setup` puts a layer around eight of its functions (asv 0.6.6; tests/releases pins what is relied on).
+asv finds `ReleaseRepo` by ``"dvcs"``, `StackEnvironment` by ``"environment_type"``, and every publisher. For the rest
+it has no hook, so `setup` puts a layer around eight of its functions (asv 0.6.6; tests/releases pins what is relied on).
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from feeders.errors import FeedersError
 from . import machine, runs, selection, tables
 from .environment import StackEnvironment
 from .installed import require_installed, stop
-from .repository import RESULTS, ReleaseRepo
+from .repository import HEAD, RESULTS, ReleaseRepo
+from .site import DottedRanges
 
-__all__ = ["ReleaseRepo", "StackEnvironment", "setup"]
+__all__ = ["DottedRanges", "ReleaseRepo", "StackEnvironment", "setup"]
 
 
 def setup() -> None:
@@ -56,7 +57,7 @@ def _load_machine(original: Callable[..., Any]) -> Callable[..., Any]:
 def _run(original: Callable[..., Any]) -> Callable[..., Any]:
     def run(cls: Any, conf: Any, *args: Any, **kwargs: Any) -> Any:
         """Refuse a wrong host before anything is written; keep samples and takes; go on with what was interrupted."""
-        if kwargs.get("range_spec") is None:
+        if kwargs.get("range_spec") in HEAD:
             require_installed()
         description = machine.describe(kwargs.get("machine"), Path(conf.results_dir))
         # The report and every comparison need the samples, not only asv's median of them.

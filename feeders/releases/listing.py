@@ -16,6 +16,7 @@ from feeders.measure.stack import PINS_VARIABLE
 from . import environments, resolve
 from .catalogue import age
 from .environment import TAKES_SUFFIX
+from .interpreters import FOREIGN
 from .stacks import FOLDER, KERAS, TENSORFLOW, Stack, stacks
 
 Say = Callable[[str], None]
@@ -39,7 +40,7 @@ def table(results: Path) -> str:
 
 
 def add(name: str, say: Say) -> tuple[Path, Record]:
-    """Resolve, build and try a release, then write its stack.
+    """Resolve, build and try a release, and write its stack if the trial was measured.
 
     Args:
         name: ``2.16.2``, or ``k3.6.0`` for a Keras.
@@ -65,7 +66,7 @@ def add(name: str, say: Say) -> tuple[Path, Record]:
     say(f"{stack.release}: Python {stack.python}, {len(stack.pins)} packages; there after {passed:.0f} s")
     record = _trial(stack)
     path = FOLDER / f"{stack.release}.txt"
-    if not path.exists():
+    if record.outcome == MEASURED and not path.exists():
         resolve.remember(pair)
         path.write_text(stack.requirements(), encoding="utf-8")
     return path, record
@@ -114,7 +115,7 @@ def _trial(stack: Stack) -> Record:
         [environments.python_of(stack), "-m", "feeders.measure", json.dumps(TRIAL)],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(root), PINS_VARIABLE: stack.digest},
+        env={**os.environ, **dict.fromkeys(FOREIGN, ""), "PYTHONPATH": str(root), PINS_VARIABLE: stack.digest},
     )
     if done.returncode:
         raise FeedersError(f"{stack.release}: does not run: {(done.stdout + done.stderr).strip()[-1500:]}")
@@ -124,8 +125,10 @@ def _trial(stack: Stack) -> Record:
 def tried(path: Path, record: Record) -> str:
     """Say what `add` did."""
     cell = f"{record.feeder} on {record.workload}"
-    speed = f", {record.metrics['throughput']:,.0f} samples/s" if record.outcome == MEASURED else f": {record.message}"
+    if record.outcome != MEASURED:
+        return f"{path.stem}: {cell}: {record.outcome}, expected {MEASURED}; no pins are written. {record.message}"
     return (
         f"{path.stem}: TensorFlow {record.stack['tensorflow']}, Keras {record.stack['keras']}, Python "
-        f"{record.stack['python']}; {cell}: {record.outcome} {record.guarantee}{speed}\nwritten: {path}"
+        f"{record.stack['python']}; {cell}: {record.outcome} {record.guarantee}, "
+        f"{record.metrics['throughput']:,.0f} samples/s\nwritten: {path}"
     )

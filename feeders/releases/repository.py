@@ -11,9 +11,9 @@ from asv.repo import NoSuchNameError, Repo
 from asv.results import Results
 from asv.util import UserError, datetime_to_js_timestamp
 
-from .catalogue import RELEASES, Release
+from .catalogue import RELEASES, Release, identify
 from .installed import installed, stop
-from .stacks import stacks
+from .stacks import KERAS, TENSORFLOW, Stack, stacks
 
 # asv gives a repository its URL and its name only; asv.conf.json leaves `results_dir` at this default.
 RESULTS = "results"
@@ -43,7 +43,7 @@ class ReleaseRepo(Repo):  # type: ignore[misc]
 
     def _read(self) -> dict[str, Release]:
         found = (_from_results(name, path) for name, path in _results(self._results).items())
-        known = {name: RELEASES[name] for name in stacks()}
+        known = {name: _from_stack(stack) for name, stack in stacks().items()}
         known.update({release.id: release for release in found if release})
         here = self._installed
         if here:
@@ -158,6 +158,10 @@ def _named(name: str, release: Release | None = None) -> str:
 def _results(folder: Path) -> dict[str, Path]:
     files = sorted(folder.glob("*/*-*.json"))
     return {path.name.split("-")[0]: path for path in files}
+
+
+def _from_stack(stack: Stack) -> Release:
+    return RELEASES.get(stack.release) or identify(stack.version(TENSORFLOW), stack.version(KERAS))
 
 
 def _from_results(name: str, path: Path) -> Release | None:

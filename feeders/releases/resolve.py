@@ -61,11 +61,12 @@ def wanted(name: str) -> Wanted:
         published = _published(KERAS, found[2])
         tensorflow = max(_newest(TENSORFLOW, published), FIRST_WITH_KERAS_3, key=release_key)
         return Wanted(tensorflow, found[2], max(published, _published(TENSORFLOW, tensorflow)))
+    listed = found[2] in dates.TENSORFLOW
     published = _published(TENSORFLOW, found[2])
     if release_key(found[2]) < release_key(FIRST_WITH_KERAS_3):
         return Wanted(found[2], "", published)
-    if found[2] not in dates.TENSORFLOW:
-        return Wanted(found[2], _newest(KERAS, published), published)
+    if not listed:  # then the Keras of its day may not be either
+        _published(KERAS, _newest(KERAS, published))
     return Wanted(found[2], keras_of(found[2]), published)
 
 
@@ -94,11 +95,10 @@ def resolve(pair: Wanted) -> Stack:
 
 
 def remember(pair: Wanted) -> None:
-    """Append the dates of both versions to dates.csv where they are not listed."""
+    """Append the dates of both versions to dates.csv where it has none."""
     rows = [("tensorflow", pair.tensorflow, dates.TENSORFLOW), ("keras", pair.keras, dates.KERAS)]
     for package, version, listed in rows:
-        if version and version not in listed:
-            listed[version] = _published(KERAS if package == "keras" else TENSORFLOW, version)
+        if version and version not in dates.read(package):
             with dates.FILE.open("a", newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerow([package, version, listed[version]])
 
@@ -120,9 +120,14 @@ def _python_for(day: str) -> str:
 
 
 def _published(package: str, version: str) -> str:
-    listed = (dates.KERAS if package == KERAS else dates.TENSORFLOW).get(version)
-    if listed:
-        return listed
+    """The day of a version; what the index tells is listed in this process, since ids depend on it."""
+    listed = dates.KERAS if package == KERAS else dates.TENSORFLOW
+    if version not in listed:
+        listed[version] = _asked(package, version)
+    return listed[version]
+
+
+def _asked(package: str, version: str) -> str:
     text = "\n".join(_compile([f"{package}=={version}"], "--no-deps", "--format", "pylock.toml"))
     days: list[str] = re.findall(r"upload-time = (\d{4}-\d\d-\d\d)", text)
     if not days:

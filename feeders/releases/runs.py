@@ -99,5 +99,5 @@ def rounds(benchmarks: Mapping[str, Any], attributes: Mapping[str, Any] | None) 
 def _read(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return {}

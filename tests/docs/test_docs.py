@@ -19,7 +19,8 @@ MARKED = re.compile(r"<!-- (python -m feeders [^\n]*?) -->\n(.*?)\n<!-- end -->"
 
 # What takes minutes is run by .ci/run, and what installs is how the tests came to run.
 ELSEWHERE = re.compile(
-    r"cd |pip install|git clone|python -m venv|source |pytest|ruff |mypy|pre-commit|overhead|soak|asv "
+    r"cd |pip install|git clone|python -m venv|source |pytest|ruff |mypy|pre-commit|overhead|soak|asv |feeders compare "
+    r"|regressions"
 )
 
 

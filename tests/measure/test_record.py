@@ -25,6 +25,8 @@ RECORD = Record(
     stack={"tensorflow": "2.21.0"},
     host={"cores": 2, "load": 0.5},
     settings={"steady_seconds": 1.0, "taps": True},
+    run="2026-01-02T03:04:00+00:00",
+    round=2,
 )
 
 
@@ -39,7 +41,16 @@ def test_a_record_of_what_broke_survives_its_line():
     """Unknown is empty, never 0."""
     record = Record("generator", "text", 4, "failed", message='line one\n"line two" \N{SNOWMAN}')
     assert Record.from_json(record.to_json()) == record
-    assert record.delivered is record.overhead is None
+    assert record.delivered is record.overhead is record.round is None
+
+
+def test_a_line_written_before_takes_had_runs_is_read():
+    """Results stay: such a take was made for no run that could be gone on with."""
+    values = json.loads(RECORD.to_json())
+    del values["run"], values["round"]
+    record = Record.from_json(json.dumps(values))
+    assert (record.run, record.round) == ("", None)
+    assert record.metrics == RECORD.metrics
 
 
 def test_numbers_are_rounded_to_six_digits():

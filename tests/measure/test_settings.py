@@ -6,6 +6,7 @@ import pytest
 
 from feeders.errors import FeedersError
 from feeders.measure import PROFILES, WORKERS, Cell, Settings, current_profile, profile
+from feeders.measure.store import CEILING_FEEDER, CEILING_WORKERS
 from feeders.strategies import FEEDERS
 from feeders.workloads import WORKLOADS
 
@@ -43,7 +44,9 @@ def test_the_profile_comes_from_the_environment(monkeypatch, value, name):
 def test_an_unknown_profile_is_refused_with_the_known_ones(monkeypatch):
     """A slip in the environment must not measure something else."""
     monkeypatch.setenv("FEEDERS_PROFILE", "bad")
-    with pytest.raises(FeedersError, match=r"^FEEDERS_PROFILE=bad: not a profile; expected core or full\. Try: unset"):
+    with pytest.raises(
+        FeedersError, match=r"^FEEDERS_PROFILE=bad: not a profile; expected core or full or history\. Try: unset"
+    ):
         current_profile()
 
 
@@ -70,6 +73,15 @@ def test_full_has_everything():
     }
     assert {(cell.feeder, cell.workload, cell.workers) for cell in cells} == expected
     assert len(cells) == len(expected)
+
+
+def test_history_has_few_cells_each_with_the_ceiling_of_its_workload():
+    """It is measured on some 25 releases; a stall needs its ceiling in the same round."""
+    cells = profile("history").cells
+    assert len(cells) <= 24
+    for load in names(cells, "workload"):
+        assert Cell(CEILING_FEEDER, load, CEILING_WORKERS) in cells
+    assert set(cells) <= set(profile("full").cells)
 
 
 @pytest.mark.parametrize("row", PROFILES, ids=lambda row: row.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 
 import pytest
@@ -11,6 +12,14 @@ from feeders.measure import Cell, Record
 from feeders.measure.store import Store, stall
 
 CELL = Cell("sequence", "text", 4)
+
+RUN = "2026-01-02T03:04:05+00:00"
+
+
+@pytest.fixture(autouse=True)
+def outside_of_a_run(monkeypatch):
+    for name in ("FEEDERS_TAKES", "FEEDERS_RUN", "FEEDERS_ROUND"):
+        monkeypatch.delenv(name, raising=False)
 
 
 class Lab:
@@ -111,7 +120,124 @@ def test_each_take_is_appended_once_as_one_line(tmp_path, monkeypatch):
     assert [json.loads(line)["metrics"]["epoch"] for line in lines[1:]] == [1, 2]
 
 
-def test_nothing_is_appended_unless_asked_for(tmp_path, monkeypatch):
-    monkeypatch.delenv("FEEDERS_TAKES", raising=False)
+def test_nothing_is_appended_unless_asked_for(tmp_path):
     Store(str(tmp_path), Lab()).value("epoch", CELL)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sequence.text.4.0.take", "sequence.text.4.epoch.reads"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Serve a run whose takes go to a file; each call is a store in a fresh folder, as asv makes one at each start."""
+    takes = tmp_path / "takes.jsonl"
+    monkeypatch.setenv("FEEDERS_TAKES", str(takes))
+    folders = (tmp_path / f"store{number}" for number in itertools.count())
+
+    def run(lab, number=0, name=RUN):
+        monkeypatch.setenv("FEEDERS_RUN", name)
+        monkeypatch.setenv("FEEDERS_ROUND", str(number))
+        folder = next(folders)
+        folder.mkdir()
+        return Store(str(folder), lab)
+
+    run.takes = takes
+    return run
+
+
+def test_a_take_carries_its_run_and_its_round(run):
+    """Takes of one round lie close together in time, so comparisons pair them."""
+    store = run(Lab(), number=3)
+    assert [store.value("epoch", CELL) for _ in range(2)] == [1, 2]
+    records = [Record.from_json(line) for line in run.takes.read_text().splitlines()]
+    assert [(record.run, record.round) for record in records] == [(RUN, 3), (RUN, 4)]
+
+
+def test_a_take_outside_of_a_run_has_neither(tmp_path, monkeypatch):
+    monkeypatch.setenv("FEEDERS_TAKES", str(tmp_path / "takes.jsonl"))
+    Store(str(tmp_path), Lab()).value("epoch", CELL)
+    record = Record.from_json((tmp_path / "takes.jsonl").read_text())
+    assert (record.run, record.round) == ("", None)
+
+
+def test_a_run_that_goes_on_reads_the_takes_it_has(run):
+    """Nothing is measured twice, and nothing is in the file twice."""
+    first = run(Lab(gap=0.25))
+    assert [first.value("epoch", CELL) for _ in range(2)] == [1, 2]
+    before = run.takes.read_bytes()
+    lab = Lab(gap=0.75)
+    again = run(lab)
+    assert [again.value("epoch", CELL) for _ in range(2)] == [1, 2]
+    assert [again.value("gap", CELL) for _ in range(2)] == [0.25, 0.25]
+    assert lab.taken == []
+    assert run.takes.read_bytes() == before
+    assert again.value("epoch", CELL) == 1  # the third round was not made
+    assert lab.taken == [CELL]
+    assert run.takes.read_bytes().count(b"\n") == 3
+
+
+def test_a_take_that_broke_is_the_runs_as_well(run):
+    """Else a release on which a cell hangs would be waited for at each going on."""
+    run(Lab("hung")).value("broken", CELL)
+    lab = Lab()
+    assert run(lab).value("broken", CELL) == 1
+    assert lab.taken == []
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "cell"),
+    [
+        (1, RUN, CELL),
+        (0, "2026-01-02T03:04:06+00:00", CELL),
+        (0, "", CELL),
+        (0, RUN, dataclasses.replace(CELL, workers=1)),
+        (0, RUN, dataclasses.replace(CELL, workload="jpeg")),
+        (0, RUN, dataclasses.replace(CELL, feeder="sequence-lock")),
+    ],
+)
+def test_takes_of_another_round_run_or_cell_are_not_read(run, number, name, cell):
+    run(Lab()).value("epoch", CELL)
+    lab = Lab()
+    run(lab, number, name).value("epoch", cell)
+    assert lab.taken == [cell]
+    assert len(run.takes.read_text().splitlines()) == 2
+
+
+def test_round_1_is_not_taken_for_round_10(run):
+    run(Lab(), number=10).value("epoch", CELL)
+    lab = Lab()
+    run(lab, number=1).value("epoch", CELL)
+    assert lab.taken == [CELL]
+
+
+def test_a_message_that_looks_like_a_run_is_not_one(run):
+    """What a take says is quoted in its line."""
+    lab = Lab()
+    said = f'"run":"{RUN}","round":0,'
+    record = dataclasses.replace(lab(CELL), message=said, run="another", round=0)
+    run.takes.write_text(record.to_json() + "\n")
+    run(lab).value("epoch", CELL)
+    assert lab.taken == [CELL, CELL]
+
+
+def test_the_ceiling_is_the_one_the_run_has(run):
+    first = run(Lab())
+    assert first.value("stall", CELL) == -100.0
+    lab = Lab()
+    assert run(lab).value("stall", CELL) == -100.0
+    assert lab.taken == []
+
+
+def test_a_run_goes_on_after_a_kill_in_the_middle_of_a_take(run):
+    def killed(cell):
+        raise KeyboardInterrupt
+
+    store = run(Lab())
+    store.value("epoch", CELL)
+    store._measure = killed
+    with pytest.raises(KeyboardInterrupt):
+        store.value("epoch", CELL)
+    lab = Lab()
+    again = run(lab)
+    assert [again.value("epoch", CELL) for _ in range(2)] == [1, 1]
+    assert lab.taken == [CELL]
+    rounds = [Record.from_json(line).round for line in run.takes.read_text().splitlines()]
+    assert rounds == [0, 1]

@@ -18,7 +18,7 @@ from asv.commands.run import Run
 from asv.config import Config
 from asv.machine import Machine
 
-from feeders.releases import asv_plugin
+from feeders.releases import asv_plugin, runs
 from feeders.releases.environment import StackEnvironment, takes_file
 from feeders.releases.repository import ReleaseRepo
 
@@ -32,14 +32,25 @@ def test_the_versions_are_those_that_were_read():
 
 
 def test_the_functions_with_a_layer_take_these_arguments():
-    assert {"conf", "machine", "dry_run", "record_samples"} <= set(parameters(Run.run.__func__))
+    used = {"conf", "machine", "dry_run", "record_samples", "interleave_rounds", "attribute", "quick", "range_spec"}
+    assert {*used, *runs.request({})} - {*runs.VARIABLES, "series"} <= set(parameters(Run.run.__func__))
     assert parameters(Benchmarks.discover)[:5] == ["conf", "repo", "environments", "commit_hash", "regex"]
     assert {"interactive", "force_interactive", "machine_name"} <= set(parameters(Machine.load))
     assert parameters(runner.ForkServer.preimport) == ["self"]
+    assert parameters(runner.ForkServer.run)[0] == "self"
     assert parameters(runner.run_benchmarks)[:3] == ["benchmarks", "env", "results"]
+    assert {"run_rounds", "extra_params"} <= set(parameters(runner.run_benchmarks))
     assert inspect.getmodule(Run).run_benchmarks is runner.run_benchmarks
     assert parameters(results._format_benchmark_result) == ["result", "benchmark", "max_width"]
     assert parameters(unroll_result) == ["benchmark_name", "params", "values"]
+
+
+def test_the_words_that_may_name_several_releases_are_those_of_asv():
+    """One that is missed would be measured release after release, with the machine's drift between them."""
+    source = inspect.getsource(Run.run.__func__)
+    words = set(re.findall(r"""range_spec == ['"](\w+)['"]""", source))
+    assert words - {"HEAD"} <= set(runs.SEVERAL)
+    assert re.findall(r"""range_spec\.startswith\(['"](.+?)['"]\)""", source) == ["HASHFILE:"]
 
 
 # asv's base class has these in terms of the others.

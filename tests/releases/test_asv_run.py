@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from feeders.releases.installed import installed
+from feeders.releases.runs import UNFINISHED
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,6 +43,8 @@ class Copy:
         ignored = shutil.ignore_patterns("__pycache__")
         for name in ("feeders", "benchmarks"):
             shutil.copytree(ROOT / name, self.folder / name, ignore=ignored)
+        # Without stacks nothing but the installed release is measured, so nothing is downloaded and built.
+        shutil.rmtree(self.folder / "feeders" / "releases" / "stacks")
         shutil.copy(ROOT / "asv.conf.json", self.folder)
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("FEEDERS_", "KERAS_"))}
         self.environment = {**kept, "HOME": str(self.home), "FEEDERS_CACHE": str(folder / "cache")}
@@ -74,12 +77,20 @@ class Copy:
         return found
 
 
+def takes_of(copy):
+    """The takes of the installed release, oldest first; a line that is being written is left out."""
+    path = copy.folder / "results" / "lab" / f"{installed().id}-stack-takes.jsonl"
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     copy = Copy(tmp_path_factory.mktemp("run"))
     code, copy.output = copy.asv("run", "--quick", "-b", CELLS)
     assert code == 0, copy.output
     copy.results = copy.folder / "results" / "lab"
+    assert not (copy.results / UNFINISHED).exists()
     copy.name = f"{installed().id}-stack"
     return copy
 
@@ -102,7 +113,8 @@ def test_a_run_says_what_it_measures_and_shows_only_that(ran):
 
 
 def test_each_cell_was_taken_once_for_all_series_and_its_record_kept(ran):
-    takes = [json.loads(line) for line in (ran.results / f"{ran.name}-takes.jsonl").read_text().splitlines()]
+    takes = takes_of(ran)[:2]
+    assert {(take["run"], take["round"]) for take in takes} == {(takes[0]["run"], 0)}
     assert sorted(take["feeder"] for take in takes) == ["resident", "sequence"]
     assert all(f"TensorFlow {take['stack']['tensorflow']}," in installed().title for take in takes)
 
@@ -143,17 +155,42 @@ def test_a_run_without_tensorflow_says_how_to_install_it(tmp_path):
     assert not (copy.folder / "results").exists()
 
 
-def test_a_run_of_another_release_says_what_is_installed(ran):
-    other = ran.results / f"{ran.name}.json"
-    shutil.copy(other, other.with_name("2.4.0-stack.json"))
-    try:
-        for spec in ("2.4.0", "ALL", "2.3.0"):
-            code, output = ran.asv("run", spec)
-            assert code == 2, output
-            assert f"installed here is {installed().id} ({installed().title})" in output
-            assert "Traceback" not in output
-    finally:
-        other.with_name("2.4.0-stack.json").unlink()
+@pytest.fixture
+def results_alone(ran):
+    """2.4.0 has results, and neither a stack nor is it installed."""
+    path = ran.results / "2.4.0-stack.json"
+    shutil.copy(ran.results / f"{ran.name}.json", path)
+    yield
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ("2.4.0", "2.4.0: a release that can't be measured here; installed is {id}, stacks: "),
+        ("2.3.0", "asked for release 2.3.0; installed here is {id} ({title}); known here: 2.4.0"),
+        ("2.3.0..", "asked for release 2.3.0; "),
+    ],
+)
+def test_a_release_that_cant_be_measured_is_refused_with_the_command_that_adds_it(ran, results_alone, spec, text):
+    before = takes_of(ran)
+    code, output = ran.asv("run", spec, "--quick", "-b", CELLS)
+    assert code == 2, output
+    assert text.format(id=installed().id, title=installed().title) in output
+    assert f"Try: python -m feeders releases add {spec.rstrip('.')}" in output
+    assert "Traceback" not in output
+    assert takes_of(ran) == before
+
+
+def test_all_is_what_can_be_measured_here(ran, results_alone):
+    """Rounds are interleaved, and a quick run makes one."""
+    before = takes_of(ran)
+    code, output = ran.asv("run", "ALL", "--quick", "-b", CELLS)
+    assert code == 0, output
+    assert "(1 commits * 1 environments" in output
+    assert f"commit {installed().id} <{installed().title}> (round 1/1):" in output
+    assert len(takes_of(ran)) == len(before) + 2
+    assert {take["round"] for take in takes_of(ran)} == {0}
 
 
 def test_a_tensorflow_that_does_not_import_ends_the_run_with_its_reason(tmp_path):
@@ -172,18 +209,47 @@ def measuring(asv):
     return False
 
 
-def test_ctrl_c_leaves_no_process(tmp_path):
-    copy = Copy(tmp_path)
-    process = copy.start("run", "--quick", "-b", CELLS)
+def wait(process, condition):
+    """Look until the condition holds, while asv runs."""
     deadline = time.monotonic() + 100
-    while not measuring(process.pid):
+    while not condition():
         assert process.poll() is None, process.stdout.read()
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def interrupt(process):
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=60)
+    return output
+
+
+def test_ctrl_c_leaves_no_process(tmp_path):
+    copy = Copy(tmp_path)
+    process = copy.start("run", "--quick", "-b", CELLS)
+    wait(process, lambda: measuring(process.pid))
+    output = interrupt(process)
     assert process.returncode == 1
     assert "Interrupted" in output
     assert "Traceback" not in output
     _, alive = psutil.wait_procs(copy.processes(), timeout=20)
     assert alive == []
+
+
+def test_an_interrupted_run_goes_on_with_the_takes_it_has(tmp_path):
+    copy = Copy(tmp_path)
+    unfinished = copy.folder / "results" / "lab" / UNFINISHED
+    command = ("run", "--quick", "-b", CELLS)
+    process = copy.start(*command)
+    wait(process, lambda: takes_of(copy))
+    interrupt(process)
+    before = takes_of(copy)
+    begun = json.loads(unfinished.read_text())["id"]
+    code, output = copy.asv(*command)
+    assert code == 0, output
+    assert f"Going on with the run of {begun}, which did not end" in output
+    takes = takes_of(copy)
+    assert takes[: len(before)] == before
+    assert sorted(take["feeder"] for take in takes) == ["resident", "sequence"]
+    assert {(take["run"], take["round"], take["outcome"]) for take in takes} == {(begun, 0, "measured")}
+    assert not unfinished.exists()

@@ -34,7 +34,7 @@ def settings(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.mark.parametrize("name", ["core", "full"])
+@pytest.mark.parametrize("name", ["core", "full", "history"])
 def test_only_the_cells_of_the_profile_are_left(monkeypatch, name):
     monkeypatch.setenv("FEEDERS_PROFILE", name)
     benchmarks = found()

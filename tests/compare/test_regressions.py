@@ -1,0 +1,352 @@
+"""What releases changed: only what fresh pairs confirm, kept, and told so that a person can act on it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from feeders.compare import regressions
+from feeders.compare.history import Suspected, Turned, by_cell, screen
+from feeders.compare.lockstep import Broken
+from feeders.compare.regressions import MAXIMUM, confirm, is_bad, merged, read, to_text, unmeasured, write
+from feeders.compare.request import name_of
+from feeders.compare.screen import Suspect
+from feeders.compare.show import what_changed
+from feeders.errors import FeedersError
+from feeders.measure import Cell, Record
+from feeders.releases.catalogue import age
+from feeders.releases.stacks import stacks
+from tests.compare.made import HUNG, WILD, Bench
+
+# The sixteen newest releases with a stack, in the order of their dates.
+RELEASES = sorted(stacks(), key=age)[-16:]
+OLD, OLDER, BEFORE, NEWEST = RELEASES[4], RELEASES[5], RELEASES[-2], RELEASES[-1]
+
+TEXT, REMOTE = Cell("sequence", "text", 1), Cell("sequence", "remote", 1)
+
+STEP = math.log(1.15)
+
+# The takes of a release about its level, in logs.
+ABOUT = (-0.04, -0.02, 0.0, 0.02, 0.04)
+
+
+def recorded(cell, levels):
+    """Five takes of each release about its level, in five rounds that all releases are in."""
+    return {
+        release: [
+            Record(
+                cell.feeder,
+                cell.workload,
+                cell.workers,
+                "measured",
+                epochs=(9.0, *3 * (math.exp(level + ABOUT[(index + number) % len(ABOUT)]),)),
+                run="r",
+                round=number,
+            )
+            for number in range(len(ABOUT))
+        ]
+        for index, (release, level) in enumerate(zip(RELEASES, levels))
+    }
+
+
+def uneven():
+    """Levels that go up and down by one per cent."""
+    return [0.01 if index % 2 else -0.01 for index in range(16)]
+
+
+def suspected(cell=TEXT, before=BEFORE, after=NEWEST, step=STEP, by="newest"):
+    return Suspected(cell, Suspect(before, after, step, by))
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    return Bench(monkeypatch)
+
+
+def silent(text):
+    pass
+
+
+def confirmed(*suspects, known=(), warn=silent, budget=None):
+    return list(confirm(suspects, known, silent, warn, budget))
+
+
+def test_a_step_in_the_newest_release_is_confirmed_and_nothing_else_is(bench):
+    """From takes to the table: sixteen releases, the newest 15 % slower in one cell of two, as its pairs say."""
+    stepped = uneven()
+    stepped[-1] += STEP
+    takes = {release: [] for release in RELEASES}
+    for cell, levels in ((TEXT, stepped), (REMOTE, uneven())):
+        for release, records in recorded(cell, levels).items():
+            takes[release] += records
+    suspects = screen(by_cell(takes))
+    bench.answers = lambda a, b, name, number: STEP if b == NEWEST else 0.0
+    (found,) = confirmed(*suspects)
+    assert (found["cell"], found["before"], found["after"]) == ("sequence/text/1", BEFORE, NEWEST)
+    assert (found["confirmed"], found["verdict"]["word"], found["verdict"]["pairs"]) == (True, "slower", 10)
+    assert found["verdict"]["ratio"] == pytest.approx(1.15)
+    assert bench.compared == {(BEFORE, NEWEST)}
+    assert is_bad([found], [])
+    assert to_text([found], [], []).splitlines()[0] == f"{NEWEST} (after {BEFORE}): slower in 1 cell"
+
+
+def test_what_pairs_do_not_confirm_is_told_and_is_no_alarm(bench):
+    """Two sessions on a machine that changed in between look like a step; the pairs say that it is none."""
+    (found,) = confirmed(suspected())
+    assert (found["confirmed"], found["verdict"]["word"]) == (False, "same")
+    assert not is_bad([found], [])
+    assert to_text([found], [], []) == (
+        "No change was confirmed.\n\n"
+        "Suspects, not confirmed (no alarm):\n"
+        f"  {BEFORE} -> {NEWEST}  sequence/text/1  +15 % in the history  pairs: same within 1.1 %, 1.000 [0.989, 1.011]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "pairs", "confirms", "bad"),
+    [(STEP, 0.1, True, True), (STEP, -0.1, False, False), (-STEP, -0.1, True, False), (-STEP, 0.1, False, False)],
+)
+def test_pairs_have_to_point_where_the_history_points(bench, step, pairs, confirms, bad):
+    """Faster is confirmed as slower is, and is no alarm."""
+    bench.answers = lambda a, b, name, number: pairs
+    (found,) = confirmed(suspected(step=step))
+    assert found["confirmed"] is confirms
+    assert is_bad([found], []) is bad
+
+
+def test_a_side_that_breaks_is_a_finding_without_a_verdict(bench):
+    bench.answers = lambda a, b, name, number: HUNG
+    (found,) = confirmed(suspected())
+    assert (found["confirmed"], found["verdict"]) == (False, None)
+    assert found["broken"] == 2 * [dataclasses.asdict(HUNG)]
+    assert to_text([found], [], []).endswith("+15 % in the history  B hung")
+
+
+def test_suspects_of_the_same_releases_are_compared_in_the_same_rounds(bench):
+    """Lanes are dear: they are started once a round for all cells of a transition."""
+    suspects = [suspected(), suspected(TEXT, OLD, OLDER), suspected(REMOTE)]
+    found = confirmed(*suspects)
+    assert {(each["cell"], each["after"]) for each in found} == {
+        ("sequence/text/1", NEWEST),
+        ("sequence/remote/1", NEWEST),
+        ("sequence/text/1", OLDER),
+    }
+    together = [("lanes", BEFORE, NEWEST), ("pair", "sequence/text/1"), ("pair", "sequence/remote/1"), ("end",)]
+    alone = [("lanes", OLD, OLDER), ("pair", "sequence/text/1"), ("end",)]
+    assert bench.events in (10 * together + 10 * alone, 10 * alone + 10 * together)
+
+
+def test_the_family_is_all_suspects_known_ones_too(monkeypatch):
+    asked = []
+    monkeypatch.setattr(regressions, "compare", lambda *_, **settings: asked.append(settings) or iter(()))
+    known = {"cell": "sequence/text/1", "before": BEFORE, "after": NEWEST}
+    confirmed(suspected(), suspected(REMOTE), suspected(TEXT, OLD, OLDER), known=[known])
+    assert [(each["family"], each["maximum"]) for each in asked] == 2 * [(3, MAXIMUM)]
+
+
+def test_what_is_known_is_not_measured_again(bench):
+    """A finding is dear; one of other releases, or of another cell, is another one."""
+    bench.answers = lambda a, b, name, number: STEP
+    known = confirmed(suspected())
+    bench.events.clear()
+    found = confirmed(suspected(REMOTE), suspected(), suspected(TEXT, OLD, NEWEST), known=known)
+    assert found[0] == known[0]
+    assert len(found) == 3
+    assert bench.compared == {(BEFORE, NEWEST), (OLD, NEWEST)}
+    assert bench.pairs_of("sequence/text/1") == bench.pairs_of("sequence/remote/1") == 10
+
+
+def test_twenty_pairs_that_leave_it_open_are_a_finding_too(bench):
+    bench.answers = lambda a, b, name, number: WILD if number % 2 else -WILD
+    (found,) = confirmed(suspected())
+    assert (found["confirmed"], found["verdict"]["word"]) == (False, "undecided")
+    assert len(found["pairs"]) == MAXIMUM
+    assert "pairs: undecided (" in to_text([found], [], [])
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), FeedersError("python: ended with status -9")])
+@pytest.mark.parametrize("last", [HUNG, 0.0], ids=["broken", "a pair"])
+def test_what_was_interrupted_is_no_finding_and_is_measured_again(bench, stop, last):
+    """Kept, an undecided finding of one pair would answer its suspect for ever."""
+    bench.answers = lambda a, b, name, number: stop if (b, number) == (NEWEST, 1) else last if b == NEWEST else STEP
+    found = []
+    suspects = [suspected(), suspected(TEXT, OLD, OLDER)]
+    with contextlib.suppress(KeyboardInterrupt):
+        for each in confirm(suspects, [], silent, silent):
+            found.append(each)
+    bench.answers = lambda a, b, name, number: STEP
+    again = confirmed(*suspects, known=found)
+    assert {each["after"]: each["verdict"]["pairs"] for each in again} == {NEWEST: 10, OLDER: 10}
+
+
+def test_ctrl_c_goes_on_after_what_was_decided(bench):
+    """The first transition is confirmed, the second one is in the middle of its pairs."""
+    order = sorted([(OLD, OLDER), (BEFORE, NEWEST)])
+    second = order[1]
+    bench.answers = lambda a, b, name, number: KeyboardInterrupt() if (a, b, number) == (*second, 3) else STEP
+    findings = confirm([suspected(TEXT, *names) for names in order], [], silent, silent)
+    assert next(findings)["confirmed"]
+    with pytest.raises(KeyboardInterrupt):
+        next(findings)
+
+
+def test_no_comparison_begins_after_the_budget_and_what_it_cuts_off_is_no_finding(bench, monkeypatch):
+    """A pair takes a minute here: of twenty the tenth decides the first, and the second is cut off."""
+    clock = SimpleNamespace(monotonic=lambda: 60.0 * len(bench.sides))
+    monkeypatch.setattr(regressions, "time", clock)
+    monkeypatch.setattr("feeders.compare.run.time", clock)
+    bench.answers = lambda a, b, name, number: STEP
+    suspects = [suspected(TEXT, *names) for names in sorted([(OLD, OLDER), (BEFORE, NEWEST), (OLDER, NEWEST)])]
+    (found,) = confirmed(*suspects, budget=14.5 * 60)
+    assert found["verdict"]["pairs"] == 10
+    assert len(bench.sides) == 15
+    assert unmeasured(suspects, [found]) == suspects[1:]
+
+
+def test_releases_that_can_not_be_compared_are_told_and_the_others_are_compared(bench):
+    """An environment that can't be made is one line, terminal or not."""
+    error = FeedersError("its environment can't be made")
+    bench.answers = lambda a, b, name, number: error if b == OLDER else STEP
+    warned = []
+    (found,) = confirmed(suspected(TEXT, OLD, OLDER), suspected(), warn=warned.append)
+    assert found["after"] == NEWEST
+    assert warned == [f"{OLD} -> {OLDER}: its environment can't be made"]
+
+
+def test_progress_names_the_releases(bench):
+    said = []
+    list(confirm([suspected(), suspected(TEXT, OLD, OLDER)], [], said.append, silent))
+    assert {text.split(":")[0] for text in said} == {f"{BEFORE} -> {NEWEST}", f"{OLD} -> {OLDER}"}
+    assert f"{OLD} -> {OLDER}: round 1, 1 of 1: sequence/text/1, pair 1 of 10 to {MAXIMUM}" in said
+
+
+def test_a_finding_is_one_line_that_tells_all_but_its_turns(bench, tmp_path):
+    bench.answers = lambda a, b, name, number: HUNG if number == 0 else STEP
+    (found,) = confirmed(suspected())
+    line = json.dumps(found, allow_nan=False)
+    assert json.loads(line) == found
+    assert (found["schema"], found["step"], found["by"]) == (regressions.SCHEMA, STEP, "newest")
+    assert found["broken"] == [dataclasses.asdict(HUNG)]
+    assert found["changed"] == what_changed(BEFORE, NEWEST, most=100)
+    assert len(found["pairs"]) == 10
+    assert {"log_ratio", "seed", "started", "seconds"} <= set(found["pairs"][0])
+    assert not {"a", "b"} & set(found["pairs"][0])
+    assert found["measured"].startswith("20")
+
+
+def test_findings_are_read_as_they_were_written(bench, tmp_path):
+    path = tmp_path / "changes.jsonl"
+    assert read(path) == []
+    found = confirmed(suspected(), suspected(REMOTE))
+    write(path, found)
+    assert read(path) == found
+    assert len(path.read_text().splitlines()) == 2
+    assert [each.name for each in tmp_path.iterdir()] == ["changes.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("{", "Expecting property name enclosed in double quotes"),
+        ("", "Expecting value"),
+        ("[1]", "list indices must be integers or slices, not str"),
+        ('{"cell": "sequence/text/1"}', "'schema'"),
+        ('{"schema": 2}', "schema 2, expected 1"),
+        ('{"schema": 1, "cell": "sequence/text/1", "before": "2.15.1"}', "'after'"),
+    ],
+)
+def test_a_damaged_line_is_named(bench, tmp_path, line, text):
+    path = tmp_path / "changes.jsonl"
+    write(path, confirmed(suspected()))
+    path.write_text(f"{path.read_text()}{line}\n")
+    with pytest.raises(FeedersError) as error:
+        read(path)
+    assert str(error.value).startswith(f"{path}, line 2: damaged ({text}")
+    assert str(error.value).endswith("). Try: delete that line")
+
+
+def test_fresh_findings_take_the_place_of_known_ones_of_the_same_releases_and_cell():
+    known = [{"cell": "a", "before": "1", "after": "2"}, {"cell": "b", "before": "1", "after": "2"}]
+    fresh = [{**known[0], "new": True}, {"cell": "a", "before": "2", "after": "3"}]
+    assert merged(known, fresh) == [fresh[0], known[1], fresh[1]]
+
+
+def found_at(bench, cell, before, after, mean, step=None):
+    bench.answers = lambda *_: mean
+    (found,) = confirmed(suspected(cell, before, after, step if step is not None else math.copysign(0.1, mean)))
+    return found
+
+
+def test_changes_are_grouped_by_release_in_the_order_of_dates(bench):
+    """The id k3.9.2 sorts behind k3.13.2, and is older."""
+    findings = [
+        found_at(bench, REMOTE, BEFORE, NEWEST, -0.1),
+        found_at(bench, TEXT, "k3.11.3", "k3.13.2", 0.1),
+        found_at(bench, TEXT, BEFORE, NEWEST, 0.1),
+        found_at(bench, TEXT, "k3.7.0", "k3.9.2", 0.1),
+        found_at(bench, Cell("arrays", "text", 1), BEFORE, NEWEST, 0.1),
+    ]
+    parts = to_text(findings, [], []).split("\n\n")
+    assert [part.splitlines()[0] for part in parts] == [
+        "k3.9.2 (after k3.7.0): slower in 1 cell",
+        "k3.13.2 (after k3.11.3): slower in 1 cell",
+        f"{NEWEST} (after {BEFORE}): slower in 2 cells, faster in 1 cell",
+    ]
+    assert [part.splitlines()[1] for part in parts] == [
+        f"  {what_changed(*names)}" for names in (("k3.7.0", "k3.9.2"), ("k3.11.3", "k3.13.2"), (BEFORE, NEWEST))
+    ]
+    assert "keras" in parts[0].splitlines()[1]
+    assert parts[0].splitlines()[2:] == ["  sequence/text/1  slower  1.105  [1.093, 1.117]  10 pairs"]
+    assert parts[2].splitlines()[2:] == [
+        "  sequence/remote/1  faster  0.905  [0.895, 0.915]  10 pairs",
+        "  sequence/text/1    slower  1.105  [1.093, 1.117]  10 pairs",
+        "  arrays/text/1      slower  1.105  [1.093, 1.117]  10 pairs",
+    ]
+
+
+def test_releases_of_unknown_date_are_last_and_each_is_told_once(bench):
+    """Nothing orders a vendor's builds; without stacks nothing is known of their packages."""
+    names = ("x1a2b3c4", "xffffff0")
+    findings = [found_at(bench, cell, BEFORE, name, 0.1) for cell in (TEXT, REMOTE) for name in names]
+    findings.append(found_at(bench, TEXT, BEFORE, NEWEST, 0.1))
+    text = to_text(findings, [], [])
+    assert [part.splitlines()[0] for part in text.split("\n\n")] == [
+        f"{NEWEST} (after {BEFORE}): slower in 1 cell",
+        f"x1a2b3c4 (after {BEFORE}): slower in 2 cells",
+        f"xffffff0 (after {BEFORE}): slower in 2 cells",
+    ]
+    assert all(line.strip() for part in text.split("\n\n") for line in part.splitlines())
+
+
+def test_suspects_that_were_not_compared_are_told_as_such():
+    lines = to_text([], [suspected(), suspected(REMOTE, OLD, OLDER, -0.1)], []).splitlines()
+    assert lines[:3] == ["No change was confirmed.", "", "Suspects, not confirmed (no alarm):"]
+    assert [re.split("  +", line.strip()) for line in lines[3:]] == [
+        [f"{BEFORE} -> {NEWEST}", "sequence/text/1", "+15 % in the history", "not compared"],
+        [f"{OLD} -> {OLDER}", "sequence/remote/1", "-10 % in the history", "not compared"],
+    ]
+
+
+@pytest.mark.parametrize("worse", [True, False])
+def test_a_cell_that_ends_otherwise_is_told_and_is_bad_where_it_is_worse(worse):
+    """Nothing has to be measured again for it: the takes say so."""
+    turns = [Turned(TEXT, BEFORE, NEWEST, "exactly-once", "hung", worse)]
+    assert to_text([], [], turns) == (
+        "No change was confirmed.\n\n"
+        "Another outcome, or another guarantee:\n"
+        f"  {NEWEST}  {name_of(TEXT)}  exactly-once -> hung"
+    )
+    assert is_bad([], turns) is worse
+
+
+def test_an_answer_that_is_unsupported_is_a_finding_at_once(bench):
+    bench.answers = lambda *_: Broken("a", "unsupported", "it can't")
+    (found,) = confirmed(suspected())
+    assert len(bench.sides) == 1
+    assert to_text([found], [], []).endswith("A unsupported")

@@ -1,0 +1,258 @@
+"""The order in which questions are answered, and what is left of them when something ends it early."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from feeders.compare import run
+from feeders.compare.lockstep import Broken
+from feeders.compare.request import Question, Request
+from feeders.compare.run import compare, evidence, lanes
+from feeders.compare.verdict import LEVEL, decided_in
+from feeders.errors import FeedersError
+from feeders.measure import Cell
+from tests.compare.made import HUNG, WILD, Bench, made
+
+NAMES = ("sequence/text/1", "sequence/remote/1", "arrays/text/1")
+
+
+def asked(*names):
+    cells = [Cell(*name.split("/")[:2], 1) for name in names]
+    return Request("2.15.1", "2.16.2", "2.15.1", "2.16.2", tuple(map(Question, names, cells, cells)))
+
+
+def silent(text):
+    pass
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    return Bench(monkeypatch)
+
+
+def wild(a, b, name, number):
+    return WILD if number % 2 else -WILD
+
+
+def answered(names, **settings):
+    return {question.name: seen for question, seen in compare(asked(*names), silent, **settings)}
+
+
+def test_lanes_are_started_anew_for_every_pair_of_a_comparison(bench):
+    """Takes that are forked from one process share what makes it faster or slower than its like."""
+    seen = answered(NAMES)
+    one_round = [("lanes", "2.15.1", "2.16.2"), *(("pair", name) for name in NAMES), ("end",)]
+    assert bench.events == 10 * one_round
+    assert [a.lane.round for a, _ in bench.sides] == [number for number in range(1, 11) for _ in NAMES]
+    assert {name: (each.verdict.word, len(each.pairs)) for name, each in seen.items()} == dict.fromkeys(
+        NAMES, ("same", 10)
+    )
+
+
+def test_each_side_runs_its_own_cell_on_its_own_release(bench):
+    question = Question("text", Cell("arrays", "text", 1), Cell("sequence", "text", 4))
+    next(compare(Request("arrays", "sequence:4", "2.15.1", "2.16.2", (question,)), silent))
+    a, b = bench.sides[0]
+    assert (a.lane.release, a.cell) == ("2.15.1", question.a)
+    assert (b.lane.release, b.cell) == ("2.16.2", question.b)
+
+
+def test_what_is_answered_is_yielded_at_once_and_left_out_of_later_rounds(bench):
+    bench.answers = lambda *key: wild(*key) if key[2] == NAMES[1] else 0.3
+    answers = compare(asked(*NAMES), silent)
+    early = [next(answers)[0].name, next(answers)[0].name]
+    assert early == [NAMES[0], NAMES[2]]
+    assert len(bench.events) == 10 * 5
+    (left,) = answers
+    assert (left[0].name, left[1].verdict.word) == (NAMES[1], "undecided")
+    assert bench.events[50:] == 20 * [("lanes", "2.15.1", "2.16.2"), ("pair", NAMES[1]), ("end",)]
+
+
+def test_the_maximum_of_pairs_is_kept(bench):
+    bench.answers = wild
+    assert {name: len(seen.pairs) for name, seen in answered(NAMES, maximum=12).items()} == dict.fromkeys(NAMES, 12)
+
+
+@pytest.mark.parametrize(("family", "pairs"), [(None, 10), (40, 15)])
+def test_a_verdict_ends_a_comparison_where_it_holds_in_the_family(bench, family, pairs):
+    """The family is by default as large as what is asked; `regressions` names a larger one."""
+    steps = [0.023, 0.063]  # of one comparison ten such pairs are enough, of forty they are not
+
+    def just(a, b, name, number):
+        return steps[number // 2 % 2]
+
+    bench.answers = just
+    (seen,) = answered(NAMES[:1], family=family).values()
+    assert (seen.verdict.word, len(seen.pairs)) == ("slower", pairs)
+    ten = [pair.log_ratio for pair in seen.pairs[:10]]
+    assert [decided_in(ten, size).word for size in (1, 40)] == ["slower", "undecided"]
+
+
+def test_a_family_is_as_large_as_what_is_asked(bench, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(run, "Sampling", lambda rng, *, maximum, family: sizes.append(family) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        answered(NAMES)
+    assert sizes == [len(NAMES)]
+
+
+@pytest.mark.parametrize(
+    ("broken", "pairs"),
+    [(HUNG, 2), (Broken("a", "unsupported", "it can't"), 1)],
+    ids=["tried once more", "an answer"],
+)
+def test_a_side_that_breaks_ends_its_own_question_alone(bench, broken, pairs):
+    bench.answers = lambda a, b, name, number: broken if name == NAMES[0] else 0.3
+    seen = answered(NAMES)
+    assert list(seen) == list(NAMES)
+    assert (seen[NAMES[0]].broken, seen[NAMES[0]].verdict) == (pairs * (broken,), None)
+    assert [bench.pairs_of(name) for name in NAMES] == [pairs, 10, 10]
+    assert [seen[name].verdict.word for name in NAMES[1:]] == ["slower", "slower"]
+
+
+def test_at_the_end_of_the_budget_what_is_open_is_yielded_as_it_is(bench, monkeypatch):
+    """A pair takes a second here, and the fifth ends the budget: the second round is not whole."""
+    monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: float(len(bench.sides))))
+    bench.answers = lambda a, b, name, number: HUNG if name == NAMES[2] else 0.3
+    seen = answered(NAMES, end=4.5)
+    assert {name: (len(each.pairs), each.broken) for name, each in seen.items()} == {
+        NAMES[0]: (2, ()),
+        NAMES[1]: (2, ()),
+        NAMES[2]: (0, (HUNG,)),
+    }
+    assert {each.verdict.word for each in seen.values()} == {"undecided"}
+    assert bench.events[-1] == ("end",)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), FeedersError("python: ended with status -9")])
+def test_what_ends_it_goes_on_after_what_was_begun_is_yielded(bench, stop):
+    """After Ctrl-C, or when an interpreter dies, the pairs of an hour are not lost."""
+    bench.answers = lambda a, b, name, number: stop if (name, number) == (NAMES[1], 1) else 0.3
+    answers = compare(asked(*NAMES), silent)
+    seen = [next(answers) for _ in NAMES]
+    assert [(question.name, len(each.pairs)) for question, each in seen] == list(zip(NAMES, (2, 1, 1)))
+    assert bench.events[-1] == ("end",)
+    with pytest.raises(type(stop)) as ended:
+        next(answers)
+    assert ended.value is stop
+
+
+def test_what_was_not_begun_is_not_answered(bench):
+    bench.answers = lambda a, b, name, number: KeyboardInterrupt() if name == NAMES[1] else 0.3
+    answers = compare(asked(*NAMES), silent)
+    assert next(answers)[0].name == NAMES[0]
+    with pytest.raises(KeyboardInterrupt):
+        next(answers)
+
+
+def test_progress_names_round_place_and_question(bench):
+    said = []
+    bench.answers = lambda a, b, name, number: HUNG if name == NAMES[0] else 0.3
+    for _ in compare(asked(*NAMES[:2]), said.append):
+        pass
+    assert said[:3] == [
+        "round 1, 1 of 2: sequence/text/1, pair 1 of 10 to 30",
+        "round 1, 2 of 2: sequence/remote/1, pair 1 of 10 to 30",
+        "round 2, 1 of 2: sequence/text/1, pair 1 of 10 to 30",
+    ]
+    assert said[-1] == "round 10, 1 of 1: sequence/remote/1, pair 10 of 10 to 30"
+
+
+def test_a_model_that_is_unknown_is_said_before_anything_starts(bench, monkeypatch):
+    monkeypatch.setenv("FEEDERS_MODEL", "huge")
+    with pytest.raises(FeedersError, match=r"^FEEDERS_MODEL=huge: not a model; expected light or real"):
+        answered(NAMES)
+    assert not bench.events
+
+
+def test_a_release_that_can_not_be_measured_starts_no_lane(monkeypatch):
+    monkeypatch.setattr(run, "Lane", lambda *_: pytest.fail("it was started"))
+    with pytest.raises(FeedersError, match=r"^0\.1: a release that can't be measured here; "), lanes(
+        "0.1", "0.1", silent
+    ):
+        pass
+
+
+def evident(names, **answers):
+    """Evidence of questions a, b, ..., those that are given answered with these log-ratios."""
+    request = asked(*(f"{name}/text/1" for name in names))
+    given = {f"{name}/text/1": value for name, value in answers.items()}
+    seen = {}
+    for question in request.questions:
+        if question.name in given:
+            pairs = tuple(made(value) for value in given[question.name])
+            seen[question] = run.Comparison(pairs, (), decided_in(given[question.name], len(names)))
+    return evidence(request, seen)
+
+
+def words(found):
+    return [each["verdict"]["word"] for each in found["comparisons"]]
+
+
+# Alone slower, but not among two: t is 3.5.
+JUST = [0.06 + about for about in 5 * [0.0514, -0.0514]]
+
+
+def test_verdicts_hold_for_the_family_of_all_questions_also_of_those_without_an_answer():
+    """What was asked is the family; leaving a question open must not make another one's alarm easier."""
+    assert decided_in(JUST, 1).p == pytest.approx(0.0067, abs=2e-4)
+    assert decided_in(JUST, 1).p < LEVEL
+    assert words(evident("a", a=JUST)) == ["slower"]
+    assert words(evident("ab", a=JUST)) == ["undecided"]
+    clear = [0.3 + about for about in 5 * [0.01, -0.01]]
+    assert words(evident("ab", a=JUST, b=clear)) == ["slower", "slower"]
+    assert words(evident("abc", a=JUST, b=clear)) == ["undecided", "slower"]
+
+
+def test_fewer_than_ten_pairs_are_never_called():
+    clear = [0.3, 0.31] * 5
+    assert [words(evident("a", a=clear[:count])) for count in (0, 1, 2, 9, 10)] == [
+        *(4 * [["undecided"]]),
+        ["slower"],
+    ]
+
+
+def test_evidence_is_json_that_anyone_can_read(bench):
+    bench.answers = lambda a, b, name, number: HUNG if name == NAMES[0] else 0.3
+    request = asked(*NAMES)
+    answers = dict(compare(request, silent))
+    del answers[request.questions[2]]
+    found = json.loads(json.dumps(evidence(request, answers), allow_nan=False))
+    assert found["schema"] == run.SCHEMA
+    assert (found["a"], found["release_a"], found["b"], found["release_b"]) == (2 * ("2.15.1",) + 2 * ("2.16.2",))
+    assert found["unanswered"] == [NAMES[2]]
+    first, second = found["comparisons"]
+    assert (first["name"], first["verdict"], first["pairs"]) == (NAMES[0], None, [])
+    assert first["broken"] == 2 * [{"side": "b", "outcome": "hung", "message": "no end after 60 s."}]
+    assert second["a"] == {"feeder": "sequence", "workload": "remote", "workers": 1}
+    assert (second["verdict"]["word"], second["verdict"]["pairs"], len(second["pairs"])) == ("slower", 10, 10)
+    assert len(second["pairs"][0]["a"]["feeds"]) == 30
+    assert found["settings"]["model"] == "light"
+    assert found["host"]["cores"]
+
+
+def test_lanes_of_a_stack_get_its_interpreter_and_variables(monkeypatch):
+    """What is set for the running interpreter is not meant for that of another release."""
+    started = []
+
+    class Held:
+        def __init__(self, python, variables):
+            self.given = python, variables
+
+        def __enter__(self):
+            started.append(self.given)
+            return self
+
+        def __exit__(self, *_):
+            started.append("end")
+
+    monkeypatch.setattr(run, "Lane", Held)
+    monkeypatch.setattr(run, "interpreter", lambda release, say: SimpleNamespace(python=release, variables={"X": ""}))
+    said = []
+    with lanes("2.15.1", "2.16.2", said.append):
+        assert started == [("2.15.1", {"X": ""}), ("2.16.2", {"X": ""})]
+    assert started[2:] == ["end", "end"]
+    assert said == ["importing TensorFlow: 2.15.1, 2.16.2"]
