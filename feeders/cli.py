@@ -51,8 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     overhead.add_argument("--pairs", type=count, default=20, metavar="N", help="default: %(default)s")
     overhead.set_defaults(command=_overhead)
     report = commands.add_parser("report", help="show what is under results/")
-    report.add_argument("--summary", action="store_true", required=True, help="as Markdown")
-    report.add_argument("--release", metavar="ID", help="of one release alone")
+    what = report.add_mutually_exclusive_group(required=True)
+    what.add_argument("--summary", action="store_true", help="tables of every release, as Markdown")
+    what.add_argument("--changes", action="store_true", help="what releases changed, as Markdown")
+    report.add_argument("--release", metavar="ID", help="tables of one release alone")
     report.set_defaults(command=_report)
     return parser
 
@@ -172,8 +174,14 @@ def _overhead(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from feeders.report import read_takes, summarise, summarise_audits
+    from feeders.report import read_takes, summarise, summarise_audits, summarise_changes
 
+    if options.changes:
+        sections = summarise_changes(Path("results"))
+        if not sections:
+            raise FeedersError("report: results/ holds no findings. Try: python -m feeders regressions")
+        print("\n\n".join(sections))
+        return 0
     parts = read_takes(Path("results"))
     if options.release:
         known = sorted({part.release for part in parts})

@@ -70,7 +70,7 @@ def _regressions(options: argparse.Namespace) -> int:
     from feeders.releases.machine import describe
     from feeders.report import read_takes
 
-    from . import regressions
+    from . import findings, regressions
     from .history import by_cell, screen, turned
 
     results = Path("results")
@@ -88,8 +88,8 @@ def _regressions(options: argparse.Namespace) -> int:
         f"machine {machine}: {len(cells)} cells, {len(parts)} releases, "
         f"{sum(len(part.records) for part in parts)} takes: {len(suspected)} suspects\n"
     )
-    path = results / machine / f"{environment}{regressions.SUFFIX}"
-    known = regressions.read(path)
+    path = results / machine / f"{environment}{findings.SUFFIX}"
+    known = findings.read(path)
     found: list[dict[str, Any]] = []
     try:
         with Progress() as progress:
@@ -97,7 +97,7 @@ def _regressions(options: argparse.Namespace) -> int:
                 suspected, known, progress.say, progress.print, 60 * (options.budget or 0)
             ):
                 found.append(finding)
-                regressions.write(path, regressions.merged(known, found))
+                findings.write(path, findings.merged(known, found))
     finally:  # also what was confirmed before Ctrl-C
         print(regressions.to_text(found, regressions.unmeasured(suspected, found), turns))
     return int(options.fail and regressions.is_bad(found, turns))

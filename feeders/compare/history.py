@@ -12,6 +12,8 @@ from feeders.releases.stacks import stacks
 
 from .screen import History, Suspect, low_quantile, suspects
 
+REFUSED, EXACTLY_ONCE = "refused", "exactly-once"
+
 Takes = Mapping[str, Sequence[Record]]
 
 
@@ -38,7 +40,7 @@ class Turned:
         after: the release.
         was: outcome before, or the guarantee where it was measured.
         is_now: the same after.
-        worse: whether it was measured before and breaks or is refused now.
+        worse: whether it was measured before and breaks, is refused or no longer delivers every sample once.
     """
 
     cell: Cell
@@ -81,8 +83,7 @@ def turned(cells: Mapping[Cell, Takes]) -> list[Turned]:
         states = [(release, _state(records)) for release, records in takes.items()]
         for (before, was), (after, now) in zip(states, states[1:]):
             if was != now:
-                worse = was[0] == MEASURED and now[0] in (*BROKEN, "refused")
-                found.append(Turned(cell, before, after, _words(was), _words(now), worse))
+                found.append(Turned(cell, before, after, _words(was), _words(now), _is_worse(was, now)))
     return found
 
 
@@ -121,6 +122,12 @@ def _feed(record: Record) -> float | None:
 def _state(records: Sequence[Record]) -> tuple[str, str]:
     seen = Counter((record.outcome, record.guarantee if record.outcome == MEASURED else "") for record in records)
     return seen.most_common(1)[0][0]
+
+
+def _is_worse(was: tuple[str, str], now: tuple[str, str]) -> bool:
+    if was[0] != MEASURED:
+        return False
+    return now[0] in (*BROKEN, REFUSED) or (was[1] == EXACTLY_ONCE and now[0] == MEASURED)
 
 
 def _words(state: tuple[str, str]) -> str:

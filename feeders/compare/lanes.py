@@ -112,7 +112,8 @@ class Lane:
     ) -> None:
         self._close()
         try:
-            self._process.wait(END_SECONDS)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(END_SECONDS)
         finally:
             self._process.kill()
             self._process.wait()

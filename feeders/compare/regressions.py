@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import itertools
-import json
 import math
 import time
-from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 from feeders.errors import FeedersError
 from feeders.releases.catalogue import age
-from feeders.terminal import write_atomically
+from feeders.releases.stacks import stacks
 
+from .findings import SCHEMA, Finding, key
 from .history import Suspected, Turned
 from .lockstep import Comparison
 from .request import Question, Request, name_of
@@ -22,17 +21,10 @@ from .run import compare
 from .show import aligned, interval, what_changed, words
 from .verdict import FASTER, SLOWER, UNDECIDED
 
-# Of a line of the file.
-SCHEMA = 1
-
-# Beside the takes, behind the name of the environment.
-SUFFIX = "-changes.jsonl"
-
 # What ten pairs leave undecided is given ten more, and then left.
 MAXIMUM = 20
 
 Say = Callable[[str], None]
-Finding = Mapping[str, Any]
 
 
 def confirm(
@@ -54,15 +46,16 @@ def confirm(
     Yields:
         One finding per suspect, the known ones first; none of one whose pairs were cut off before they decided.
     """
-    by_key = {_key(finding): dict(finding) for finding in known}
+    by_key = {key(finding): dict(finding) for finding in known}
     fresh = []
     for each in suspected:
         found = by_key.get((name_of(each.cell), each.suspect.before, each.suspect.after))
-        if found:
+        if found and found["stacks"] == _stacks(each):
             yield found
         else:
             fresh.append(each)
-    fresh.sort(key=_transition_of)
+    # Where the time does not last for all: people ask about the newest.
+    fresh.sort(key=lambda each: (age(each.suspect.after), age(each.suspect.before)), reverse=True)
     end = time.monotonic() + budget_seconds if budget_seconds else None
     for (before, after), group in itertools.groupby(fresh, _transition_of):
         if end and time.monotonic() > end:
@@ -92,6 +85,12 @@ def _is_finished(seen: Comparison) -> bool:
     return seen.verdict is None or seen.verdict.word != UNDECIDED or len(seen.pairs) >= MAXIMUM
 
 
+def _stacks(each: Suspected) -> list[str]:
+    """Digests of the pins of both releases: other pins, another finding."""
+    sides = (stacks().get(release) for release in _transition_of(each))
+    return [stack.digest if stack else "" for stack in sides]
+
+
 def _finding(each: Suspected, seen: Comparison) -> dict[str, Any]:
     verdict = seen.verdict
     step = each.suspect.step
@@ -100,6 +99,7 @@ def _finding(each: Suspected, seen: Comparison) -> dict[str, Any]:
         "schema": SCHEMA,
         "cell": name_of(each.cell),
         **{name: getattr(each.suspect, name) for name in ("before", "after", "step", "by")},
+        "stacks": _stacks(each),
         "confirmed": confirmed,
         "verdict": dataclasses.asdict(verdict) if verdict else None,
         "broken": [dataclasses.asdict(broken) for broken in seen.broken],
@@ -113,41 +113,6 @@ def _numbers(pair: dict[str, Any]) -> dict[str, Any]:
     """A pair without its turns: there are some seventy of each."""
     rounded = {name: round(value, 5) if isinstance(value, float) else value for name, value in pair.items()}
     return {name: value for name, value in rounded.items() if name not in ("a", "b")}
-
-
-def _key(finding: Finding) -> tuple[str, str, str]:
-    return finding["cell"], finding["before"], finding["after"]
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    """Read the findings of earlier calls; none if there is no such file.
-
-    Raises:
-        FeedersError: a line is damaged or of another schema.
-    """
-    if not path.exists():
-        return []
-    findings = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            found = json.loads(line)
-            if found["schema"] != SCHEMA:
-                raise ValueError(f"schema {found['schema']}, expected {SCHEMA}")
-            _key(found)
-            findings.append(found)
-        except (ValueError, TypeError, KeyError) as error:
-            raise FeedersError(f"{path}, line {number}: damaged ({error}). Try: delete that line") from None
-    return findings
-
-
-def write(path: Path, findings: Sequence[Finding]) -> None:
-    """Write findings, one JSON line each; the file is there whole or not at all."""
-    write_atomically(path, "".join(json.dumps(found, separators=(",", ":")) + "\n" for found in findings))
-
-
-def merged(known: Sequence[Finding], fresh: Sequence[Finding]) -> list[Finding]:
-    """Return the known findings with the fresh ones in their places or behind them."""
-    return list({_key(found): found for found in (*known, *fresh)}.values())
 
 
 def to_text(findings: Sequence[Finding], unmeasured: Sequence[Suspected], turns: Sequence[Turned]) -> str:
@@ -183,7 +148,7 @@ def is_bad(findings: Sequence[Finding], turns: Sequence[Turned]) -> bool:
 
 def unmeasured(suspected: Sequence[Suspected], findings: Sequence[Finding]) -> list[Suspected]:
     """Return the suspects that have no finding."""
-    keys = {_key(found) for found in findings}
+    keys = {key(found) for found in findings}
     return [each for each in suspected if (name_of(each.cell), each.suspect.before, each.suspect.after) not in keys]
 
 

@@ -1,7 +1,7 @@
 """asv's door to the releases: loaded by ``"plugins": [".feeders.releases.asv_plugin"]``.
 
 asv finds `ReleaseRepo` by ``"dvcs"``, `StackEnvironment` by ``"environment_type"``, and every publisher. For the rest
-it has no hook, so `setup` puts a layer around eight of its functions (asv 0.6.6; tests/releases pins what is relied on).
+it has no hook: `setup` puts a layer around eight of its functions (asv 0.6.6; tests/releases pins what is relied on).
 """
 
 from __future__ import annotations
@@ -121,8 +121,10 @@ def _preimport(original: Callable[..., Any]) -> Callable[..., Any]:
         """Say why the fork server could not import the suite: asv would let every launch fail, and hide the reason."""
         success, output = original(self)
         _, found, reason = str(output).rpartition(f"{FeedersError.__name__}: ")
-        if found:
+        if found and self.env.is_running:
             stop(f"feeders: {reason.strip()}")
+        if found:  # asv marks what it could not launch as failed, and goes on to the next release
+            log.error(f"feeders: {reason.strip()}")
         return success, output
 
     return preimport

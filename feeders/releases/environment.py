@@ -74,6 +74,11 @@ class StackEnvironment(Environment):  # type: ignore[misc]
         except FeedersError as error:
             stop(f"feeders: {error}")
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it is the turn of the interpreter that runs asv."""
+        return self._here is not None and self._commit == self._here.id
+
     def check_presence(self) -> bool:
         """There is nothing to look for: `require` does."""
         return True

@@ -18,6 +18,9 @@ from feeders.terminal import write_atomically
 # Beside the machine's results: an interrupted run may be gone on with in another checkout. asv reads *.json alone.
 UNFINISHED = "unfinished.run"
 
+# Of those that nobody goes on with, the oldest are forgotten.
+MOST = 10
+
 # What one name, or none, stands for is one release.
 SEVERAL = ("ALL", "NEW", "TAGS", "EXISTING")
 
@@ -39,7 +42,11 @@ class Run:
 
     def end(self) -> None:
         """Forget it: whoever asks for the same next wants new takes."""
-        self.path.unlink(missing_ok=True)
+        left = [run for run in _read(self.path) if run["id"] != self.id]
+        if left:
+            _write(self.path, left)
+        else:
+            self.path.unlink(missing_ok=True)
 
 
 def begin(folder: Path, asked: Mapping[str, Any]) -> Run:
@@ -51,12 +58,13 @@ def begin(folder: Path, asked: Mapping[str, Any]) -> Run:
     """
     path = folder / UNFINISHED
     unfinished = _read(path)
-    if unfinished.get("asked") == asked:
-        log.info(f"Going on with the run of {unfinished['id']}, which did not end (anew: delete {path})")
-        return Run(unfinished["id"], path)
-    run = Run(datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), path)
-    write_atomically(path, json.dumps({"id": run.id, "asked": asked}, indent=1) + "\n")
-    return run
+    for run in unfinished:
+        if run["asked"] == asked:
+            log.info(f"Going on with the run of {run['id']}, which did not end (anew: delete {path})")
+            return Run(run["id"], path)
+    run = {"id": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "asked": asked}
+    _write(path, [*unfinished, run])
+    return Run(run["id"], path)
 
 
 def request(kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,8 +104,12 @@ def rounds(benchmarks: Mapping[str, Any], attributes: Mapping[str, Any] | None) 
     return int(asked) if asked else max(int(each.get("rounds", 1)) for each in benchmarks.values())
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> list[dict[str, Any]]:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
+        return [{"id": run["id"], "asked": run["asked"]} for run in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+
+
+def _write(path: Path, unfinished: list[dict[str, Any]]) -> None:
+    write_atomically(path, json.dumps(unfinished[-MOST:], indent=1) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .audits import AUDITS_SUFFIX, delivery_table, merged_audits, summarise_audits
+from .changes import summarise_changes
 from .summary import summarise
 from .takes import Takes, read_takes
 
@@ -14,4 +15,5 @@ __all__ = [
     "read_takes",
     "summarise",
     "summarise_audits",
+    "summarise_changes",
 ]

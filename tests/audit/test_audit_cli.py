@@ -58,7 +58,7 @@ def refused(capsys):
         ((ARRAYS, "--json", "no/such/folder/a.json"), "--json no/such/folder/a.json: no such folder. Try: one that is"),
         (
             (ARRAYS, "--json", "results"),
-            "--json results: a folder; expected the path of a file. Try: results/audit.json",
+            "--json results: a folder; expected the path of a file. Try: results/evidence.json",
         ),
         (("--all", "--key", "y"), ALL),
         (("--all", "sequence"), ALL),

@@ -159,7 +159,9 @@ def states(*words):
         ("refused", "failed", False),
         ("failed", "hung", False),
         ("none", "exactly-once", False),
-        ("exactly-once", "none", False),
+        ("exactly-once", "none", True),
+        ("exactly-once", "unsupported", False),
+        ("at-least-once", "none", False),
     ],
 )
 def test_another_outcome_or_guarantee_is_told_and_worse_is_what_was_measured_before(was, is_now, worse):

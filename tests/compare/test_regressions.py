@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 
 from feeders.compare import regressions
+from feeders.compare.findings import SCHEMA, merged, read, write
 from feeders.compare.history import Suspected, Turned, by_cell, screen
 from feeders.compare.lockstep import Broken
-from feeders.compare.regressions import MAXIMUM, confirm, is_bad, merged, read, to_text, unmeasured, write
+from feeders.compare.regressions import MAXIMUM, confirm, is_bad, to_text, unmeasured
 from feeders.compare.request import name_of
 from feeders.compare.screen import Suspect
 from feeders.compare.show import what_changed
@@ -145,7 +146,7 @@ def test_suspects_of_the_same_releases_are_compared_in_the_same_rounds(bench):
 def test_the_family_is_all_suspects_known_ones_too(monkeypatch):
     asked = []
     monkeypatch.setattr(regressions, "compare", lambda *_, **settings: asked.append(settings) or iter(()))
-    known = {"cell": "sequence/text/1", "before": BEFORE, "after": NEWEST}
+    known = {"cell": "sequence/text/1", "before": BEFORE, "after": NEWEST, "stacks": ["", ""]}
     confirmed(suspected(), suspected(REMOTE), suspected(TEXT, OLD, OLDER), known=[known])
     assert [(each["family"], each["maximum"]) for each in asked] == 2 * [(3, MAXIMUM)]
 
@@ -231,7 +232,7 @@ def test_a_finding_is_one_line_that_tells_all_but_its_turns(bench, tmp_path):
     (found,) = confirmed(suspected())
     line = json.dumps(found, allow_nan=False)
     assert json.loads(line) == found
-    assert (found["schema"], found["step"], found["by"]) == (regressions.SCHEMA, STEP, "newest")
+    assert (found["schema"], found["step"], found["by"]) == (SCHEMA, STEP, "newest")
     assert found["broken"] == [dataclasses.asdict(HUNG)]
     assert found["changed"] == what_changed(BEFORE, NEWEST, most=100)
     assert len(found["pairs"]) == 10

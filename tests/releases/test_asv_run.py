@@ -244,7 +244,7 @@ def test_an_interrupted_run_goes_on_with_the_takes_it_has(tmp_path):
     wait(process, lambda: takes_of(copy))
     interrupt(process)
     before = takes_of(copy)
-    begun = json.loads(unfinished.read_text())["id"]
+    begun = json.loads(unfinished.read_text())[0]["id"]
     code, output = copy.asv(*command)
     assert code == 0, output
     assert f"Going on with the run of {begun}, which did not end" in output

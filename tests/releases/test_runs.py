@@ -51,6 +51,12 @@ def test_who_goes_on_is_told_and_how_to_begin_anew(tmp_path, monkeypatch):
     assert said == [f"Going on with the run of {first.id}, which did not end (anew: delete {tmp_path / UNFINISHED})"]
 
 
+def test_another_run_in_between_takes_nothing_away(tmp_path, clock):
+    first = begin(tmp_path, request(ASKED))
+    begin(tmp_path, request({**ASKED, "range_spec": None})).end()
+    assert begin(tmp_path, request(ASKED)) == first
+
+
 def test_a_run_that_has_ended_leaves_no_file_and_is_not_gone_on_with(tmp_path, clock):
     first = begin(tmp_path, request(ASKED))
     assert [path.name for path in tmp_path.iterdir()] == [UNFINISHED]
@@ -92,7 +98,7 @@ def test_what_says_nothing_is_the_same_as_nothing(monkeypatch):
 def test_a_damaged_file_starts_anew(tmp_path, text):
     (tmp_path / UNFINISHED).write_text(text)
     run = begin(tmp_path, request(ASKED))
-    assert json.loads((tmp_path / UNFINISHED).read_text()) == {"id": run.id, "asked": request(ASKED)}
+    assert json.loads((tmp_path / UNFINISHED).read_text()) == [{"id": run.id, "asked": request(ASKED)}]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+"""The Markdown table of what releases changed: the findings of ``python -m feeders regressions`` under results/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterable, Sequence
+
+from feeders.compare.findings import SUFFIX, Finding, read
+from feeders.compare.show import interval, what_changed
+from feeders.releases.catalogue import age
+
+
+def summarise_changes(results: Path) -> list[str]:
+    """Return a Markdown section for each machine and environment whose history has been judged.
+
+    Args:
+        results: the results folder.
+
+    Raises:
+        FeedersError: a file is damaged; the text names it and the line.
+    """
+    paths = sorted(results.glob(f"*/*{SUFFIX}"))
+    return [_section(path.parent.name, path.name[: -len(SUFFIX)], read(path)) for path in paths]
+
+
+def _section(machine: str, environment: str, findings: Sequence[Finding]) -> str:
+    confirmed = sorted((found for found in findings if found["confirmed"]), key=_place)
+    heads = "| release | after | cell | time of an epoch | 99 % interval | pairs |\n|---|---|---|--:|--:|--:|"
+    return "\n".join(
+        [
+            f"**What releases changed**, machine `{machine}`, environment `{environment}`: {len(confirmed)} changes "
+            f"confirmed by lockstep pairs, of {len(findings)} suspects",
+            "",
+            heads,
+            *map(_row, confirmed),
+            "",
+            *_pins(confirmed),
+        ]
+    )
+
+
+def _place(found: Finding) -> tuple[object, ...]:
+    return age(found["after"]), age(found["before"])
+
+
+def _row(found: Finding) -> str:
+    verdict = found["verdict"]
+    cells = (f"`{found['after']}`", f"`{found['before']}`", f"`{found['cell']}`", f"× {verdict['ratio']:.2f}")
+    return f"| {' | '.join(cells)} | {interval(verdict)} | {verdict['pairs']} |"
+
+
+def _pins(findings: Iterable[Finding]) -> list[str]:
+    transitions = dict.fromkeys((found["before"], found["after"]) for found in findings)
+    return [f"- `{after}` after `{before}`: {what_changed(before, after)}" for before, after in transitions]
