@@ -7,7 +7,7 @@ from pathlib import Path
 
 from feeders.errors import FeedersError
 from feeders.measure.record import Record
-from feeders.releases.catalogue import RELEASES
+from feeders.releases.catalogue import RELEASES, age
 from feeders.releases.environment import TAKES_SUFFIX
 
 
@@ -38,12 +38,11 @@ def read_takes(results: Path) -> tuple[Takes, ...]:
     if not paths:
         raise FeedersError(f"{results}: holds no takes (*/*{TAKES_SUFFIX}). Try: asv run")
     takes = (_read(path) for path in paths)
-    return tuple(sorted(takes, key=lambda part: (part.machine, _day(part), part.environment)))
+    return tuple(sorted(takes, key=lambda part: (part.machine, _age(part), part.environment)))
 
 
-def _day(part: Takes) -> str:
-    listed = RELEASES.get(part.release)
-    return listed.date if listed else part.records[0].started
+def _age(part: Takes) -> tuple[str, int]:
+    return age(part.release) if part.release in RELEASES else (part.records[0].started, 0)
 
 
 def _read(path: Path) -> Takes:
