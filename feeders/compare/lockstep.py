@@ -172,6 +172,7 @@ class Sampling:
         maximum: pairs at most.
         family: comparisons that are made together with this one.
         turn_seconds: length of a turn.
+        begun: log-ratios of pairs that were measured before, in another sitting.
     """
 
     def __init__(
@@ -181,9 +182,11 @@ class Sampling:
         maximum: int = 30,
         family: int = 1,
         turn_seconds: float = TURN_SECONDS,
+        begun: Sequence[float] = (),
     ) -> None:
         self._rng, self._maximum = rng, maximum
         self._family, self._turn_seconds = family, turn_seconds
+        self._begun = list(begun)
         self._pairs: list[Pair] = []
         self._broken: list[Broken] = []
 
@@ -192,14 +195,14 @@ class Sampling:
         """Whether another pair would add nothing that was asked for."""
         if self._gave_up:
             return True
-        pairs = len(self._pairs)
+        pairs = len(self._log_ratios)
         looks = pairs >= FEWEST and (pairs - FEWEST) % LOOK_EVERY == 0
         return pairs >= self._maximum or (looks and self._verdict().word != UNDECIDED)
 
     @property
     def progress(self) -> str:
         """How far it is."""
-        return f"pair {len(self._pairs) + 1} of {FEWEST} to {self._maximum}"
+        return f"pair {len(self._log_ratios) + 1} of {FEWEST} to {self._maximum}"
 
     def measure(self, a: Side, b: Side) -> None:
         """Measure one more pair, of B against A.
@@ -221,8 +224,12 @@ class Sampling:
     def _gave_up(self) -> bool:
         return len(self._broken) > 1 or any(broken.outcome not in BROKEN for broken in self._broken)
 
+    @property
+    def _log_ratios(self) -> list[float]:
+        return [*self._begun, *(pair.log_ratio for pair in self._pairs)]
+
     def _verdict(self) -> Verdict:
-        return decided_in([pair.log_ratio for pair in self._pairs], self._family)
+        return decided_in(self._log_ratios, self._family)
 
 
 def pair(a: Side, b: Side, rng: random.Random, turn_seconds: float = TURN_SECONDS) -> Pair | Broken:

@@ -44,16 +44,21 @@ def confirm(
         budget_seconds: no pair begins after it.
 
     Yields:
-        One finding per suspect, the known ones first; none of one whose pairs were cut off before they decided.
+        One finding per suspect that was compared, the known ones first. One whose pairs were cut off before they
+        decided has no answer yet ("confirmed" is None), and goes on from them the next time.
     """
     by_key = {key(finding): dict(finding) for finding in known}
-    fresh = []
+    fresh: list[Suspected] = []
+    begun: dict[Suspected, dict[str, Any]] = {}
     for each in suspected:
         found = by_key.get((name_of(each.cell), each.suspect.before, each.suspect.after))
-        if found and found["stacks"] == _stacks(each):
-            yield found
-        else:
+        if not found or found["stacks"] != _stacks(each):
             fresh.append(each)
+        elif found["confirmed"] is None:
+            fresh.append(each)
+            begun[each] = found
+        else:
+            yield found
     # Where the time does not last for all: people ask about the newest.
     fresh.sort(key=lambda each: (age(each.suspect.after), age(each.suspect.before)), reverse=True)
     end = time.monotonic() + budget_seconds if budget_seconds else None
@@ -69,9 +74,11 @@ def confirm(
                 maximum=MAXIMUM,
                 family=len(suspected),
                 end=end,
+                begun={question: _log_ratios(begun.get(each)) for question, each in by_question.items()},
             ):
-                if _is_finished(seen):
-                    yield _finding(by_question[question], seen)
+                each = by_question[question]
+                if seen.pairs or seen.broken:
+                    yield _finding(each, seen, begun.get(each, {}).get("pairs", []))
         except FeedersError as error:
             (warn or say)(f"{before} -> {after}: {error}")
 
@@ -80,9 +87,8 @@ def _transition_of(each: Suspected) -> tuple[str, str]:
     return each.suspect.before, each.suspect.after
 
 
-def _is_finished(seen: Comparison) -> bool:
-    """Whether more pairs would change nothing: a finding is not measured again."""
-    return seen.verdict is None or seen.verdict.word != UNDECIDED or len(seen.pairs) >= MAXIMUM
+def _log_ratios(found: Finding | None) -> list[float]:
+    return [pair["log_ratio"] for pair in found["pairs"]] if found else []
 
 
 def _stacks(each: Suspected) -> list[str]:
@@ -91,19 +97,21 @@ def _stacks(each: Suspected) -> list[str]:
     return [stack.digest if stack else "" for stack in sides]
 
 
-def _finding(each: Suspected, seen: Comparison) -> dict[str, Any]:
+def _finding(each: Suspected, seen: Comparison, begun: list[Any]) -> dict[str, Any]:
     verdict = seen.verdict
     step = each.suspect.step
+    pairs = [*begun, *(_numbers(dataclasses.asdict(pair)) for pair in seen.pairs)]
+    open_ = verdict is not None and verdict.word == UNDECIDED and len(pairs) < MAXIMUM
     confirmed = verdict is not None and verdict.word == (SLOWER if step > 0 else FASTER)
     return {
         "schema": SCHEMA,
         "cell": name_of(each.cell),
         **{name: getattr(each.suspect, name) for name in ("before", "after", "step", "by")},
         "stacks": _stacks(each),
-        "confirmed": confirmed,
+        "confirmed": None if open_ else confirmed,
         "verdict": dataclasses.asdict(verdict) if verdict else None,
         "broken": [dataclasses.asdict(broken) for broken in seen.broken],
-        "pairs": [_numbers(dataclasses.asdict(pair)) for pair in seen.pairs],
+        "pairs": pairs,
         "changed": what_changed(each.suspect.before, each.suspect.after, most=100),
         "measured": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
@@ -189,7 +197,11 @@ def _of_release(before: str, after: str, findings: Sequence[Finding]) -> str:
 def _said(found: Finding) -> str:
     if not found["verdict"]:
         return f"{found['broken'][-1]['side'].upper()} {found['broken'][-1]['outcome']}"
-    return f"pairs: {words(found['verdict'])}, {found['verdict']['ratio']:.3f} {interval(found['verdict'])}"
+    verdict = found["verdict"]
+    if verdict["low"] is None:
+        return f"pairs: {words(verdict)}"
+    more = ", to be gone on with" if found["confirmed"] is None else ""
+    return f"pairs: {words(verdict)}, {verdict['ratio']:.3f} {interval(verdict)}{more}"
 
 
 def _indented(rows: Sequence[Sequence[str]]) -> list[str]:

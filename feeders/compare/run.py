@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import random
 import time
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from feeders.errors import FeedersError
 from feeders.measure import Settings
@@ -45,6 +45,7 @@ def compare(
     maximum: int = 30,
     family: int | None = None,
     end: float | None = None,
+    begun: Mapping[Question, Sequence[float]] | None = None,
 ) -> Iterator[tuple[Question, Comparison]]:
     """Answer the questions, a pair of each in turn, and yield those that are answered.
 
@@ -58,13 +59,17 @@ def compare(
         family: comparisons that hold together; by default those that are asked for.
         end: no pair begins after it, by ``time.monotonic()``; what is open then is yielded as it is. What was begun is
             also yielded before an error or Ctrl-C goes on.
+        begun: log-ratios that are there already.
 
     Raises:
         FeedersError: a release can't be measured here, or its interpreter dies.
     """
     settings, rng = Settings.from_environment(), random.Random()
     family = family or len(asked.questions)
-    open_ = {question: Sampling(rng, maximum=maximum, family=family) for question in asked.questions}
+    open_ = {
+        question: Sampling(rng, maximum=maximum, family=family, begun=(begun or {}).get(question, ()))
+        for question in asked.questions
+    }
     try:
         for number in itertools.count(1):
             with lanes(asked.release_a, asked.release_b, say) as (a, b):

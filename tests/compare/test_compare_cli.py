@@ -279,9 +279,10 @@ def test_ctrl_c_keeps_what_was_confirmed(bench, call):
     bench.answers = answers
     status, out, error = call("regressions", "--fail")
     assert (status, error) == (130, "feeders: interrupted; nothing is left running\n")
-    (line,) = Path("results/lab/stack-changes.jsonl").read_text().splitlines()
-    assert (json.loads(line)["before"], json.loads(line)["after"]) == seen[0]
-    assert out.count("  not compared") == 2
+    first, second = map(json.loads, Path("results/lab/stack-changes.jsonl").read_text().splitlines())
+    assert (first["before"], first["after"], first["confirmed"]) == (*seen[0], True)
+    assert (second["confirmed"], len(second["pairs"])) == (None, 4)
+    assert (out.count("  not compared"), out.count("to be gone on with")) == (1, 1)
     bench.answers = lambda *_: 0.4
     bench.events.clear()
     call("regressions")

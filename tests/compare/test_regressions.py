@@ -187,27 +187,53 @@ def test_what_was_interrupted_is_no_finding_and_is_measured_again(bench, stop, l
 
 
 def test_ctrl_c_goes_on_after_what_was_decided(bench):
-    """The first transition is confirmed, the second one is in the middle of its pairs."""
-    order = sorted([(OLD, OLDER), (BEFORE, NEWEST)])
-    second = order[1]
+    """The newest transition is confirmed, the one after it is in the middle of its pairs."""
+    second = (OLD, OLDER)
     bench.answers = lambda a, b, name, number: KeyboardInterrupt() if (a, b, number) == (*second, 3) else STEP
-    findings = confirm([suspected(TEXT, *names) for names in order], [], silent, silent)
+    findings = confirm([suspected(TEXT, *names) for names in (second, (BEFORE, NEWEST))], [], silent, silent)
     assert next(findings)["confirmed"]
+    open_ = next(findings)
+    assert (open_["confirmed"], len(open_["pairs"]), open_["verdict"]["word"]) == (None, 3, "undecided")
     with pytest.raises(KeyboardInterrupt):
         next(findings)
 
 
-def test_no_comparison_begins_after_the_budget_and_what_it_cuts_off_is_no_finding(bench, monkeypatch):
+def test_pairs_that_were_cut_off_are_gone_on_with(bench):
+    bench.answers = lambda a, b, name, number: KeyboardInterrupt() if number == 3 else STEP
+    findings = confirm([suspected()], [], silent, silent)
+    begun = [next(findings)]
+    findings.close()
+    bench.answers = lambda a, b, name, number: STEP
+    bench.sides.clear()
+    (found,) = confirmed(suspected(), known=begun)
+    assert (found["confirmed"], found["verdict"]["pairs"], len(found["pairs"])) == (True, 10, 10)
+    assert found["pairs"][:3] == begun[0]["pairs"]
+    assert len(bench.sides) == 7
+    assert confirmed(suspected(), known=[found]) == [found]
+    assert len(bench.sides) == 7
+
+
+def test_what_is_open_yet_is_told_and_is_no_alarm(bench):
+    bench.answers = lambda a, b, name, number: KeyboardInterrupt() if number == 3 else STEP
+    findings = confirm([suspected()], [], silent, silent)
+    text = to_text([next(findings)], [], [])
+    findings.close()
+    assert "not confirmed (no alarm)" in text
+    assert text.endswith(", to be gone on with")
+
+
+def test_no_comparison_begins_after_the_budget_and_what_it_cuts_off_has_no_answer_yet(bench, monkeypatch):
     """A pair takes a minute here: of twenty the tenth decides the first, and the second is cut off."""
     clock = SimpleNamespace(monotonic=lambda: 60.0 * len(bench.sides))
     monkeypatch.setattr(regressions, "time", clock)
     monkeypatch.setattr("feeders.compare.run.time", clock)
     bench.answers = lambda a, b, name, number: STEP
     suspects = [suspected(TEXT, *names) for names in sorted([(OLD, OLDER), (BEFORE, NEWEST), (OLDER, NEWEST)])]
-    (found,) = confirmed(*suspects, budget=14.5 * 60)
-    assert found["verdict"]["pairs"] == 10
+    found, open_ = confirmed(*suspects, budget=14.5 * 60)
+    assert (found["after"], open_["after"], found["verdict"]["pairs"]) == (NEWEST, NEWEST, 10)
+    assert (open_["confirmed"], len(open_["pairs"])) == (None, 5)
     assert len(bench.sides) == 15
-    assert unmeasured(suspects, [found]) == suspects[1:]
+    assert [each.suspect.after for each in unmeasured(suspects, [found, open_])] == [OLDER]
 
 
 def test_releases_that_can_not_be_compared_are_told_and_the_others_are_compared(bench):

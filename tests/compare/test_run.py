@@ -93,7 +93,7 @@ def test_a_verdict_ends_a_comparison_where_it_holds_in_the_family(bench, family,
 
 def test_a_family_is_as_large_as_what_is_asked(bench, monkeypatch):
     sizes = []
-    monkeypatch.setattr(run, "Sampling", lambda rng, *, maximum, family: sizes.append(family) or 1 / 0)
+    monkeypatch.setattr(run, "Sampling", lambda rng, *, maximum, family, begun: sizes.append(family) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         answered(NAMES)
     assert sizes == [len(NAMES)]
