@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     what = report.add_mutually_exclusive_group(required=True)
     what.add_argument("--summary", action="store_true", help="tables of every release, as Markdown")
     what.add_argument("--changes", action="store_true", help="what releases changed, as Markdown")
-    report.add_argument("--release", metavar="ID", help="tables of one release alone")
+    report.add_argument("--release", metavar="ID", help="of one release alone")
     report.set_defaults(command=_report)
     return parser
 
@@ -177,9 +177,10 @@ def _report(options: argparse.Namespace) -> int:
     from feeders.report import read_takes, summarise, summarise_audits, summarise_changes
 
     if options.changes:
-        sections = summarise_changes(Path("results"))
+        sections = summarise_changes(Path("results"), options.release)
         if not sections:
-            raise FeedersError("report: results/ holds no findings. Try: python -m feeders regressions")
+            what = f" about {options.release}" if options.release else ""
+            raise FeedersError(f"report: results/ holds no findings{what}. Try: python -m feeders regressions")
         print("\n\n".join(sections))
         return 0
     parts = read_takes(Path("results"))

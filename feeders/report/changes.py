@@ -10,17 +10,23 @@ from feeders.compare.show import interval, what_changed
 from feeders.releases.catalogue import age
 
 
-def summarise_changes(results: Path) -> list[str]:
+def summarise_changes(results: Path, release: str | None = None) -> list[str]:
     """Return a Markdown section for each machine and environment whose history has been judged.
 
     Args:
         results: the results folder.
+        release: what came with that release alone.
 
     Raises:
         FeedersError: a file is damaged; the text names it and the line.
     """
     paths = sorted(results.glob(f"*/*{SUFFIX}"))
-    return [_section(path.parent.name, path.name[: -len(SUFFIX)], read(path)) for path in paths]
+    sections = []
+    for path in paths:
+        findings = [found for found in read(path) if release in (None, found["after"])]
+        if findings:
+            sections.append(_section(path.parent.name, path.name[: -len(SUFFIX)], findings))
+    return sections
 
 
 def _section(machine: str, environment: str, findings: Sequence[Finding]) -> str:
@@ -28,8 +34,8 @@ def _section(machine: str, environment: str, findings: Sequence[Finding]) -> str
     heads = "| release | after | cell | time of an epoch | 99 % interval | pairs |\n|---|---|---|--:|--:|--:|"
     return "\n".join(
         [
-            f"**What releases changed**, machine `{machine}`, environment `{environment}`: {len(confirmed)} changes "
-            f"confirmed by lockstep pairs, of {len(findings)} suspects",
+            f"**What releases changed**, machine `{machine}`, environment `{environment}`: confirmed by lockstep "
+            f"pairs are {len(confirmed)} of {len(findings)} suspects",
             "",
             heads,
             *map(_row, confirmed),

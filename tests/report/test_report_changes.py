@@ -26,7 +26,7 @@ def written(folder, *findings):
 def test_confirmed_changes_stand_in_the_order_of_releases_with_their_numbers(tmp_path):
     late, early = finding("2.16.2", "2.17.1"), finding("2.14.1", "2.15.1", ratio=9.8)
     (text,) = summarise_changes(written(tmp_path, late, early, finding("2.8.4", "2.9.3", confirmed=False)))
-    assert "machine `lab`, environment `stack`: 2 changes confirmed by lockstep pairs, of 3 suspects" in text
+    assert "machine `lab`, environment `stack`: confirmed by lockstep pairs are 2 of 3 suspects" in text
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert rows == [
         "| `2.15.1` | `2.14.1` | `sequence/text/4` | × 9.80 | [9.750, 9.850] | 10 |",
@@ -39,6 +39,14 @@ def test_what_changed_in_the_pins_is_told_once_for_all_cells(tmp_path):
     (text,) = summarise_changes(written(tmp_path, *cells))
     (line,) = [line for line in text.splitlines() if line.startswith("- ")]
     assert line.startswith("- `2.17.1` after `2.16.2`: tensorflow-cpu 2.16.2 -> 2.17.1, keras 3.4.1 -> 3.6.0")
+
+
+def test_one_release_is_shown_alone(tmp_path):
+    results = written(tmp_path, finding("2.16.2", "2.17.1"), finding("2.14.1", "2.15.1"))
+    (text,) = summarise_changes(results, "2.17.1")
+    assert "are 1 of 1 suspects" in text
+    assert "2.15.1" not in text
+    assert summarise_changes(results, "2.18.1") == []
 
 
 def test_where_nothing_was_judged_there_is_no_section(tmp_path):
