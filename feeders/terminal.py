@@ -1,4 +1,4 @@
-"""What command lines share: a line of progress, and files that are there whole or not at all."""
+"""What command lines share: a line of progress, columns, and files that are there whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Sequence
 
 
 class Progress:
@@ -38,6 +39,12 @@ class Progress:
         """Show a text in place of the one before."""
         if self._shows:
             print(f"\r\033[K{time.monotonic() - self._start:4.0f} s  {text}", end="", file=sys.stderr, flush=True)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines with the columns below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]
 
 
 def write_atomically(path: Path, text: str) -> None:

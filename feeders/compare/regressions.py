@@ -12,13 +12,14 @@ from typing import Any, Callable, Iterator, Sequence
 from feeders.errors import FeedersError
 from feeders.releases.catalogue import age
 from feeders.releases.stacks import stacks
+from feeders.terminal import aligned
 
 from .findings import SCHEMA, Finding, key
 from .history import Suspected, Turned
 from .lockstep import Comparison
 from .request import Question, Request, name_of
 from .run import compare
-from .show import aligned, interval, what_changed, words
+from .show import interval, what_changed, words
 from .verdict import FASTER, SLOWER, UNDECIDED
 
 # What ten pairs leave undecided is given ten more, and then left.

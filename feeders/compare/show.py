@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping
 
 from feeders.releases.installed import installed
 from feeders.releases.stacks import KERAS, TENSORFLOW, difference, stacks
+from feeders.terminal import aligned
 
 from .verdict import SAME, SLOWER, UNDECIDED
 
@@ -68,12 +69,6 @@ def what_changed(before: str, after: str, most: int = 6) -> str:
     rows.sort(key=lambda row: FIRST.index(row[0]) if row[0] in FIRST else len(FIRST))
     named = [f"{name} {old or 'none'} -> {new or 'none'}" for name, old, new in rows[:most]]
     return ", ".join(named) + (f" and {len(rows) - most} more" if len(rows) > most else "")
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return lines with the columns below each other."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]
 
 
 def _row(each: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Callable
 from feeders.errors import FeedersError
 from feeders.measure.record import MEASURED, Record
 from feeders.measure.stack import PINS_VARIABLE
+from feeders.terminal import aligned
 
 from . import environments, resolve
 from .catalogue import age
@@ -34,9 +35,7 @@ def table(results: Path) -> str:
     by_age = sorted(stacks().values(), key=lambda stack: age(stack.release))
     heads = ("release", "date", "TensorFlow", "Keras", "Python", "built", "measured")
     rows = [heads, *(_row(stack, results) for stack in by_age)]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]
-    return "\n".join([*lines, "", _kept(), _newest()])
+    return "\n".join([*aligned(rows), "", _kept(), _newest()])
 
 
 def add(name: str, say: Say) -> tuple[Path, Record]:
@@ -130,5 +129,5 @@ def tried(path: Path, record: Record) -> str:
     return (
         f"{path.stem}: TensorFlow {record.stack['tensorflow']}, Keras {record.stack['keras']}, Python "
         f"{record.stack['python']}; {cell}: {record.outcome} {record.guarantee}, "
-        f"{record.metrics['throughput']:,.0f} samples/s\nwritten: {path}"
+        f"{record.metrics['throughput']:,.0f} samples/s\npins: {os.path.relpath(path)}"
     )

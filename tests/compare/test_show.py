@@ -12,11 +12,12 @@ from feeders.compare import show
 from feeders.compare.lockstep import Broken, Comparison
 from feeders.compare.request import Question, Request
 from feeders.compare.run import evidence
-from feeders.compare.show import HEADS, aligned, interval, is_bad, to_text, what_changed, words
+from feeders.compare.show import HEADS, interval, is_bad, to_text, what_changed, words
 from feeders.compare.verdict import decided_in, judge
 from feeders.measure import Cell
 from feeders.releases.catalogue import Release
 from feeders.releases.stacks import KERAS, TENSORFLOW, Stack, difference, stacks
+from feeders.terminal import aligned
 from tests.compare.made import HUNG, made
 
 SLOW, FAST = ([mean + about for about in 5 * [0.01, -0.01]] for mean in (0.3, -0.3))
