@@ -77,10 +77,13 @@ def screen(cells: Mapping[Cell, Takes]) -> list[Suspected]:
 
 
 def turned(cells: Mapping[Cell, Takes]) -> list[Turned]:
-    """Return where most takes of a cell began to end otherwise."""
+    """Return where most takes of a cell began to end otherwise, or all of them to deliver otherwise.
+
+    A release whose takes deliver now so and now otherwise, as a race does, says nothing of the second.
+    """
     found = []
     for cell, takes in cells.items():
-        states = [(release, _state(records)) for release, records in takes.items()]
+        states = [(release, state) for release, records in takes.items() if (state := _state(records))]
         for (before, was), (after, now) in zip(states, states[1:]):
             if was != now:
                 found.append(Turned(cell, before, after, _words(was), _words(now), _is_worse(was, now)))
@@ -119,9 +122,12 @@ def _feed(record: Record) -> float | None:
     return math.log(seconds) if seconds > 0 else None
 
 
-def _state(records: Sequence[Record]) -> tuple[str, str]:
-    seen = Counter((record.outcome, record.guarantee if record.outcome == MEASURED else "") for record in records)
-    return seen.most_common(1)[0][0]
+def _state(records: Sequence[Record]) -> tuple[str, str] | None:
+    outcome = Counter(record.outcome for record in records).most_common(1)[0][0]
+    if outcome != MEASURED:
+        return outcome, ""
+    guarantees = {record.guarantee for record in records if record.outcome == MEASURED}
+    return (outcome, guarantees.pop()) if len(guarantees) == 1 else None
 
 
 def _is_worse(was: tuple[str, str], now: tuple[str, str]) -> bool:

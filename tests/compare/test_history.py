@@ -168,6 +168,15 @@ def test_another_outcome_or_guarantee_is_told_and_worse_is_what_was_measured_bef
     assert turned({CELL: states(was, is_now)}) == [Turned(CELL, "2.0", "2.1", was, is_now, worse)]
 
 
+def test_a_race_that_shows_in_some_takes_is_no_turn():
+    """From exactly-once to none it is only told where all takes agree, however long they did not."""
+    seen = states("exactly-once", "none", "exactly-once", "none")
+    for release in ("2.1", "2.2"):
+        seen[release] = [*seen["2.0"][:1], *seen["2.3"][:2]]
+    assert turned({CELL: seen}) == [Turned(CELL, "2.0", "2.3", "exactly-once", "none", True)]
+    assert turned({CELL: {**seen, "2.3": seen["2.0"]}}) == []
+
+
 def test_each_turn_is_told_and_what_stays_is_not():
     found = turned({CELL: states("measured", "measured", "hung", "hung", "measured")})
     assert [(each.before, each.after, each.worse) for each in found] == [("2.1", "2.2", True), ("2.3", "2.4", False)]
