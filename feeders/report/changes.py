@@ -35,7 +35,7 @@ def _section(machine: str, environment: str, findings: Sequence[Finding]) -> str
     return "\n".join(
         [
             f"**What releases changed**, machine `{machine}`, environment `{environment}`: confirmed by lockstep "
-            f"pairs are {len(confirmed)} of {len(findings)} suspects",
+            f"pairs are {len(confirmed)} of {len(findings)} suspects that were compared",
             "",
             heads,
             *map(_row, confirmed),
