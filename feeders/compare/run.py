@@ -49,8 +49,8 @@ def compare(
 ) -> Iterator[tuple[Question, Comparison]]:
     """Answer the questions, a pair of each in turn, and yield those that are answered.
 
-    Takes that are forked from one process share its layout in memory and its hash seed, which make a process some per
-    cent faster or slower than its like. So the interpreters are started anew for every pair of a comparison.
+    Takes that are forked from one process share its layout in memory and its hash seed, and are no independent samples
+    of either. So the interpreters are started anew for every pair of a comparison.
 
     Args:
         asked: what to compare.

@@ -36,7 +36,7 @@ from feeders.terminal import Progress  # noqa: E402
 
 PLANTED = str(Path(__file__).with_name("planted.py"))
 
-# The GIL held and not, threads, processes' cousin tf.data, and one that waits.
+# One thread and four, Python and TensorFlow's ops, work and waiting.
 SAME_CELLS = ("generator/text/1", "sequence/text/4", "tfdata-map/text/4", "tfdata-native/text/4", "sequence/remote/4")
 SLOW_CELLS = ("generator/text/1", "sequence/text/1")
 
