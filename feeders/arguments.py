@@ -36,13 +36,18 @@ def seconds(text: str) -> float:
     return value
 
 
-def writable(path: Path) -> None:
+def writable(path: Path, option: str = "--json", example: str = "evidence.json") -> None:
     """See to it before anything runs that a file can be written there.
+
+    Args:
+        path: of the file.
+        option: that gave it.
+        example: name of a file that it could be.
 
     Raises:
         FeedersError: its folder is missing, or it is a folder itself.
     """
     if not path.resolve().parent.is_dir():
-        raise FeedersError(f"--json {path}: no such folder. Try: one that is there")
+        raise FeedersError(f"{option} {path}: no such folder. Try: one that is there")
     if path.is_dir():
-        raise FeedersError(f"--json {path}: a folder; expected the path of a file. Try: {path}/evidence.json")
+        raise FeedersError(f"{option} {path}: a folder; expected the path of a file. Try: {path}/{example}")

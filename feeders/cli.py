@@ -50,11 +50,14 @@ def _parser() -> argparse.ArgumentParser:
     overhead = commands.add_parser("overhead", help="measure what measuring costs")
     overhead.add_argument("--pairs", type=count, default=20, metavar="N", help="default: %(default)s")
     overhead.set_defaults(command=_overhead)
-    report = commands.add_parser("report", help="show what is under results/")
-    what = report.add_mutually_exclusive_group(required=True)
-    what.add_argument("--summary", action="store_true", help="tables of every release, as Markdown")
-    what.add_argument("--changes", action="store_true", help="what releases changed, as Markdown")
-    report.add_argument("--release", metavar="ID", help="of one release alone")
+    report = commands.add_parser("report", help="show what is under results/: a page, or Markdown")
+    report.add_argument(
+        "-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="the page; default: %(default)s"
+    )
+    report.add_argument(
+        "--summary", action="store_true", help="print the answer, all speeds and what releases changed, as Markdown"
+    )
+    report.add_argument("--release", metavar="ID", help="with --summary: that release alone; default: the newest")
     report.set_defaults(command=_report)
     return parser
 
@@ -174,21 +177,15 @@ def _overhead(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from feeders.report import read_takes, summarise, summarise_audits, summarise_changes
+    from feeders.report import html_report, summarise
 
-    if options.changes:
-        sections = summarise_changes(Path("results"), options.release)
-        if not sections:
-            what = f" about {options.release}" if options.release else ""
-            raise FeedersError(f"report: results/ holds no findings{what}. Try: python -m feeders regressions")
-        print("\n\n".join(sections))
+    results = Path("results")
+    if options.summary:
+        print(summarise(results, options.release))
         return 0
-    parts = read_takes(Path("results"))
     if options.release:
-        known = sorted({part.release for part in parts})
-        parts = tuple(part for part in parts if part.release == options.release)
-        if not parts:
-            raise FeedersError(f"report: {options.release} has not been measured; results/ holds {', '.join(known)}")
-    audited = summarise_audits(Path("results"), dict.fromkeys((part.machine, part.release) for part in parts))
-    print("\n\n".join([summarise(parts), *audited]))
+        raise FeedersError("report: --release belongs to --summary; the page holds all releases. Try: report --summary")
+    writable(options.output, "-o", "report.html")
+    write_atomically(options.output, html_report(results))
+    print(f"written: {options.output}")
     return 0

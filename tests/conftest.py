@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import http.server
 import itertools
 import json
 import os
 import select
+import shutil
 import signal
 import tempfile
+import threading
 import warnings
 import zlib
 
@@ -31,6 +34,18 @@ CHILD_SECONDS = 100
 # Keras 2 sits idle for 5 s after each epoch of a Sequence with workers (queue.get(timeout=5) in OrderedEnqueuer.get),
 # so more children than cores may be at work.
 CHILDREN_AT_ONCE = 6
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# Chromium's own requests for updates and the like would be mistaken for the page's.
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 # How long a process that was killed may take to disappear.
 GONE_SECONDS = 20
@@ -263,3 +278,75 @@ class Events:
 
     def read(self):
         return [json.loads(line) for line in self._path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, as Debian and others call it."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not found:
+        pytest.skip(f"no Chromium on this machine ({', '.join(BROWSERS)})")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=list(QUIET))
+        yield started
+        started.close()
+
+
+class Watched:
+    """A page, and what went wrong in it or left it."""
+
+    def __init__(self, context):
+        self.problems = []
+        self.page = context.new_page()
+        self.page.set_default_timeout(30_000)
+        self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        self.page.on("console", lambda said: said.type == "error" and self.problems.append(f"console: {said.text}"))
+        self.page.on("request", self._requested)
+
+    def _requested(self, request):
+        if not request.url.startswith(("file:", "data:", "blob:", "http://127.0.0.1:")):
+            self.problems.append(f"request: {request.url}")
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open a page in a context of its own, the network cut off but for this machine; nothing may have gone wrong."""
+    contexts, pages = [], []
+
+    def open_page(**options):
+        context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})
+        context.route("**/*", lambda route: route.continue_() if _is_local(route.request.url) else route.abort())
+        contexts.append(context)
+        pages.append(Watched(context))
+        return pages[-1].page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [problem for page in pages for problem in page.problems] == []
+
+
+def _is_local(url):
+    return url.startswith(("file:", "data:", "blob:", "http://127.0.0.1:"))
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Serve a folder on this machine, and return the address of its root."""
+    with contextlib.ExitStack() as servers:
+
+        def serve(folder):
+            handler = functools.partial(_Quiet, directory=str(folder))
+            server = servers.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            servers.callback(server.shutdown)
+            return f"http://127.0.0.1:{server.server_port}/"
+
+        yield serve
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Say nothing of each request."""

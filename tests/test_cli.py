@@ -31,7 +31,7 @@ def test_an_unknown_name_is_one_message_and_status_2(capsys, call, text):
 
 
 @pytest.mark.parametrize(
-    "call", [["measure", "sequence", "--workers", "0"], ["overhead", "--pairs", "x"], ["report"], []]
+    "call", [["measure", "sequence", "--workers", "0"], ["overhead", "--pairs", "x"], ["report", "--changes"], []]
 )
 def test_a_bad_option_is_status_2(capsys, call):
     with pytest.raises(SystemExit) as ended:

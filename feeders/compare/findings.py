@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from feeders.errors import FeedersError
+from feeders.json_lines import read_lines
 from feeders.terminal import write_atomically
 
 # Of a line.
@@ -29,19 +29,15 @@ def read(path: Path) -> list[dict[str, Any]]:
     Raises:
         FeedersError: a line is damaged or of another schema.
     """
-    if not path.exists():
-        return []
-    findings = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            found = json.loads(line)
-            if found["schema"] != SCHEMA:
-                raise ValueError(f"schema {found['schema']}, expected {SCHEMA}")
-            key(found)
-            findings.append(found)
-        except (ValueError, TypeError, KeyError) as error:
-            raise FeedersError(f"{path}, line {number}: damaged ({error}). Try: delete that line") from None
-    return findings
+    return read_lines(path, _finding)
+
+
+def _finding(line: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(line)
+    if found["schema"] != SCHEMA:
+        raise ValueError(f"schema {found['schema']}, expected {SCHEMA}")
+    key(found)
+    return found
 
 
 def write(path: Path, findings: Sequence[Finding]) -> None:

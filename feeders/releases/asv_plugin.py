@@ -25,9 +25,9 @@ from . import machine, runs, selection, tables
 from .environment import StackEnvironment
 from .installed import require_installed, stop
 from .repository import HEAD, RESULTS, ReleaseRepo
-from .site import DottedRanges
+from .site import DottedRanges, Offline, Report
 
-__all__ = ["DottedRanges", "ReleaseRepo", "StackEnvironment", "setup"]
+__all__ = ["DottedRanges", "Offline", "ReleaseRepo", "Report", "StackEnvironment", "setup"]
 
 
 def setup() -> None:

@@ -1,18 +1,53 @@
-"""Our changes to asv's site."""
+"""Our changes to the site that ``asv publish`` makes: it works without a network, and our report is its first tab.
+
+asv wipes the site and copies its own files anew before publishers run, so each finds them as asv 0.6.6 has them.
+"""
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+from asv.console import log
 from asv.publishing import OutputPublisher
+
+from feeders.errors import FeedersError
 
 # As in asv 0.6.6, www/graphdisplay.js: the ids of a range that a link highlights. Ours have dots.
 PLAIN, DOTTED = "/^([a-z0-9]+)-([a-z0-9]+)$/", "/^([a-z0-9.]+)-([a-z0-9.]+)$/"
 
+VENDOR = Path(__file__).with_name("vendor")
+
+# Name of a file on a content delivery network, as asv's index.html gives it, to ours.
+COPIES = {
+    "jquery-3.3.1.min.js": "jquery.min.js",
+    "jquery.flot.min.js": "jquery.flot.js",
+    "jquery.flot.time.min.js": "jquery.flot.time.js",
+    "jquery.flot.selection.min.js": "jquery.flot.selection.js",
+    "jquery.flot.categories.min.js": "jquery.flot.categories.js",
+    "jquery.flot.orderBars.js": "jquery.flot.orderBars.js",
+    "stupidtable.min.js": "stupidtable.min.js",
+    "md5.min.js": "md5.min.js",
+    "bootstrap.min.js": "bootstrap.min.js",
+    "bootstrap.min.css": "bootstrap.min.css",
+}
+
+# A script or a style sheet from elsewhere, with the attributes behind its address.
+REMOTE = re.compile(r'(<(?:script|link)\b[^>]*?(?:src|href)=")(https://[^"]+/([^"/]+))"[^>]*?(/?>)')
+
+# asv's first tab; ours goes before it.
+GRID = '<li id="nav-li-" class="active">'
+TAB = (
+    '<li id="nav-li-report"><a href="report.html" style="display:inline-block">Report</a>'
+    '<a href="report.html" download title="one file that opens by double click" '
+    'style="display:inline-block;padding-left:0" aria-label="Download the report">&#8681;</a></li>'
+)
+
 
 class DottedRanges(OutputPublisher):  # type: ignore[misc]
-    """Lets a link highlight a range of releases; asv copies its scripts anew each time before this runs."""
+    """Lets a link highlight a range of releases."""
 
     name = "ranges"
     button_label = "Ranges of releases"
@@ -23,3 +58,54 @@ class DottedRanges(OutputPublisher):  # type: ignore[misc]
         """Put our expression into the published script in the place of asv's."""
         script = Path(conf.html_dir) / "graphdisplay.js"
         script.write_text(script.read_text(encoding="utf-8").replace(PLAIN, DOTTED), encoding="utf-8")
+
+
+class Offline(OutputPublisher):  # type: ignore[misc]
+    """Lets the site do without a network: what asv loads from content delivery networks stands beside it."""
+
+    name = "offline"
+    button_label = "Offline"
+    description = "Serve the scripts that asv's pages need"
+
+    @classmethod
+    def publish(cls, conf: Any, *_: Any) -> None:
+        """Copy our files and name them in the published page; what we have no copy of is left, with a warning."""
+        site = Path(conf.html_dir)
+        (site / "vendor").mkdir(exist_ok=True)
+        page = site / "index.html"
+        page.write_text(
+            REMOTE.sub(lambda found: _local(found, site), page.read_text(encoding="utf-8")), encoding="utf-8"
+        )
+
+
+def _local(found: re.Match[str], site: Path) -> str:
+    start, address, name, end = found.groups()
+    if name not in COPIES:
+        log.warning(f"feeders: {address} has no copy here; the site needs a network for it")
+        return found[0]
+    shutil.copyfile(VENDOR / COPIES[name], site / "vendor" / COPIES[name])
+    return f'{start}vendor/{COPIES[name]}"{end}'
+
+
+class Report(OutputPublisher):  # type: ignore[misc]
+    """Our report, as the first tab of the site and as a file to download."""
+
+    name = "report"
+    button_label = "Report"
+    description = "Which feeder is fast, which is safe, and what releases changed"
+
+    @classmethod
+    def publish(cls, conf: Any, *_: Any) -> None:
+        """Write report.html into the site and link it; the site is made without it where results can't be read."""
+        from feeders.report import html_report
+
+        site = Path(conf.html_dir)
+        try:
+            text = html_report(Path(conf.results_dir))
+        except FeedersError as error:
+            log.warning(f"feeders: no report: {error}")
+            return
+        (site / "report.html").write_text(text, encoding="utf-8")
+        page = site / "index.html"
+        index = page.read_text(encoding="utf-8")
+        page.write_text(index.replace(GRID, f"{TAB}\n        {GRID}", 1), encoding="utf-8")

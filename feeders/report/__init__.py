@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .audits import AUDITS_SUFFIX, delivery_table, merged_audits, summarise_audits
-from .changes import summarise_changes
+from pathlib import Path
+
+from .audits import AUDITS_SUFFIX, delivery_table, merged_audits
 from .summary import summarise
 from .takes import Takes, read_takes
 
@@ -11,9 +12,24 @@ __all__ = [
     "AUDITS_SUFFIX",
     "Takes",
     "delivery_table",
+    "html_report",
     "merged_audits",
     "read_takes",
     "summarise",
-    "summarise_audits",
-    "summarise_changes",
 ]
+
+
+def html_report(results: Path) -> str:
+    """Return the report as one HTML file that needs nothing else.
+
+    Args:
+        results: the results folder.
+
+    Raises:
+        FeedersError: nothing has been measured yet, or a file is damaged; the text names the file and the line.
+    """
+    # Charts and templates take a second to import, and only this needs them.
+    from .html import render
+    from .payload import payload
+
+    return render(payload(results))

@@ -8,6 +8,7 @@ from typing import Any, Iterable
 
 from feeders.audit.show import SCHEMA
 from feeders.errors import FeedersError
+from feeders.json_lines import read_lines
 from feeders.measure.record import UNSUPPORTED
 from feeders.strategies import FEEDERS
 from feeders.workloads import WORKLOADS
@@ -24,19 +25,14 @@ def read_audits(path: Path) -> list[dict[str, Any]]:
     Raises:
         FeedersError: a line is damaged or of another schema; the text names the file and the line.
     """
-    if not path.exists():
-        return []
-    audits = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            found = json.loads(line)
-            schema = found["schema"]
-        except (ValueError, TypeError, KeyError) as error:
-            raise FeedersError(f"{path}, line {number}: damaged ({error}). Try: delete that line") from None
-        if schema != SCHEMA:
-            raise FeedersError(f"{path}, line {number}: schema {schema}, expected {SCHEMA}. Try: audit --all again")
-        audits.append(found)
-    return audits
+    return read_lines(path, _audit)
+
+
+def _audit(line: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(line)
+    if found["schema"] != SCHEMA:
+        raise FeedersError(f"schema {found['schema']}, expected {SCHEMA}. Try: audit --all again")
+    return found
 
 
 def merged_audits(path: Path, audits: Iterable[dict[str, Any]]) -> str:

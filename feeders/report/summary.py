@@ -1,74 +1,114 @@
-"""The Markdown summary: effective throughput of every feeder, or the word for what became of it."""
+"""The Markdown summary: the answer, what arrives, what releases changed, and every number that ranks."""
 
 from __future__ import annotations
 
-from typing import Iterable
+from pathlib import Path
+from typing import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
+from feeders.errors import FeedersError
 from feeders.measure import MEASURED, Record
+from feeders.releases.catalogue import age
 from feeders.strategies import FEEDERS
 from feeders.workloads import WORKLOADS
 
-from .takes import Takes
+from .answer import WRONG, Answer, alternatives, answers, name, share, speed
+from .audits import summarise_audits
+from .cells import UNSAFE, WORD, device, table
+from .changes import summarise_changes
+from .takes import Takes, read_takes
 
 # Behind a number: not every sample arrived once, or not all whole.
-UNSAFE = " ✗"
+MARK = " ✗"
 
 
-def summarise(parts: Iterable[Takes]) -> str:
-    """Return a Markdown section for each release on each machine."""
-    return "\n\n".join(_section(part) for part in parts)
+def summarise(results: Path, release: str | None = None) -> str:
+    """Return the summary as Markdown.
+
+    Args:
+        results: the results folder.
+        release: of that release alone; by default the newest one of each machine, and what all releases changed.
+
+    Raises:
+        FeedersError: nothing has been measured, the release has not, or a file is damaged.
+    """
+    parts = read_takes(results)
+    known = list(dict.fromkeys(part.release for part in parts))
+    if release and release not in known:
+        raise FeedersError(f"report: {release} has not been measured; results/ holds {', '.join(sorted(known))}")
+    newest = {part.machine: part.release for part in sorted(parts, key=lambda part: age(part.release))}
+    shown = [part for part in parts if part.release == (release or newest[part.machine])]
+    cells = table(results, shown)
+    sections = [_section(part, _of(cells, part)) for part in shown]
+    audited = summarise_audits(results, dict.fromkeys((part.machine, part.release) for part in shown))
+    return "\n\n".join([*sections, *audited, *summarise_changes(results, release)])
 
 
-def _section(part: Takes) -> str:
+def _of(cells: pd.DataFrame, part: Takes) -> pd.DataFrame:
+    own = (cells["machine"] == part.machine) & (cells["release"] == part.release) & (cells["device"] == device(part))
+    return cells[own]
+
+
+def _section(part: Takes, cells: pd.DataFrame) -> str:
     first = part.records[0]
     stack = f"TensorFlow {first.stack['tensorflow']}, Keras {first.stack['keras']}, Python {first.stack['python']}"
-    cells = pd.DataFrame(
-        [(take.feeder, (take.workload, take.workers), take) for take in part.records],
-        columns=["feeder", "column", "take"],
-    )
-    table = cells.groupby(["feeder", "column"])["take"].apply(lambda takes: _cell(list(takes))).unstack()
-    columns = _ordered({(take.workload, take.workers) for take in part.records})
-    table = table.reindex(index=[row.name for row in FEEDERS if row.name in table.index], columns=columns).fillna("")
-    heads = [f"{workload} ×{workers}" for workload, workers in columns]
-    rows = [f"| `{name}` | {' | '.join(cells)} |" for name, cells in zip(table.index, table.to_numpy())]
-    return "\n".join(
-        [
-            f"**{stack}**, {first.host['cores']} cores, machine `{part.machine}`, environment `{part.environment}`:",
-            "effective samples/s (unique and whole), by workload × workers",
-            "",
-            f"| feeder | {' | '.join(heads)} |",
-            f"|---|{'--:|' * len(heads)}",
-            *rows,
-            "",
-            _footnote(part.records),
-        ]
-    )
+    host = f"{first.host['cores']} cores, machine `{part.machine}`, {device(part)}"
+    return "\n".join([f"**{stack}**, {host}:", "", *_answers(answers(cells)), "", *_speeds(cells, part.records)])
 
 
-def _ordered(columns: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+def _answers(found: Sequence[Answer]) -> list[str]:
+    wrong = [
+        f"- not `{label}` on `{each.workload}`: {why}" for each in found for label, why in each.avoid if WRONG in why
+    ]
+    return [
+        "| workload | use | samples/s | of the ceiling | p99 wait | CPU s/1,000 samples | MB |",
+        "|---|---|--:|--:|--:|--:|--:|",
+        *map(_answer, found),
+        "",
+        *(f"- `{each.workload}`: {'; '.join(others)}" for each in found if (others := alternatives(each))),
+        *wrong,
+    ]
+
+
+def _answer(each: Answer) -> str:
+    best = each.best
+    if best is None:
+        return f"| {each.workload} | nothing measured was safe |  |  |  |  |  |"
+    numbers = (f"{1e3 * best['wait_p99']:.3g} ms", f"{best['cpu']:.2g}", f"{best['memory'] / 1e6:,.0f}")
+    return f"| {' | '.join((each.workload, f'`{name(best)}`', speed(best), share(best), *numbers))} |"
+
+
+def _speeds(cells: pd.DataFrame, records: Iterable[Record]) -> list[str]:
+    shown = cells.assign(
+        text=[_cell(*row) for row in zip(cells["state"], cells["word"], cells["effective_throughput"])]
+    )
+    grid = shown.pivot_table(index="feeder", columns=["workload", "workers"], values="text", aggfunc="first")
     order = [row.name for row in WORKLOADS]
-    return sorted(columns, key=lambda column: (order.index(column[0]), column[1]))
+    measured = set(zip(cells["workload"], cells["workers"]))
+    columns = sorted(measured, key=lambda column: (order.index(column[0]), column[1]))
+    grid = grid.reindex(index=[row.name for row in FEEDERS if row.name in grid.index], columns=columns).fillna("")
+    heads = [f"{workload} ×{workers}" for workload, workers in columns]
+    return [
+        "Effective samples/s (unique and whole), by workload × workers:",
+        "",
+        f"| feeder | {' | '.join(heads)} |",
+        f"|---|{'--:|' * len(heads)}",
+        *(f"| `{feeder}` | {' | '.join(texts)} |" for feeder, texts in zip(grid.index, grid.to_numpy())),
+        "",
+        _footnote(records),
+    ]
 
 
-def _cell(takes: list[Record]) -> str:
-    """The median of the takes, or the word for what became of most of them."""
-    measured = [take for take in takes if take.outcome == MEASURED]
-    if len(measured) * 2 <= len(takes):
-        words = pd.Series([take.outcome for take in takes if take.outcome != MEASURED])
-        return str(words.mode()[0])
-    value = np.median([take.metrics["effective_throughput"] for take in measured])
-    return f"{value:,.0f}{'' if all(map(_is_safe, measured)) else UNSAFE}"
-
-
-def _is_safe(take: Record) -> bool:
-    return take.guarantee in ("", "exactly-once") and not take.metrics.get("corrupt")
+def _cell(state: str, word: str, value: float) -> str:
+    return word if state == WORD else f"{value:,.0f}{MARK if state == UNSAFE else ''}"
 
 
 def _footnote(records: Iterable[Record]) -> str:
     measured = [take for take in records if take.outcome == MEASURED]
+    if not measured:
+        return "No take of it has numbers."
     takes = pd.DataFrame(
         [((take.feeder, take.workload, take.workers), take.metrics["throughput"]) for take in measured],
         columns=["cell", "speed"],
@@ -77,9 +117,11 @@ def _footnote(records: Iterable[Record]) -> str:
     counts, quartiles = speeds.size(), speeds.quantile(np.array([0.25, 0.5, 0.75])).unstack()
     spread = 50 * (quartiles[0.75] - quartiles[0.25]) / quartiles[0.5]
     return (
-        f"Medians of {_range(counts)} takes, each in fresh processes; half the distance between their quartiles is "
+        f"Medians of {_range(counts)} takes, each in fresh processes, and in brackets the interval of the median (95 % "
+        "from six takes on, below it their whole range); half the distance between their quartiles is "
         f"{spread.median():.0f} % of the median in the middle cell and {spread.quantile(0.9):.0f} % in one of ten. "
-        f"{UNSAFE.strip()}: in some take not every sample arrived exactly once and whole; only those that did count."
+        f"{MARK.strip()}: in some take, or where an audit provoked races, not every sample arrived exactly once and "
+        "whole; only those that did count."
     )
 
 

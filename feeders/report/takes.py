@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feeders.errors import FeedersError
+from feeders.json_lines import read_lines
 from feeders.measure.record import Record
 from feeders.releases.catalogue import RELEASES, age
 from feeders.releases.environment import TAKES_SUFFIX
@@ -47,12 +48,7 @@ def _age(part: Takes) -> tuple[str, int]:
 
 def _read(path: Path) -> Takes:
     release, _, environment = path.name[: -len(TAKES_SUFFIX)].partition("-")
-    records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            records.append(Record.from_json(line))
-        except FeedersError as error:
-            raise FeedersError(f"{path}, line {number}: {error}") from None
+    records = read_lines(path, Record.from_json)
     if not records:
         raise FeedersError(f"{path}: holds no takes. Try: delete it")
     return Takes(path.parent.name, release, environment, tuple(records))

@@ -35,6 +35,10 @@ class Feeder:
         belief: what people expect of it and this suite shows, in one line.
         parallel: whether a number of workers means anything to it; if not, it is measured with one.
         ceiling: it repeats one batch: there is no delivery to judge, and no other can be faster.
+        shared_by: what more workers are: "threads", "processes", "lock" (threads or processes, one at a time) or "ops"
+            (TensorFlow's threads, without Python); empty where there is one thread, or none.
+        needs: what it asks for that a loader which prepares batches in Python does not; empty for those.
+        mistake: it is here to show what goes wrong; not to be recommended, however well a short run goes.
     """
 
     name: str
@@ -43,3 +47,6 @@ class Feeder:
     belief: str
     parallel: bool = True
     ceiling: bool = False
+    shared_by: str = ""
+    needs: str = ""
+    mistake: bool = False

@@ -36,5 +36,12 @@ RESIDENT = Feeder(
 
 ROWS = (
     RESIDENT,
-    Feeder("arrays", _arrays, "fit(x, y)", "the baseline, where everything fits in memory", parallel=False),
+    Feeder(
+        "arrays",
+        _arrays,
+        "fit(x, y)",
+        "the baseline, where everything fits in memory",
+        parallel=False,
+        needs="all batches prepared once and kept in memory",
+    ),
 )

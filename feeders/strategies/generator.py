@@ -36,11 +36,14 @@ ROWS = (
         _threads,
         "a plain generator, shared by all workers",
         "Keras 2 with worker threads: 'generator already executing'; Keras 3: one thread, whatever you do",
+        shared_by="threads",
     ),
     Feeder(
         "generator-processes",
         _processes,
         "the same with use_multiprocessing=True (Keras 2 only)",
         "every worker process runs its own copy: each sample arrives several times, without a warning",
+        shared_by="processes",
+        mistake=True,
     ),
 )

@@ -106,23 +106,28 @@ ROWS = (
         _bare,
         "an iterator class whose __next__ holds one lock around a generator",
         "Keras 2: no error, but serial, out of order and across the end of an epoch; Keras 3 refuses it",
+        shared_by="lock",
     ),
     Feeder(
         "generator-locked-processes",
         _bare_processes,
         "the same with use_multiprocessing=True (Keras 2 only)",
         "the lock is copied with the process and excludes nobody: duplicates",
+        shared_by="processes",
+        mistake=True,
     ),
     Feeder(
         "generator-locked-bridge",
         _bridged,
         "a generator function under the @locked decorator, pulled by N workers through an indexable bridge",
         "accepted by both generations of Keras; safe, and still serial",
+        shared_by="lock",
     ),
     Feeder(
         "generator-serialized",
         _serialized,
         "threading.serialize_iterator (Python 3.15) or more_itertools.serialize, through the same bridge",
         "the same guarantees from a well-kept library",
+        shared_by="lock",
     ),
 )

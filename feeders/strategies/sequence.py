@@ -68,7 +68,10 @@ def _build(body: type, processes: bool, material: Material, workers: int) -> Fee
 
 
 def _row(name: str, body: type, processes: bool, summary: str, belief: str) -> Feeder:
-    return Feeder(name, partial(_build, body, processes), summary, belief)
+    shared_by = "processes" if processes else "lock" if body in (Locked, PicklableLocked) else "threads"
+    # A lock made in the call, and one that is copied with its process, exclude nobody.
+    mistake = body is CallLocked or (body is Locked and processes)
+    return Feeder(name, partial(_build, body, processes), summary, belief, shared_by=shared_by, mistake=mistake)
 
 
 ROWS = (

@@ -97,17 +97,21 @@ ROWS = (
         _map,
         "an index dataset, map(numpy_function, num_parallel_calls=workers)",
         "parallel only where the body releases the GIL, and no wider than TensorFlow's thread pool",
+        shared_by="threads",
     ),
     Feeder(
         "tfdata-native",
         _native,
         "the same work written in TensorFlow ops, num_parallel_calls=workers",
         "no Python in the loop, no GIL",
+        shared_by="ops",
+        needs="the preparation written in TensorFlow ops",
     ),
     Feeder(
         "tfdata-interleave",
         _interleave,
         "one from_generator per worker over disjoint shards, interleaved",
         "exactly once only if the shards are disjoint",
+        shared_by="threads",
     ),
 )

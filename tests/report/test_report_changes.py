@@ -7,7 +7,7 @@ import json
 import pytest
 
 from feeders.errors import FeedersError
-from feeders.report import summarise_changes
+from feeders.report.changes import summarise_changes
 
 
 def finding(before, after, cell="sequence/text/4", confirmed=True, ratio=1.25):

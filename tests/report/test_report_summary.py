@@ -16,7 +16,8 @@ NAME = "2.16.2-stack-takes.jsonl"
 
 
 def record(feeder="sequence", workers=1, speed=100.0, **values):
-    metrics = {"throughput": speed, "effective_throughput": speed, "corrupt": 0}
+    costs = {"epoch": 97 * 32 / speed, "wait_p99": 0.004, "cpu": 0.2, "memory": 2e8, "first_batch": 0.3}
+    metrics = {"throughput": speed, "effective_throughput": speed, "corrupt": 0, **costs}
     base = Record(
         feeder,
         "remote",
@@ -39,16 +40,17 @@ def write(folder, records, name=NAME, machine="lab"):
 
 
 def rows(text):
-    cells = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")
-    ]
+    """The table of all speeds: cells of a row by feeder."""
+    _, _, table = text.partition("Effective samples/s")
+    lines = [line for line in table.splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0].strip("`"): row[1:] for row in cells}
 
 
 def test_median_of_takes_is_shown_by_feeder_and_column(tmp_path):
     speeds = [2000.0, 1000.0, 4000.0]
     write(tmp_path, [*(record(speed=speed) for speed in speeds), record("tfdata-map", workers=4, speed=1.0)])
-    table = rows(summarise(read_takes(tmp_path)))
+    table = rows(summarise(tmp_path))
     assert table["feeder"] == ["remote ×1", "remote ×4"]
     assert table["sequence"] == [f"{statistics.median(speeds):,.0f}", ""]
     assert table["tfdata-map"] == ["", "1"]
@@ -56,19 +58,19 @@ def test_median_of_takes_is_shown_by_feeder_and_column(tmp_path):
 
 def test_rows_keep_the_order_of_the_catalogue(tmp_path):
     write(tmp_path, [record("tfdata-map"), record("resident"), record("sequence")])
-    assert list(rows(summarise(read_takes(tmp_path)))) == ["feeder", "resident", "sequence", "tfdata-map"]
+    assert list(rows(summarise(tmp_path))) == ["feeder", "resident", "sequence", "tfdata-map"]
 
 
 @pytest.mark.parametrize("unsafe", [{"guarantee": "at-least-once"}, {"guarantee": "none"}, {"metrics": {"corrupt": 3}}])
 def test_a_fast_but_wrong_feeder_is_marked(tmp_path, unsafe):
     write(tmp_path, [record(), record(**unsafe)])
-    assert rows(summarise(read_takes(tmp_path)))["sequence"] == ["100 ✗"]
+    assert rows(summarise(tmp_path))["sequence"] == ["100 ✗"]
 
 
 def test_a_cell_that_mostly_broke_shows_its_word(tmp_path):
     hung = record(outcome="hung", metrics={}, guarantee="", message="no end")
     write(tmp_path, [hung, hung, record(), record("resident")])
-    assert rows(summarise(read_takes(tmp_path)))["sequence"] == ["hung"]
+    assert rows(summarise(tmp_path))["sequence"] == ["hung"]
 
 
 def test_releases_come_in_order_of_their_dates(tmp_path):
@@ -95,3 +97,30 @@ def test_an_empty_file_is_named(tmp_path):
     write(tmp_path, [])
     with pytest.raises(FeedersError, match=r"2.16.2-stack-takes.jsonl: holds no takes. Try: delete it"):
         read_takes(tmp_path)
+
+
+def test_by_default_the_newest_release_of_each_machine_is_told(tmp_path):
+    for machine, release in (("lab", "2.15.1"), ("lab", "2.16.2"), ("box", "2.15.1")):
+        stack = {**STACK, "tensorflow": release}
+        write(tmp_path, [record(stack=stack)], name=f"{release}-stack-takes.jsonl", machine=machine)
+    heads = [line for line in summarise(tmp_path).splitlines() if line.startswith("**TensorFlow")]
+    assert [(line.split(",")[0], "`lab`" in line) for line in heads] == [
+        ("**TensorFlow 2.15.1", False),
+        ("**TensorFlow 2.16.2", True),
+    ]
+    assert "TensorFlow 2.15.1" in summarise(tmp_path, "2.15.1")
+
+
+def test_a_release_that_was_not_measured_is_refused_by_name(tmp_path):
+    write(tmp_path, [record()])
+    with pytest.raises(FeedersError, match=r"2\.9\.3 has not been measured; results/ holds 2\.16\.2"):
+        summarise(tmp_path, "2.9.3")
+
+
+def test_the_answer_stands_first_with_its_numbers_and_what_is_wrong_elsewhere(tmp_path):
+    wrong = record("sequence-call-lock", speed=900.0, metrics={"corrupt": 3}, delivered=3082)
+    write(tmp_path, [record("resident", speed=200.0), *(record(speed=speed) for speed in (98.0, 100.0, 104.0)), wrong])
+    text = summarise(tmp_path)
+    (answer,) = [line for line in text.splitlines() if line.startswith("| remote |")]
+    assert answer == "| remote | `sequence ×1` | 100 [98, 104] | 50 % (starved) | 4 ms | 0.2 | 200 |"
+    assert "- not `sequence-call-lock ×1` on `remote`: wrong delivery: 3 of 3,082 samples corrupt in an epoch" in text

@@ -1,0 +1,198 @@
+"""What to feed ``fit()`` with here, from what was measured, by one rule that is written out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Mapping
+
+import pandas as pd
+
+from feeders.measure.record import BROKEN, REFUSED
+from feeders.strategies import FEEDERS
+
+from .cells import SAFE, SUBJECT, UNSAFE
+
+# Feeders closer together than this can't be told apart by the takes of one run; the simpler one is as good.
+AS_FAST = 0.95
+# A runner-up is better at something if it takes this share of it, or less.
+CHEAPER = 0.8
+# As the word "starved" of the metric `stall`.
+PARTLY, STARVED = 5.0, 20.0
+
+RULE = (
+    "Of the feeders that delivered every sample once and whole in every take, and in the audit where there is one, the "
+    "one with the most effective samples per second; of those within 5 % of it the one with the fewest workers, then "
+    "the one that comes first in the list of feeders, which begins with the simple ones. Feeders that are here to show "
+    "a mistake are left out, and what asks for more than a loader that prepares batches in Python is named apart."
+)
+
+# What an unsafe feeder is avoided for.
+WRONG = "wrong delivery"
+
+Cell = Mapping[str, Any]
+
+ROWS = {row.name: row for row in FEEDERS}
+ORDER = list(ROWS)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to use for one workload on one machine, release and device.
+
+    Attributes:
+        subject: machine, release and device.
+        workload: its name.
+        best: the row of `cells.table` that is recommended; None if no feeder delivered all samples.
+        runner_up: the next best feeder; None if there is none.
+        better_at: what the runner-up is better at, in words with numbers.
+        otherwise: rows that are faster still, if what they need can be had.
+        avoid: feeders and why, in words.
+    """
+
+    subject: tuple[str, str, str]
+    workload: str
+    best: Cell | None
+    runner_up: Cell | None
+    better_at: tuple[str, ...]
+    otherwise: tuple[Cell, ...]
+    avoid: tuple[tuple[str, str], ...]
+
+
+def answers(cells: pd.DataFrame) -> list[Answer]:
+    """Return an answer for each subject and workload.
+
+    Args:
+        cells: as `cells.table` returns it.
+    """
+    return [
+        _answer(key, records(group)) for key, group in cells.groupby([*SUBJECT, "workload"], sort=False, dropna=False)
+    ]
+
+
+def records(cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table."""
+    return [{str(key): value for key, value in row.items()} for row in cells.to_dict("records")]
+
+
+def name(cell: Cell) -> str:
+    """Return the feeder of a cell with its workers."""
+    return f"{cell['feeder']} ×{cell['workers']}"
+
+
+def share(cell: Cell) -> str:
+    """Return how near training came to the ceiling, with the word for it; empty if it is not known."""
+    stall = cell["stall"]
+    if pd.isna(stall):
+        return ""
+    word = "fed" if stall < PARTLY else "partly starved" if stall <= STARVED else "starved"
+    return f"{100 - stall:.0f} % ({word})"
+
+
+def _answer(key: Any, cells: list[dict[str, Any]]) -> Answer:
+    known = [cell for cell in cells if cell["feeder"] in ROWS and not ROWS[cell["feeder"]].ceiling]
+    safe = [cell for cell in known if cell["state"] == SAFE and not ROWS[cell["feeder"]].mistake]
+    own = [cell for cell in safe if not ROWS[cell["feeder"]].needs]
+    best = _best(own)
+    runner_up = _best([cell for cell in own if best and cell["feeder"] != best["feeder"]])
+    return Answer(
+        subject=tuple(key[: len(SUBJECT)]),
+        workload=key[-1],
+        best=best,
+        runner_up=runner_up,
+        better_at=_better_at(runner_up, best) if best and runner_up else (),
+        otherwise=_otherwise([cell for cell in safe if ROWS[cell["feeder"]].needs], best),
+        avoid=tuple(_avoid(known)),
+    )
+
+
+def _best(cells: list[dict[str, Any]]) -> Cell | None:
+    if not cells:
+        return None
+    fastest = max(cell["effective_throughput"] for cell in cells)
+    near = [cell for cell in cells if cell["effective_throughput"] >= AS_FAST * fastest]
+    return min(near, key=lambda cell: (cell["workers"], ORDER.index(cell["feeder"])))
+
+
+def _otherwise(cells: list[dict[str, Any]], best: Cell | None) -> tuple[Cell, ...]:
+    bar = best["effective_throughput"] if best else 0.0
+    feeders = dict.fromkeys(cell["feeder"] for cell in cells)
+    found = [_best([cell for cell in cells if cell["feeder"] == feeder]) for feeder in feeders]
+    return tuple(cell for cell in found if cell and cell["effective_throughput"] * AS_FAST > bar)
+
+
+def _better_at(other: Cell, best: Cell) -> tuple[str, ...]:
+    """What the other one needs clearly less of."""
+    compared: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+        ("wait_p99", "p99 wait", lambda value: f"{1e3 * value:.3g} ms"),
+        ("first_batch", "first batch", lambda value: f"{value:.2g} s"),
+        ("cpu", "CPU", lambda value: f"{value:.2g} s per 1,000 samples"),
+        ("memory", "memory", lambda value: f"{value / 1e6:,.0f} MB"),
+    )
+    return tuple(
+        f"{title} {shown(other[metric])} against {shown(best[metric])}"
+        for metric, title, shown in compared
+        if other[metric] <= CHEAPER * best[metric]
+    )
+
+
+def _avoid(cells: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """What must not be used, or gains nothing, and why; worker counts that suffer alike stand together."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for cell in cells:
+        reason = _reason(cell, cells)
+        if reason:
+            found.setdefault((cell["feeder"], reason), []).append(cell["workers"])
+    return [(f"{feeder} ×{', ×'.join(map(str, workers))}", reason) for (feeder, reason), workers in found.items()]
+
+
+def _reason(cell: Cell, cells: list[dict[str, Any]]) -> str:
+    if cell["state"] == UNSAFE:
+        return f"{WRONG}: {cell['why']}"
+    if cell["word"] in (*BROKEN, REFUSED):
+        return f"{cell['word']}: {_gist(cell['message'])}"
+    if ROWS[cell["feeder"]].mistake and cell["state"] == SAFE:
+        return f"a mistake, whatever a short run shows: {ROWS[cell['feeder']].belief}"
+    alone = next((row for row in cells if row["feeder"] == cell["feeder"] and row["workers"] == 1), None)
+    if alone is None or alone["state"] != SAFE or cell["state"] != SAFE or cell is alone:
+        return ""
+    gain = cell["effective_throughput"] / alone["effective_throughput"]
+    return f"slower with more workers: × {gain:.2f} of one" if gain < CHEAPER else ""
+
+
+def _gist(message: str) -> str:
+    line = next(iter(message.strip().splitlines()), "")
+    return line if len(line) <= 90 else f"{line[:87]}..."
+
+
+def costs(cell: Cell) -> list[tuple[str, str]]:
+    """Return what a cell gives and takes: titles and values with units; what is not known is left out."""
+    shown = (
+        ("of the ceiling", share(cell)),
+        ("p99 wait", "" if pd.isna(cell["wait_p99"]) else f"{1e3 * cell['wait_p99']:.3g} ms"),
+        ("CPU", "" if pd.isna(cell["cpu"]) else f"{cell['cpu']:.2g} s per 1,000 samples"),
+        ("memory", "" if pd.isna(cell["memory"]) else f"{cell['memory'] / 1e6:,.0f} MB"),
+    )
+    return [(title, value) for title, value in shown if value]
+
+
+def speed(cell: Cell) -> str:
+    """Return effective throughput, with the interval of its median where there are takes enough."""
+    low, high = cell["effective_throughput_low"], cell["effective_throughput_high"]
+    value = f"{cell['effective_throughput']:,.0f}"
+    return value if pd.isna(low) else f"{value} [{low:,.0f}, {high:,.0f}]"
+
+
+def alternatives(answer: Answer) -> list[str]:
+    """Return what else there is, in words: the next best and when it is better; what would do more than a loader."""
+    best, other, found = answer.best, answer.runner_up, []
+    if best and other:
+        better = f", better at {' and '.join(answer.better_at)}" if answer.better_at else ""
+        found.append(f"next best `{name(other)}`, {speed(other)}{better}")
+        if other["effective_throughput_high"] >= best["effective_throughput_low"]:
+            sides = f"{best['feeder']}:{best['workers']} {other['feeder']}:{other['workers']}"
+            found.append(
+                f"these two are too close to tell from takes, which this does: "
+                f"`python -m feeders compare {sides} --workload {answer.workload}`"
+            )
+    found += [f"with {ROWS[cell['feeder']].needs}: `{name(cell)}`, {speed(cell)}" for cell in answer.otherwise]
+    return found

@@ -1,0 +1,180 @@
+"""What was measured, as one table: a row for each cell of each release on each machine and device."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from feeders.measure import MEASURED, METRICS, Record
+from feeders.releases.environment import SERIES_VARIABLES, TOOL
+from feeders.strategies import FEEDERS
+from feeders.workloads import WORKLOADS
+
+from .audits import AUDITS_SUFFIX, read_audits
+from .takes import Takes
+
+# What a number belongs to.
+SUBJECT = ("machine", "release", "device")
+KEY = (*SUBJECT, "workload", "feeder", "workers")
+
+SAFE, UNSAFE, WORD = "safe", "unsafe", "word"
+
+CEILINGS = {row.name for row in FEEDERS if row.ceiling}
+
+# Of an interval.
+CONFIDENCE = 0.95
+
+# Takes' waits are pooled as the median of each of their quantiles, which keeps a bad process from being the tail.
+WAITS = "waits"
+
+
+def table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
+    """Return a row per cell, in the order of the catalogues.
+
+    Args:
+        results: the results folder, for the audits beside the takes.
+        parts: as `takes.read_takes` returns them.
+
+    Returns:
+        The columns of `KEY`; ``takes`` and ``measured`` (counts); ``state``: "safe", "unsafe" (in some take, or in an
+        audit with several workers, not every sample arrived once and whole) or "word" (most takes have no number);
+        ``word``, ``message``, ``why`` (of an unsafe one); ``waits``; and for each metric its median over takes in its
+        unit, with ``METRIC_low`` and ``METRIC_high``, NaN where it is not known.
+
+    Raises:
+        FeedersError: a file of audits is damaged.
+    """
+    rows = []
+    for part in parts:
+        audits = {
+            (found["loader"], found["workload"]): found
+            for found in read_audits(results / part.machine / f"{part.release}{AUDITS_SUFFIX}")
+        }
+        subject = dict(zip(SUBJECT, (part.machine, part.release, device(part))))
+        ceilings = _ceilings(part.records)
+        for (workload, feeder, workers), takes in _by_cell(part.records):
+            key = {**subject, "workload": workload, "feeder": feeder, "workers": workers}
+            rows.append({**key, **_cell(_with_stall(takes, ceilings), audits.get((feeder, workload)))})
+    names = [f"{row.name}{end}" for row in METRICS for end in ("", "_low", "_high")]
+    columns = [*KEY, "takes", "measured", "state", "word", "message", "why", WAITS, *names]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def device(part: Takes) -> str:
+    """Return what trained, in words, with what sets its series apart: "CPU", "GPU, FEEDERS_MODEL=real".
+
+    Takes that do not say what they ran on ran where TensorFlow put them: on the GPU if there was one.
+    """
+    names = [name for name, _ in SERIES_VARIABLES]
+    set_apart = []
+    for text in part.environment.removeprefix(TOOL).split("-"):
+        name = next((name for name in names if text.startswith(name)), "")
+        if name:
+            set_apart.append(f"{name}={text.removeprefix(name)}")
+        elif text:
+            set_apart[-1:] = [f"{set_apart[-1]}-{text}"] if set_apart else [text]
+    return ", ".join([part.records[0].stack.get("device", "CPU").upper(), *set_apart])
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the narrowest pair of takes between which the median lies with 95 % confidence; NaN for a single take.
+
+    Makes no assumption of how takes are spread. Below six takes that confidence can't be had and it is their whole
+    range: 94 % at five, 75 % at three.
+
+    Source:
+        The binomial interval of a median: W. J. Conover, Practical Nonparametric Statistics (1999).
+    """
+    if len(values) < 2:
+        return np.nan, np.nan
+    ordered = sorted(values)
+    # Sorted takes that may be left out at each end.
+    outside = max(0, int(np.sum(2 * stats.binom.cdf(range(len(values)), len(values), 0.5) <= 1 - CONFIDENCE)) - 1)
+    return ordered[outside], ordered[-1 - outside]
+
+
+def _by_cell(records: Iterable[Record]) -> list[tuple[tuple[str, str, int], list[Record]]]:
+    cells: dict[tuple[str, str, int], list[Record]] = {}
+    for take in records:
+        cells.setdefault((take.workload, take.feeder, take.workers), []).append(take)
+    loads, feeders = ([row.name for row in rows] for rows in (WORKLOADS, FEEDERS))
+
+    def place(cell: tuple[tuple[str, str, int], list[Record]]) -> tuple[int, int, int]:
+        workload, feeder, workers = cell[0]
+        return _index(loads, workload), _index(feeders, feeder), workers
+
+    return sorted(cells.items(), key=place)
+
+
+def _ceilings(records: Iterable[Record]) -> dict[tuple[str, str, int | None], list[float]]:
+    """Epochs of the ceiling by workload and round; those of takes without a round, and of all, by workload."""
+    found: dict[tuple[str, str, int | None], list[float]] = {}
+    for take in records:
+        if take.feeder in CEILINGS and take.outcome == MEASURED:
+            for key in {(take.workload, take.run, take.round), (take.workload, "", None)}:
+                found.setdefault(key, []).append(take.metrics["epoch"])
+    return found
+
+
+def _with_stall(takes: Sequence[Record], ceilings: dict[tuple[str, str, int | None], list[float]]) -> list[Record]:
+    """Add what takes can't know by themselves: how they did against the ceiling of their round."""
+    told = []
+    for take in takes:
+        ceiling = ceilings.get((take.workload, take.run, take.round)) or ceilings.get((take.workload, "", None))
+        if take.outcome == MEASURED and ceiling and take.feeder not in CEILINGS:
+            stall = 100 * (1 - float(np.median(ceiling)) / take.metrics["epoch"])
+            take = dataclasses.replace(take, metrics={**take.metrics, "stall": stall})
+        told.append(take)
+    return told
+
+
+def _index(names: Sequence[str], name: str) -> int:
+    return names.index(name) if name in names else len(names)
+
+
+def _cell(takes: Sequence[Record], audit: dict[str, Any] | None) -> dict[str, Any]:
+    measured = [take for take in takes if take.outcome == MEASURED]
+    row: dict[str, Any] = {"takes": len(takes), "measured": len(measured), "word": "", "message": "", "why": ""}
+    if len(measured) * 2 <= len(takes):
+        others = [take for take in takes if take.outcome != MEASURED]
+        word = Counter(take.outcome for take in others).most_common(1)[0][0]
+        message = next(take.message for take in others if take.outcome == word)
+        return {**row, "state": WORD, "word": word, "message": message}
+    row["why"] = _fault(measured, audit)
+    row["state"] = UNSAFE if row["why"] else SAFE
+    for metric in METRICS:
+        values = [take.metrics[metric.name] for take in measured if take.metrics.get(metric.name) is not None]
+        if values:
+            low, high = interval(values)
+            row.update({metric.name: np.median(values), f"{metric.name}_low": low, f"{metric.name}_high": high})
+    waits = [take.waits for take in measured if take.waits]
+    return {**row, WAITS: np.median(np.array(waits), axis=0).tolist() if waits else None}
+
+
+def _fault(measured: Sequence[Record], audit: dict[str, Any] | None) -> str:
+    """What is wrong with the delivery of a cell; empty if nothing that is known of."""
+    faults = []
+    guarantees = sorted({take.guarantee for take in measured} - {"", "exactly-once"})
+    if guarantees:
+        faults.append(" or ".join(guarantees))
+    for name in ("missing", "duplicated", "corrupt", "stale"):
+        counts = [int(take.metrics.get(name) or 0) for take in measured]
+        if any(counts):
+            of = max(take.delivered or 0 for take in measured)
+            faults.append(f"{_span(counts)} of {of:,} samples {name} in an epoch")
+    # An audit feeds a loader with several workers.
+    if not faults and audit and not audit.get("safe", True) and measured[0].workers > 1:
+        content = ", content corrupt" if audit.get("content") == "corrupt" else ""
+        faults.append(f"{audit['verdict']}{content} where an audit provokes races")
+    return "; ".join(faults)
+
+
+def _span(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

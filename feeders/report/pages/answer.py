@@ -1,0 +1,24 @@
+"""Which feeder, how many workers, why, and what it costs."""
+
+from __future__ import annotations
+
+from feeders.report.answer import RULE
+
+from ._page import HERE, Page, prose, table, text
+
+PAGE = Page(
+    "answer",
+    "Answer",
+    "How should I feed fit() here?",
+    (
+        prose("answers", (*HERE, "workload"), "No feeder was measured on this workload here."),
+        table(
+            "avoid",
+            (*HERE, "workload"),
+            (("feeder", "feeder", "code"), ("reason", "why", "text")),
+            "What to avoid, and why",
+            "Nothing to avoid: every feeder measured here delivered all samples, and none lost by more workers.",
+        ),
+        text(f"<p>{RULE}</p>", "The rule"),
+    ),
+)

@@ -1,0 +1,135 @@
+"""What TensorFlow and Keras releases changed."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from ._page import Page, chart, table
+
+EMPTY = "This cell was measured on no release here."
+MACHINE = ("machine", "device", "workload")
+CELL = (*MACHINE, "feeder", "workers")
+
+_order = alt.EncodingSortField("age", op="min")
+_rows = alt.Chart(alt.NamedData("rows"))
+_release = alt.X("release:N", title="release, oldest first", sort=_order)
+_points = _rows.transform_filter("isValid(datum.value)").encode(
+    x=_release,
+    y=alt.Y("value:Q", title="@metric", scale=alt.Scale(zero=True)),
+    color=alt.Color("subject:N", title=None),
+    tooltip=[
+        alt.Tooltip("release:N"),
+        alt.Tooltip("stack:N"),
+        alt.Tooltip("value:Q", title="@metric", format=",.4~g"),
+        alt.Tooltip("low:Q", title="from", format=",.4~g"),
+        alt.Tooltip("high:Q", title="to", format=",.4~g"),
+        alt.Tooltip("measured:Q", title="takes"),
+        alt.Tooltip("step:N", title="confirmed"),
+    ],
+)
+_steps = _rows.transform_filter("datum.step").encode(x=_release, tooltip=[alt.Tooltip("step:N", title="confirmed")])
+_history = alt.layer(
+    _steps.mark_rule(strokeDash=[5, 3], strokeWidth=2, color="#d55e00"),
+    _points.mark_line(opacity=0.5),
+    _points.mark_rule().encode(y=alt.Y("low:Q", title="@metric"), y2="high:Q"),
+    _points.mark_point(filled=True, size=60, opacity=1),
+    _steps.mark_text(align="left", baseline="top", dx=4, color="#d55e00").encode(y=alt.value(0), text="step_label:N"),
+    _rows.transform_filter("datum.state === 'word'")
+    .mark_text(angle=270, align="left", dx=4)
+    .encode(x=_release, y=alt.value("height"), text="word:N"),
+).properties(width="container", height=320)
+
+_relative = (
+    _rows.transform_filter("isValid(datum.value) && datum.value > 0")
+    .transform_window(
+        before="lag(value)", since="lag(release)", sort=[alt.SortField("age")], groupby=["cell", "subject"]
+    )
+    .transform_filter("isValid(datum.before) && datum.before > 0")
+    .transform_calculate(times="datum.value / datum.before", doublings="log(datum.value / datum.before) / log(2)")
+    .mark_rect()
+    .encode(
+        x=_release,
+        y=alt.Y("cell:N", title=None, sort=None),
+        color=alt.Color(
+            "doublings:Q",
+            title="× release before",
+            scale=alt.Scale(domain=[-1, 0, 1], range=["#0072b2", "#e8e8e8", "#d55e00"], clamp=True),
+            legend=alt.Legend(labelExpr="'× ' + format(pow(2, datum.value), '.2~f')", orient="bottom"),
+        ),
+        tooltip=[
+            alt.Tooltip("cell:N", title="feeder"),
+            alt.Tooltip("release:N"),
+            alt.Tooltip("since:N", title="after"),
+            alt.Tooltip("times:Q", title="times the one before", format=".3f"),
+            alt.Tooltip("value:Q", title="@metric", format=",.4~g"),
+        ],
+    )
+    .properties(width="container", height=alt.Step(18))
+)
+
+PAGE = Page(
+    "releases",
+    "Releases",
+    "What did upgrades change?",
+    (
+        table(
+            "changes",
+            ("machine",),
+            (
+                ("release", "release", "code"),
+                ("before", "after", "code"),
+                ("cell", "cell", "code"),
+                ("times", "time of an epoch (×)", "interval"),
+                ("pairs", "pairs", "number"),
+                ("pins", "what changed in the stack", "text"),
+            ),
+            "Confirmed changes",
+            "No change is confirmed on this machine. To look for them: python -m feeders regressions",
+            note="Confirmed by lockstep pairs of the two releases, at 99 % over all suspects of this machine, and "
+            "more than 3 %.",
+        ),
+        chart(
+            _history,
+            "cells",
+            CELL,
+            "@metric of @feeder ×@workers on @workload, by release",
+            "The cell's median over releases with its interval; confirmed steps as dashed lines.",
+            EMPTY,
+            metric=True,
+            note="Points: medians of takes, with the interval of the median. Dashed: confirmed steps of the time of "
+            "an epoch. What only moves "
+            "here may be the machine; a confirmed step is not.",
+        ),
+        table(
+            "cells",
+            CELL,
+            (
+                ("release", "release", "code"),
+                ("stack", "stack", "text"),
+                ("value", "@metric", "interval"),
+                ("measured", "takes", "number"),
+                ("step", "confirmed", "text"),
+            ),
+            "The numbers",
+            EMPTY,
+            metric=True,
+        ),
+        chart(
+            _relative,
+            "cells",
+            MACHINE,
+            "@metric of every cell, against the release before",
+            "A square for each cell and release, coloured by the ratio to the release before it.",
+            "No cell was measured on two releases here.",
+            metric=True,
+            needs=("value",),
+            several="release",
+            note="Blue is less than on the release before that the cell was measured on, orange more. Recorded "
+            "medians, not verdicts: noise of the machine shows too.",
+        ),
+    ),
+    picks=(
+        {"name": "feeder", "title": "Feeder", "table": "cells"},
+        {"name": "workers", "title": "Workers", "table": "cells"},
+    ),
+)
