@@ -4,6 +4,8 @@ const payload = JSON.parse(document.getElementById("payload").textContent);
 const SUBJECT = ["machine", "release", "device"];
 const STATES = ["safe", "unsafe", "word"];
 const SYMBOLS = { good: "✓", bad: "✗", warn: "!", none: "·" };
+// Okabe and Ito's, told apart by colour-blind eyes; the first is too dark for a dark ground.
+const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999"];
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 let state = {};
 let views = [];
@@ -167,7 +169,7 @@ function vegaConfig() {
   const colour = (name) => styles.getPropertyValue(name).trim();
   const font = styles.getPropertyValue("--font").trim();
   const text = colour("--text");
-  const axis = { labelColor: text, titleColor: text, gridColor: colour("--line"), domainColor: colour("--line") };
+  const axis = { labelColor: text, titleColor: text, gridColor: colour("--line"), gridOpacity: 0.7, domainColor: colour("--line") };
   return {
     background: "transparent",
     font,
@@ -177,7 +179,7 @@ function vegaConfig() {
     text: { color: text },
     rule: { color: text },
     tick: { color: text },
-    range: { category: ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999", "#b8a800"] },
+    range: { category: dark.matches ? ["#56b4e9", ...PALETTE.slice(1, 4), "#d55e00", "#999999"] : PALETTE },
   };
 }
 
