@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any, Callable, Sequence
@@ -12,6 +13,9 @@ from typing import Any, Callable, Sequence
 from feeders.arguments import count, counts, seconds, writable
 from feeders.compare import commands as comparing
 from feeders.errors import FeedersError
+from feeders.measure.device import DEVICES
+from feeders.measure.device import VARIABLE as DEVICE_VARIABLE
+from feeders.measure.stack import BACKEND_VARIABLE, BACKENDS
 from feeders.releases import commands as releases
 from feeders.terminal import Progress, write_atomically
 
@@ -43,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("feeder", metavar="FEEDER")
     measure.add_argument("--workload", default="jpeg", help="default: %(default)s")
     measure.add_argument("--workers", type=counts, default=[1], metavar="N,N,...", help="default: 1")
+    measure.add_argument("--device", choices=DEVICES, help="what trains; default: a GPU that TensorFlow can use")
     measure.set_defaults(command=_measure)
     _add_audit(commands)
     comparing.add(commands)
@@ -58,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
         "--summary", action="store_true", help="print the answer, all speeds and what releases changed, as Markdown"
     )
     report.add_argument("--release", metavar="ID", help="with --summary: that release alone; default: the newest")
+    report.add_argument(
+        "--device", metavar="NAME", help="with --summary: speeds on that alone, named as on the page: CPU, GPU, ..."
+    )
     report.set_defaults(command=_report)
     return parser
 
@@ -106,19 +114,24 @@ def _list(options: argparse.Namespace) -> int:
 
 def _measure(options: argparse.Namespace) -> int:
     from feeders.measure import BROKEN, MEASURED, METRICS, Cell, preload, take
+    from feeders.measure.crossing import crossing
 
+    if options.device:
+        os.environ[DEVICE_VARIABLE] = options.device
     cells = [Cell(options.feeder, options.workload, workers).checked() for workers in options.workers]
     preload()
-    broken = False
+    records = []
     for cell in cells:
         record = take(cell)
-        broken = broken or record.outcome in BROKEN
+        records.append(record)
         print(f"{cell}: {record.outcome} {record.guarantee or record.message}")
         if record.outcome == MEASURED:
             for metric in METRICS:
                 if metric.name in record.metrics:
                     print(f"  {metric.name:20} {record.metrics[metric.name]:>14.6g} {metric.unit}")
-    return int(broken)
+    for line in crossing(records):
+        print(line)
+    return int(any(record.outcome in BROKEN for record in records))
 
 
 def _audit(options: argparse.Namespace) -> int:
@@ -144,7 +157,7 @@ def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
     from feeders.audit import audit_all
     from feeders.releases.installed import require_installed
     from feeders.releases.machine import describe
-    from feeders.report import AUDITS_SUFFIX, delivery_table, merged_audits
+    from feeders.report import audits_file, delivery_table, merged_audits
 
     foreign = [name for name in given if name not in ("seconds", "workers")]
     if foreign or options.loader or options.json:
@@ -153,7 +166,7 @@ def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
     if not results.is_dir():
         raise FeedersError(f"audit --all: no folder results/ in {Path.cwd()}. Try: call it where asv.conf.json is")
     folder = results / describe(None, results)["machine"]
-    path = folder / f"{require_installed().id}{AUDITS_SUFFIX}"
+    path = audits_file(folder, require_installed().id, os.environ.get(BACKEND_VARIABLE) or BACKENDS[0])
     audits: list[dict[str, Any]] = []
     try:
         with Progress() as progress:
@@ -181,10 +194,11 @@ def _report(options: argparse.Namespace) -> int:
 
     results = Path("results")
     if options.summary:
-        print(summarise(results, options.release))
+        print(summarise(results, options.release, options.device))
         return 0
-    if options.release:
-        raise FeedersError("report: --release belongs to --summary; the page holds all releases. Try: report --summary")
+    for option in ("release", "device"):
+        if getattr(options, option):
+            raise FeedersError(f"report: --{option} belongs to --summary; the page holds all. Try: report --summary")
     writable(options.output, "-o", "report.html")
     write_atomically(options.output, html_report(results))
     print(f"written: {options.output}")

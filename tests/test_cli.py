@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from feeders import cli
@@ -21,6 +24,7 @@ def test_list_names_every_row_of_the_catalogues(capsys):
     [
         (["measure", "seqence"], "seqence: not a feeder. Known and near: sequence"),
         (["measure", "sequence", "--workload", "jepg"], "workload 'jepg' is unknown"),
+        (["report", "--device", "CPU"], "report: --device belongs to --summary; the page holds all"),
     ],
 )
 def test_an_unknown_name_is_one_message_and_status_2(capsys, call, text):
@@ -38,6 +42,17 @@ def test_a_bad_option_is_status_2(capsys, call):
         cli.main(call)
     assert ended.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_measuring_on_a_gpu_that_is_not_there_is_one_message_and_status_2(monkeypatch):
+    """In a process of its own, as TensorFlow reads its variables once."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    answer = subprocess.run(
+        [sys.executable, "-m", "feeders", "measure", "sequence", "--device", "gpu"], capture_output=True, text=True
+    )
+    assert answer.returncode == 2
+    assert "FEEDERS_DEVICE=gpu: tensorflow sees no GPU, expected 1 or more; NVIDIA's driver tells of " in answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 def test_report_names_the_releases_there_are(capsys, monkeypatch, tmp_path):

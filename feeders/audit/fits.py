@@ -11,11 +11,8 @@ import time
 import warnings
 from typing import Any, Callable
 
-import numpy as np
-
 from feeders.measure.processes import tree
-from feeders.measure.stack import describe_stack
-from feeders.strategies import plain, without_xla
+from feeders.measure.recording import recording_model
 
 from .journal import Journal
 from .loader import SEQUENCE, Loader, open_loader, provoked_files
@@ -154,9 +151,6 @@ def _held_back(method: Any, hook: str, journal: Journal, hold: float) -> Any:
 
 
 def _recording_model(loader: Loader, journal: Journal) -> Any:
-    """A model whose training step takes down its batch, on whichever backend Keras runs."""
-    import tensorflow as tf
-
     def take_down(batch: Any) -> None:
         columns = loader.identity.columns(batch)
         values = {"keys": columns.keys}
@@ -166,54 +160,4 @@ def _recording_model(loader: Loader, journal: Journal) -> Any:
             values["stamps"] = columns.stamps
         journal.write("batch", **values)
 
-    backend = describe_stack()["backend"]
-    step = {"tensorflow": _traced_step, "jax": _jax_step, "torch": _torch_step}[backend](take_down)
-    model = type("Recorder", (tf.keras.Model,), {"train_step": step, "call": lambda self, x: x})()
-    if backend == "tensorflow":
-        model.compile(**without_xla())
-    else:  # what is traced by JAX may not write to a file
-        model.compile(run_eagerly=True)
-    return model
-
-
-def _traced_step(take_down: Callable[[Any], None]) -> Any:
-    import tensorflow as tf
-
-    def train_step(self: Any, data: Any) -> dict[str, Any]:
-        flat = tf.nest.flatten(data, expand_composites=True)
-        simple = len(flat) == len(tf.nest.flatten(data))
-
-        def record(*arrays: Any) -> Any:
-            rest = iter(arrays)
-            filled = [None if leaf is None else next(rest) for leaf in flat]
-            take_down(tf.nest.pack_sequence_as(data, filled) if simple else arrays)
-            return np.int64(0)
-
-        # The output depends on the batch: a step whose fetch failed records nothing.
-        done = tf.numpy_function(record, [leaf for leaf in flat if leaf is not None], tf.int64)
-        return {"batches": tf.cast(done, tf.float32)}
-
-    return plain(train_step)
-
-
-def _jax_step(take_down: Callable[[Any], None]) -> Any:
-    def train_step(self: Any, state: Any, data: Any) -> Any:
-        take_down(data)
-        return {"batches": 0.0}, state
-
-    return train_step
-
-
-def _torch_step(take_down: Callable[[Any], None]) -> Any:
-    def train_step(self: Any, data: Any) -> dict[str, Any]:
-        take_down(_as_numpy(data))
-        return {"batches": 0.0}
-
-    return train_step
-
-
-def _as_numpy(data: Any) -> Any:
-    """A batch of tensors, wherever they are, as arrays."""
-    import tensorflow as tf
-
-    return tf.nest.map_structure(lambda leaf: None if leaf is None else leaf.detach().cpu().numpy(), data)
+    return recording_model(take_down)

@@ -10,7 +10,7 @@ import time
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from feeders.errors import FeedersError
-from feeders.measure import Settings
+from feeders.measure import Settings, device
 from feeders.measure.stack import describe_host
 from feeders.releases.interpreters import interpreter
 
@@ -35,6 +35,12 @@ def lanes(release_a: str, release_b: str, say: Say) -> Iterator[tuple[Lane, Lane
     first, second = (interpreter(release, say) for release in (release_a, release_b))
     say(f"importing TensorFlow: {release_a}, {release_b}")
     with Lane(first.python, first.variables) as a, Lane(second.python, second.variables) as b:
+        one, other = (lane.stack.get("device") for lane in (a, b))
+        if one != other:
+            raise FeedersError(
+                f"{release_a} trains on {one}, {release_b} on {other}; expected one device. "
+                f"Try: {device.VARIABLE}={device.CPU} with the same command"
+            )
         yield a, b
 
 

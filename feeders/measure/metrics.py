@@ -18,12 +18,14 @@ class Metric:
         unit: what it is counted in.
         meaning: what is counted, in one line, and what it does not see.
         lower_is_better: the direction; where it is False the metric is no asv series.
+        gpu: known on GPUs alone; no asv series, which would stand empty on every other host.
     """
 
     name: str
     unit: str
     meaning: str
     lower_is_better: bool = True
+    gpu: bool = False
 
 
 METRICS = (
@@ -49,6 +51,9 @@ METRICS = (
         "peak set size (PSS) of the process tree: verified epoch, ends of the steady part",
     ),
     Metric("growth", "bytes/epoch", "growth of that set size per steady epoch; about 0 is right"),
+    Metric("gpu_busy", "%", "share of the steady epochs in which a kernel ran on the GPU, by NVML", False, gpu=True),
+    Metric("gpu_memory", "bytes", "peak memory in use on the GPU in the steady epochs, by anybody, by NVML", gpu=True),
+    Metric("copy", "seconds", "bringing one batch to the GPU, alone; in training it may overlap other work", gpu=True),
     Metric("reads", "batches read/delivered", "batches prepared over batches trained on: look-ahead and shape probing"),
     Metric("left", "threads + processes", "Python threads and child processes still alive after fit() returned"),
     Metric("missing", "samples", "samples of the verified epoch that never reached the training step"),
@@ -57,3 +62,11 @@ METRICS = (
     Metric("corrupt", "samples", "samples whose content was not what their id promises: torn, or another's"),
     Metric("stale", "samples", "samples that carry the stamp of another epoch"),
 )
+
+# Percent of stall up to which training counts as fed, and beyond which as starved.
+PARTLY, STARVED = 5.0, 20.0
+
+
+def stall_word(stall: float) -> str:
+    """Return the word for a stall in percent."""
+    return "fed" if stall < PARTLY else "partly starved" if stall <= STARVED else "starved"

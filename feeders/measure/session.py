@@ -10,8 +10,9 @@ from typing import Any, Callable
 
 from feeders.errors import Unsupported
 from feeders.strategies import feeder
-from feeders.workloads import workload
+from feeders.workloads import STATIC_EPOCH, Material, workload
 
+from . import device
 from .cells import Cell
 from .delivery import DeliveryLog
 from .record import FAILED, MEASURED, REFUSED, UNSUPPORTED
@@ -32,6 +33,7 @@ def verify_cell(cell: Cell, answer: Answer) -> None:
 
     def work() -> dict[str, Any]:
         material = workload(cell.workload).open()
+        device.keep_gpu_for_backend()
         verified = verify(row.build, material, cell.workers, log)
         fields: dict[str, Any] = {"outcome": MEASURED, "seconds": verified.seconds, "metrics": verified.metrics()}
         if row.ceiling:
@@ -48,22 +50,26 @@ def time_cell(cell: Cell, settings: Settings, answer: Answer) -> None:
 
     def work() -> dict[str, Any]:
         material = workload(cell.workload).open()
-        model = make_model(material.x_shape, material.classes, settings)
+        model = device.on_device(lambda: make_model(material.x_shape, material.classes, settings))
         timed = TimedFit(feeder(cell.feeder).build(material, cell.workers), model, len(material), settings)
         # It answers from within fit(), at the end of the last epoch: how long Keras takes to close is not our matter.
-        timed.run(lambda: answer(_timed_fields(timed, material.samples)))
+        timed.run(lambda: answer(_timed_fields(timed, material)))
         raise RuntimeError("fit() returned before its last epoch: the feed ran out of data")
 
     answer(_or_outcome(work, None))
 
 
-def _timed_fields(timed: TimedFit, samples: int) -> dict[str, Any]:
+def _timed_fields(timed: TimedFit, material: Material) -> dict[str, Any]:
+    metrics = timed.metrics(material.samples)
+    if device.current() != device.CPU:
+        metrics["copy"] = device.copy_seconds(material.prepare(0, STATIC_EPOCH))
     return {
         "outcome": MEASURED,
         "seconds": timed.seconds(),
-        "metrics": timed.metrics(samples),
+        "metrics": metrics,
         "epochs": timed.epochs(),
         "waits": timed.wait_quantiles(),
+        "span": timed.span(),
     }
 
 

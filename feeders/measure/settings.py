@@ -6,10 +6,17 @@ import os
 from dataclasses import dataclass
 
 from feeders.errors import FeedersError
+from feeders.workloads.models import MODELS
+
+from . import device
 
 MODEL_VARIABLE = "FEEDERS_MODEL"
 
-MODELS = ("light", "real")
+# A training step that trains nothing: what is measured then is the feeder. Nobody would choose it for a series.
+NO_MODEL = "none"
+
+# The driver of a GPU notes how busy it was a few times a second.
+GPU_STEADY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class Settings:
     Attributes:
         steady_seconds: the steady part of the timed fit ends with the first epoch that reaches this length.
         deadline_seconds: a fit, verified or timed, that has not ended by then has hung.
-        model: "light" (dense) or "real" (convolutional).
+        model: one of `MODELS`, or `NO_MODEL`.
         taps: whether the wait and step taps are in; False only to measure what they cost.
     """
 
@@ -33,7 +40,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """Return the defaults with the model that FEEDERS_MODEL names.
+        """Return the defaults for the device that trains, with the model that FEEDERS_MODEL names.
 
         Raises:
             FeedersError: no such model.
@@ -43,4 +50,5 @@ class Settings:
             raise FeedersError(
                 f"{MODEL_VARIABLE}={model}: not a model; expected {' or '.join(MODELS)}. Try: unset {MODEL_VARIABLE}"
             )
-        return cls(model=model)
+        steady = cls.steady_seconds if device.current() == device.CPU else GPU_STEADY_SECONDS
+        return cls(steady_seconds=steady, model=model)

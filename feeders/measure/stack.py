@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib
@@ -10,16 +11,27 @@ import platform
 import re
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Iterable
 
 import psutil
 
 from feeders.errors import FeedersError
 
+from . import device
+
 # What `digest` must give of this environment; set by whoever made it from pins.
 PINS_VARIABLE = "FEEDERS_PINS"
 
 INSTALL = "Try: pip install -e '.[cpu]' (or '.[gpu]' on a GPU host)"
+
+BACKEND_VARIABLE = "KERAS_BACKEND"
+
+# Keras 3 computes with one of them; the first by default.
+BACKENDS = ("tensorflow", "jax", "torch")
+
+# Device files of NVIDIA's driver: whoever has one open has touched a GPU, by whatever library.
+GPU_FILES = "/dev/nvidia"
 
 
 def preload() -> None:
@@ -28,17 +40,57 @@ def preload() -> None:
     No TensorFlow operation, no device: a process that has touched either must not be forked.
 
     Raises:
-        FeedersError: TensorFlow is missing or does not import, or the environment is not what it was made to be.
+        FeedersError: TensorFlow or the backend of Keras is missing or does not import, the device that FEEDERS_DEVICE
+            asks for is not there, or the environment is not what it was made to be.
     """
     _check_pins()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    device.prepare()
+    _import_backend()
     try:
         import tensorflow as tf
     except ImportError as error:
         raise FeedersError(f"TensorFlow can't be imported ({error}); this suite measures it. {INSTALL}") from error
     tf.keras.Model  # noqa: B018  tf.keras is loaded lazily: this loads it
+    _check_backend()
     for name in ("PIL.Image", "feeders.measure.session"):
         importlib.import_module(name)
+    device.settle()
+
+
+def _import_backend() -> None:
+    """Import what KERAS_BACKEND names, before TensorFlow: torch brings an LLVM that aborts beside an earlier one."""
+    name = os.environ.get(BACKEND_VARIABLE) or BACKENDS[0]
+    if name not in BACKENDS:
+        raise FeedersError(
+            f"{BACKEND_VARIABLE}={name}: not a backend that is measured; expected {' or '.join(BACKENDS)}. "
+            f"Try: unset {BACKEND_VARIABLE}"
+        )
+    if name != BACKENDS[0]:
+        try:
+            importlib.import_module(name)
+            importlib.import_module("keras")
+        except ImportError as error:
+            raise FeedersError(
+                f"{BACKEND_VARIABLE}={name}: {name} can't be imported ({error}). "
+                f"Try: pip install {name}, or unset {BACKEND_VARIABLE}"
+            ) from error
+
+
+def _check_backend() -> None:
+    """See to it that Keras computes with what KERAS_BACKEND says, which names the series."""
+    import tensorflow as tf
+
+    from feeders.strategies import backend
+
+    name = os.environ.get(BACKEND_VARIABLE) or BACKENDS[0]
+    if backend() != name:
+        keras = sys.modules[tf.keras.Model.__module__.split(".")[0]].__version__
+        raise FeedersError(
+            f"Keras {keras} computes with {backend()}, expected {name}, as {BACKEND_VARIABLE} says (unset is "
+            f"{BACKENDS[0]}); Keras 2 knows nothing else, Keras 3 also reads ~/.keras/keras.json. "
+            f"Try: {BACKEND_VARIABLE}={backend()}"
+        )
 
 
 def normalised(name: str) -> str:
@@ -75,12 +127,23 @@ def _check_pins() -> None:
 
 
 def is_untouched() -> bool:
-    """Whether this process has imported TensorFlow and has not started its runtime: then it may be forked."""
+    """Whether this process has imported TensorFlow, started no backend and touched no GPU: then it may be forked."""
     context = sys.modules.get("tensorflow.python.eager.context")
     if context is None:
         return False
     current = context.context_safe()
-    return current is None or not current._initialized
+    started = current is not None and current._initialized
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    return not (started or (bridge is not None and bridge._backends) or holds_gpu())
+
+
+def holds_gpu() -> bool:
+    """Whether this process has a file of NVIDIA's driver open; no where the system does not tell."""
+    for descriptor in Path("/proc/self/fd").glob("*"):
+        with contextlib.suppress(OSError):  # the listing's own is gone
+            if os.readlink(descriptor).startswith(GPU_FILES):
+                return True
+    return False
 
 
 @functools.lru_cache(maxsize=1)
@@ -90,14 +153,16 @@ def describe_stack() -> dict[str, str]:
     import PIL
     import tensorflow as tf
 
-    from feeders.strategies import generation
+    from feeders.strategies import backend, generation
 
     keras = sys.modules[tf.keras.Model.__module__.split(".")[0]]
     return {
         "tensorflow": tf.__version__,
         "keras": getattr(tf.keras, "__version__", None) or keras.__version__,
         "generation": str(generation()),
-        "backend": "tensorflow" if generation() == 2 else os.environ.get("KERAS_BACKEND", "tensorflow"),
+        "backend": backend(),
+        **({} if backend() == "tensorflow" else {backend(): sys.modules[backend()].__version__}),
+        "device": device.current(),
         "python": platform.python_version(),
         "numpy": numpy.__version__,
         "pillow": PIL.__version__,

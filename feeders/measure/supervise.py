@@ -21,6 +21,7 @@ from typing import IO, Any, Callable, NoReturn
 
 import psutil
 
+from .nvml import GpuWatch, nvml
 from .processes import GONE, cpu_seconds, pss_bytes, tree
 
 # Reading the set size of a TensorFlow process takes the kernel 9 ms, for each process of the tree.
@@ -45,12 +46,14 @@ class Watch:
         memory: whether to sample the memory of its process tree; it costs, so not while something is timed.
         heartbeat: descriptor of a file; if given, the deadline counts from when it last grew.
         memory_limit: bytes that its process tree may hold; it is ended beyond that.
+        gpu: whether to watch the GPU that it uses, which costs it nothing.
     """
 
     deadline_seconds: float
     memory: bool
     heartbeat: int | None = None
     memory_limit: int | None = None
+    gpu: bool = False
 
 
 def supervise(work: Callable[[Answer], None], watch: Watch, lifeline: int, result: int, log: int) -> None:
@@ -62,7 +65,8 @@ def supervise(work: Callable[[Answer], None], watch: Watch, lifeline: int, resul
         lifeline: descriptor that closes when nobody wants the result any more.
         result: descriptor to write to, as JSON: {"answer": what `work` answered or null, "status": wait status or null
             if it had to be ended, "over_limit": whether for its memory, "memory": peak proportional set size in bytes,
-            "ended": ``time.perf_counter()``}.
+            "ended": ``time.perf_counter()``}; with "gpu", as `GpuWatch.told` gives it of the "span" of the answer, if
+            it is watched.
         log: descriptor that becomes standard output and error of the child.
     """
     os.setsid()
@@ -79,14 +83,20 @@ def supervise(work: Callable[[Answer], None], watch: Watch, lifeline: int, resul
             signal.set_wakeup_fd(-1)
             tempfile.tempdir = os.environ["TMPDIR"] = scratch
             _child(work, watch, answer, log)
-        try:
-            status, memory, over_limit = _wait(child, watch, lifeline, wake_read)
-        finally:
-            _end_descendants()
-        answer.seek(0)
-        text = answer.read()
-    outcome = {"status": status, "over_limit": over_limit, "memory": memory, "ended": time.perf_counter()}
-    outcome["answer"] = json.loads(text) if text and status == 0 else None
+        # Opened after the fork: the child must not hold the driver's files of another.
+        with nvml() if watch.gpu else contextlib.nullcontext() as library:
+            gpu = GpuWatch(library)
+            try:
+                status, memory, over_limit = _wait(child, watch, lifeline, wake_read, gpu)
+            finally:
+                _end_descendants()
+            answer.seek(0)
+            text = answer.read()
+            told = json.loads(text) if text and status == 0 else None
+            outcome: dict[str, Any] = {"status": status, "answer": told, "over_limit": over_limit, "memory": memory}
+            outcome["ended"] = time.perf_counter()
+            if watch.gpu and told and "span" in told:
+                outcome["gpu"] = gpu.told(*told["span"])
     os.write(result, json.dumps(outcome).encode())
 
 
@@ -115,7 +125,7 @@ def _child(work: Callable[[Answer], None], watch: Watch, answer: IO[bytes], log:
         os._exit(70)
 
 
-def _wait(child: int, watch: Watch, lifeline: int, wake: int) -> tuple[int | None, int, bool]:
+def _wait(child: int, watch: Watch, lifeline: int, wake: int, gpu: GpuWatch) -> tuple[int | None, int, bool]:
     """Return the child's wait status, None if it has to be ended, its peak memory, and whether that is why."""
     patience = _Patience(child, watch)
     memory = 0
@@ -129,7 +139,8 @@ def _wait(child: int, watch: Watch, lifeline: int, wake: int) -> tuple[int | Non
             memory = max(memory, pss_bytes(tree(child)) or 0)
         if watch.memory_limit and _over(watch.memory_limit, child):
             return None, memory, True
-        if watch.memory or watch.memory_limit or watch.heartbeat is not None:
+        gpu.look()
+        if watch.memory or watch.memory_limit or watch.gpu or watch.heartbeat is not None:
             pause = min(pause, MEMORY_EVERY_SECONDS)
         ready, _, _ = select.select([lifeline, wake], [], [], pause)
         if lifeline in ready:

@@ -15,6 +15,7 @@ from typing import Any
 from feeders.errors import FeedersError, Unsupported
 from feeders.workloads import workload
 
+from . import device
 from .cells import Cell
 from .record import FAILED, MEASURED, UNSUPPORTED, Record
 from .session import time_cell, verify_cell
@@ -63,11 +64,14 @@ def _forked(cell: Cell, settings: Settings, base: Record) -> Record:
     verified = watched(lambda answer: verify_cell(cell, answer), Watch(settings.deadline_seconds, memory=True))
     if verified["outcome"] != MEASURED:
         return dataclasses.replace(base, **_outcome(verified))
-    timed = watched(lambda answer: time_cell(cell, settings, answer), Watch(settings.deadline_seconds, memory=False))
+    watch = Watch(settings.deadline_seconds, memory=False, gpu=device.current() != device.CPU)
+    timed = watched(lambda answer: time_cell(cell, settings, answer), watch)
     if timed["outcome"] != MEASURED:
         # The delivery is known all the same.
         return dataclasses.replace(base, **{**_fields(verified), **_outcome(timed)})
-    fields = {**_fields(verified), **_fields(timed), "metrics": _metrics(verified, timed)}
+    gpu = timed.get("gpu", {"metrics": {}, "stack": {}})
+    metrics, stack = {**_metrics(verified, timed), **gpu["metrics"]}, {**base.stack, **gpu["stack"]}
+    fields = {**_fields(verified), **_fields(timed), "metrics": metrics, "stack": stack}
     fields.update({name: tuple(timed[name]) for name in ("epochs", "waits")})
     inside = verified["seconds"] + timed["seconds"]
     return dataclasses.replace(base, **fields, overhead=timed["ended"] - start - inside)

@@ -10,12 +10,13 @@ from typing import Any, Callable
 
 import numpy as np
 
-from feeders.strategies import Feed, plain, without_xla
+from feeders.strategies import Feed, backend, plain, without_xla
 from feeders.workloads.models import build
 
 from .processes import cpu_seconds, pss_bytes, tree
-from .settings import Settings
-from .taps import StepTap, WaitTap, epoch_clock
+from .recording import idle_model
+from .settings import NO_MODEL, Settings
+from .taps import StepTap, epoch_clock, wait_tap
 
 WAIT_QUANTILES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 
@@ -43,14 +44,14 @@ class TimedFit:
 
     Args:
         feed: what is fed.
-        model: an uncompiled model for its batches.
+        model: a compiled model for its batches.
         steps: batches of an epoch.
         settings: when the steady part ends, and whether taps are in.
     """
 
     def __init__(self, feed: Feed, model: Any, steps: int, settings: Settings) -> None:
         self._feed, self._model, self._steps, self._settings = feed, model, steps, settings
-        self._wait, self._step = WaitTap(), StepTap()
+        self._wait, self._step = wait_tap(), StepTap()
         self._steps_at_end: list[int] = []
         self._start = 0.0
         self._ends: list[float] = []
@@ -58,13 +59,12 @@ class TimedFit:
         self._bounds: list[Usage] = []
 
     def run(self, enough: Callable[[], None]) -> None:
-        """Compile and fit.
+        """Fit.
 
         Args:
             enough: called within ``fit()``, after the last steady epoch; ``fit()`` ends if it returns.
         """
-        self._model.compile(optimizer="sgd", loss=plain(loss), **without_xla())
-        clock = epoch_clock(lambda epoch: self._epoch_ended(epoch, enough))
+        clock = epoch_clock(lambda epoch: self._epoch_ended(epoch, enough), self._wait.begin)
         with contextlib.ExitStack() as stack:
             if self._settings.taps:
                 stack.enter_context(self._wait.installed())
@@ -102,6 +102,11 @@ class TimedFit:
         """From the call of ``fit()`` to the end of the last epoch."""
         return self._ends[-1] - self._start
 
+    def span(self) -> tuple[float, float]:
+        """Return start and end of the steady part, in seconds of ``time.time()``."""
+        offset = time.time() - time.perf_counter()
+        return self._bounds[0].taken + offset, self._ends[-1] + offset
+
     def epochs(self) -> list[float]:
         """Seconds of each epoch, the first from the call of ``fit()``."""
         starts = [self._start, self._bounds[0].taken, *self._ends[1:-1]]
@@ -131,12 +136,15 @@ class TimedFit:
         return metrics
 
     def _tapped(self) -> dict[str, float]:
-        fetched, steps, first = self._wait.read(), np.array(self._step.steps), self._steps_at_end[0]
-        waits = np.array([arrived - asked for asked, arrived in fetched[first:]])
+        fetched, steps, first = np.array(self._wait.read()), np.array(self._step.steps), self._steps_at_end[0]
+        if not len(fetched):
+            return _of_steps(np.diff(steps[first:]))
+        waits = np.diff(fetched[first:])
         gaps = [fetched[at][1] - steps[at - 1][1] for at in self._steps_at_end[:-1]]
         gaps[0] -= self._bounds[0].taken - self._ends[0]  # looking around is no part of it
         p50, p95, p99 = np.quantile(waits, (0.5, 0.95, 0.99))
-        lengths = np.diff(steps[first:]).ravel()
+        # With torch the batch is there before the training function is called.
+        begun = np.minimum(steps[first:, 0], fetched[first:, 0])
         return {
             "first_batch": fetched[0][1] - self._start,
             "gap": float(np.mean(gaps)),
@@ -145,26 +153,33 @@ class TimedFit:
             "wait_p95": float(p95),
             "wait_p99": float(p99),
             "wait_max": float(waits.max()),
-            "step_p50": float(np.quantile(lengths, 0.5)),
-            "step_p99": float(np.quantile(lengths, 0.99)),
+            **_of_steps(steps[first:, 1] - begun),
         }
 
     def wait_quantiles(self) -> list[float]:
         """Wait per batch over the steady epochs, in seconds, at `WAIT_QUANTILES`; empty without taps."""
-        if not self._settings.taps:
-            return []
         waits = [arrived - asked for asked, arrived in self._wait.read()[self._steps_at_end[0] :]]
-        return np.quantile(waits, WAIT_QUANTILES).tolist()  # type: ignore[no-any-return]
+        return np.quantile(waits, WAIT_QUANTILES).tolist() if waits else []
+
+
+def _of_steps(lengths: Any) -> dict[str, float]:
+    p50, p99 = np.quantile(lengths, (0.5, 0.99))
+    return {"step_p50": float(p50), "step_p99": float(p99)}
 
 
 def make_model(x_shape: tuple[int, ...], classes: int, settings: Settings) -> Any:
-    """Return an uncompiled model for a workload's batches."""
-    return build("dense" if settings.model == "light" else "conv", x_shape, classes)
+    """Return a compiled model for a workload's batches, with the optimizer that adds least."""
+    if settings.model == NO_MODEL:
+        return idle_model()
+    model = build(settings.model, x_shape, classes)
+    model.compile(optimizer="sgd", loss=plain(loss), **without_xla())
+    return model
 
 
 def loss(y: Any, predicted: Any) -> Any:
     """Cross-entropy against the label, the first column of y; the other columns are for the audit."""
     import tensorflow as tf
 
-    labels = tf.cast(y[:, 0], tf.int32)
+    cast = tf.cast if backend() == "tensorflow" else tf.keras.ops.cast
+    labels = cast(y[:, 0], "int32")
     return tf.keras.losses.sparse_categorical_crossentropy(labels, predicted)

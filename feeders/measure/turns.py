@@ -8,15 +8,16 @@ from __future__ import annotations
 import sys
 from typing import Any, Callable
 
-from feeders.strategies import Feed, feeder, plain, without_xla
+from feeders.strategies import Feed, feeder
 from feeders.workloads import workload
 
+from . import device
 from .cells import Cell
 from .lane import Turns, main
 from .settings import Settings
 from .stack import describe_stack, preload
 from .taps import StepTap, epoch_clock
-from .timed import MANY_EPOCHS, loss, make_model
+from .timed import MANY_EPOCHS, make_model
 
 
 class TurnTap(StepTap):
@@ -35,8 +36,8 @@ class TurnTap(StepTap):
 
         turns = self._turns
 
-        def train_function(iterator: Any) -> Any:
-            result = function(iterator)
+        def train_function(*arguments: Any) -> Any:
+            result = function(*arguments)
             if turns.ends_with_this_step():
                 # An accelerator may still be at it, and would go on while this process is stopped.
                 for value in tf.nest.flatten(result)[:1]:
@@ -57,13 +58,12 @@ def fit_in_turns(request: Any, turns: Turns) -> None:
     cell, settings = Cell(**request["cell"]), Settings(**request["settings"])
     cell.checked()
     material = workload(cell.workload).open()
-    model = make_model(material.x_shape, material.classes, settings)
+    model = device.on_device(lambda: make_model(material.x_shape, material.classes, settings))
     turns.begin(len(material))
     _fit(feeder(cell.feeder).build(material, cell.workers), model, turns)
 
 
 def _fit(feed: Feed, model: Any, turns: Turns) -> None:
-    model.compile(optimizer="sgd", loss=plain(loss), **without_xla())
     TurnTap(turns).install(model)
 
     def on_end(epoch: int) -> bool:

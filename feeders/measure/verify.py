@@ -9,11 +9,12 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from feeders.strategies import Feed, plain, without_xla
+from feeders.strategies import Feed
 from feeders.workloads import Batch, Material
 
 from .delivery import Delivery, DeliveryLog
 from .processes import tree
+from .recording import recording_model
 
 # A pool that is being shut down needs a moment; what is alive after it stays.
 GRACE_SECONDS = 0.3
@@ -93,7 +94,7 @@ def verify(build: Callable[[Material, int], Feed], material: Material, workers: 
         counted = CountedMaterial(material, counter.name)
         feed = build(counted, workers)  # type: ignore[arg-type]
         before = counted.reads()
-        model = _recording_model(log)
+        model = recording_model(lambda batch: log.add(*batch))
         threads, children = _threads(), len(tree(os.getpid()))
         start = time.perf_counter()
         model.fit(feed.x, feed.y, epochs=1, shuffle=False, verbose=0, **feed.fit)
@@ -114,25 +115,3 @@ def _left_behind(threads: int, children: int) -> int:
         if not extra or time.perf_counter() > end:
             return extra
         time.sleep(GRACE_SECONDS / 10)
-
-
-def _recording_model(log: DeliveryLog) -> Any:
-    import tensorflow as tf
-
-    def record(x: Any, y: Any) -> Any:
-        log.add(x, y)
-        return y[:0, 0]
-
-    class Recorder(tf.keras.Model):  # type: ignore[misc]
-        def call(self, x: Any) -> Any:  # up to 2.8 Keras calls the model to learn its shapes
-            return x
-
-        @plain
-        def train_step(self, data: tuple[Batch, ...]) -> dict[str, Any]:
-            # The output depends on the batch: a step whose fetch failed records nothing.
-            rest = tf.numpy_function(record, [data[0], data[1]], tf.int64)
-            return {"batches": tf.cast(tf.size(rest), tf.float32)}
-
-    model = Recorder()
-    model.compile(**without_xla())
-    return model

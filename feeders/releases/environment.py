@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Iterable
@@ -13,6 +14,9 @@ from asv.environment import Environment
 from asv.results import get_filename
 
 from feeders.errors import FeedersError
+from feeders.measure import device
+from feeders.measure.nvml import gpu_names
+from feeders.measure.stack import BACKEND_VARIABLE, BACKENDS
 from feeders.measure.store import ROUND_VARIABLE, RUN_VARIABLE, TAKES_VARIABLE
 
 from .installed import installed, stop
@@ -27,7 +31,14 @@ TOOL = "stack"
 
 # Variables that change what is measured, with the value that means nothing was changed. Another value is part of the
 # environment's name, so it has series of its own.
-SERIES_VARIABLES = (("FEEDERS_MODEL", "light"), ("FEEDERS_IMAGES", ""), ("KERAS_BACKEND", "tensorflow"))
+SERIES_VARIABLES = (
+    ("FEEDERS_MODEL", "light"),
+    ("FEEDERS_IMAGES", ""),
+    (BACKEND_VARIABLE, BACKENDS[0]),
+    (device.VARIABLE, device.CPU),
+)
+
+ROOT = Path(__file__).resolve().parents[2]
 
 # asv reads every *.json in a machine's folder as results.
 TAKES_SUFFIX = "-takes.jsonl"
@@ -124,5 +135,21 @@ def takes_file(folder: Path, release: str, environment: str) -> Path:
 
 
 def _series_variables() -> dict[tuple[str, str], str]:
+    _settle_device()
     values = {name: os.environ.get(name) or default for name, default in SERIES_VARIABLES}
     return {("nobuild", name): values[name] for name, default in SERIES_VARIABLES if values[name] != default}
+
+
+def _settle_device() -> None:
+    """Find out what trains where nothing says so: it is part of the environment's name."""
+    try:
+        if device.asked() or not gpu_names():
+            return
+    except FeedersError as error:
+        stop(f"feeders: {error}")
+    # In an interpreter of its own: this process imports no TensorFlow, and touches no GPU.
+    log.info("Looking for what TensorFlow can use of this host's GPUs")
+    look = "from feeders.measure import device, preload; preload(); print(device.current())"
+    told = subprocess.run([sys.executable, "-c", look], stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.split()
+    # One that can't be asked has no TensorFlow; the releases made from pins have it for the CPU.
+    os.environ[device.VARIABLE] = told[-1] if told else device.CPU

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from typing import Callable, Mapping
 
 from feeders.errors import FeedersError
-from feeders.measure.stack import PINS_VARIABLE
+from feeders.measure import device
+from feeders.measure.stack import BACKEND_VARIABLE, BACKENDS, PINS_VARIABLE
 
 from .environments import build
 from .installed import installed
@@ -50,7 +52,21 @@ def interpreter(release: str, say: Callable[[str], None]) -> Interpreter:
             f"{release}: a release that can't be measured here; {holds}, stacks: {', '.join(stacks())}. "
             f"Try: python -m feeders releases add {release}"
         )
-    return Interpreter(str(build(stack, say)), {**dict.fromkeys(FOREIGN, ""), PINS_VARIABLE: stack.digest})
+    _check_request(release)
+    variables = {**dict.fromkeys(FOREIGN, ""), PINS_VARIABLE: stack.digest, device.VARIABLE: device.CPU}
+    return Interpreter(str(build(stack, say)), variables)
+
+
+def _check_request(release: str) -> None:
+    """Refuse what an environment made from pins can't do: it holds TensorFlow for the CPU, and no other backend."""
+    needed = {BACKEND_VARIABLE: BACKENDS[0], device.VARIABLE: device.CPU}
+    for name, value in needed.items():
+        if (os.environ.get(name) or value) != value:
+            raise FeedersError(
+                f"{release}: it is not installed here, and the environment that is made for it has TensorFlow for the "
+                f"CPU alone; expected {name}={value}, seen {name}={os.environ[name]}. Try: {name}={value} with the "
+                "same command"
+            )
 
 
 def is_release(name: str) -> bool:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import platform
 import re
-import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Mapping
 
 from asv import util
 from asv.machine import Machine, MachineCollection
+
+from feeders.measure.nvml import gpu_names
 
 from .installed import stop
 
@@ -73,17 +74,7 @@ def _host(name: str) -> dict[str, str]:
 
 def _gpus() -> str:
     """Names of the NVIDIA GPUs, never their driver's version; empty if there is none."""
-    try:
-        listing = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    counts = Counter(line.strip() for line in listing.splitlines() if line.strip())
+    counts = Counter(gpu_names())
     return ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counts.items())
 
 

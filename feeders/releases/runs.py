@@ -11,6 +11,7 @@ from typing import Any, Mapping
 
 from asv.console import log
 
+from feeders.measure import device
 from feeders.measure.cells import PROFILE_VARIABLE
 from feeders.measure.metrics import SERIES_VERSION
 from feeders.terminal import write_atomically
@@ -25,7 +26,14 @@ MOST = 10
 SEVERAL = ("ALL", "NEW", "TAGS", "EXISTING")
 
 # What decides what a take measures, beside asv's arguments.
-VARIABLES = (PROFILE_VARIABLE, "FEEDERS_MODEL", "FEEDERS_IMAGES", "KERAS_BACKEND", "TF_USE_LEGACY_KERAS")
+VARIABLES = (
+    PROFILE_VARIABLE,
+    "FEEDERS_MODEL",
+    "FEEDERS_IMAGES",
+    "KERAS_BACKEND",
+    "TF_USE_LEGACY_KERAS",
+    device.VARIABLE,
+)
 
 
 @dataclass(frozen=True)

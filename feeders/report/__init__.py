@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .audits import AUDITS_SUFFIX, delivery_table, merged_audits
+from .audits import audits_file, delivery_table, merged_audits
 from .summary import summarise
 from .takes import Takes, read_takes
 
 __all__ = [
-    "AUDITS_SUFFIX",
     "Takes",
+    "audits_file",
     "delivery_table",
     "html_report",
     "merged_audits",

@@ -7,6 +7,7 @@ from typing import Any, Callable, Mapping
 
 import pandas as pd
 
+from feeders.measure.metrics import stall_word
 from feeders.measure.record import BROKEN, REFUSED
 from feeders.strategies import FEEDERS
 
@@ -16,8 +17,6 @@ from .cells import SAFE, SUBJECT, UNSAFE
 AS_FAST = 0.95
 # A runner-up is better at something if it takes this share of it, or less.
 CHEAPER = 0.8
-# As the word "starved" of the metric `stall`.
-PARTLY, STARVED = 5.0, 20.0
 
 RULE = (
     "Of the feeders that delivered every sample once and whole in every take, and in the audit where there is one, the "
@@ -84,8 +83,7 @@ def share(cell: Cell) -> str:
     stall = cell["stall"]
     if pd.isna(stall):
         return ""
-    word = "fed" if stall < PARTLY else "partly starved" if stall <= STARVED else "starved"
-    return f"{100 - stall:.0f} % ({word})"
+    return f"{100 - stall:.0f} % ({stall_word(stall)})"
 
 
 def _answer(key: Any, cells: list[dict[str, Any]]) -> Answer:
@@ -171,6 +169,7 @@ def costs(cell: Cell) -> list[tuple[str, str]]:
         ("p99 wait", "" if pd.isna(cell["wait_p99"]) else f"{1e3 * cell['wait_p99']:.3g} ms"),
         ("CPU", "" if pd.isna(cell["cpu"]) else f"{cell['cpu']:.2g} s per 1,000 samples"),
         ("memory", "" if pd.isna(cell["memory"]) else f"{cell['memory'] / 1e6:,.0f} MB"),
+        ("GPU busy", "" if pd.isna(cell["gpu_busy"]) else f"{cell['gpu_busy']:.0f} %"),
     )
     return [(title, value) for title, value in shown if value]
 

@@ -10,17 +10,29 @@ from feeders.audit.show import SCHEMA
 from feeders.errors import FeedersError
 from feeders.json_lines import read_lines
 from feeders.measure.record import UNSUPPORTED
+from feeders.measure.stack import BACKENDS
 from feeders.strategies import FEEDERS
 from feeders.workloads import WORKLOADS
 
 AUDITS_SUFFIX = "-audits.jsonl"
 
 
+def audits_file(folder: Path, release: str, backend: str) -> Path:
+    """Return where ``python -m feeders audit --all`` writes.
+
+    Args:
+        folder: of the machine, under results/.
+        release: its id.
+        backend: that Keras computes with.
+    """
+    return folder / f"{release}{'' if backend == BACKENDS[0] else f'-{backend}'}{AUDITS_SUFFIX}"
+
+
 def read_audits(path: Path) -> list[dict[str, Any]]:
     """Return the audits of one release on one machine; none where the file is missing.
 
     Args:
-        path: ``results/MACHINE/RELEASE-audits.jsonl``, as ``python -m feeders audit --all`` wrote it.
+        path: as `audits_file` gives it.
 
     Raises:
         FeedersError: a line is damaged or of another schema; the text names the file and the line.
@@ -42,16 +54,16 @@ def merged_audits(path: Path, audits: Iterable[dict[str, Any]]) -> str:
     return "".join(json.dumps(cells[cell], separators=(",", ":")) + "\n" for cell in order if cell in cells)
 
 
-def summarise_audits(results: Path, measured: Iterable[tuple[str, str]]) -> list[str]:
-    """Return a Markdown section for each machine and release that has been audited.
+def summarise_audits(results: Path, measured: Iterable[tuple[str, str, str]]) -> list[str]:
+    """Return a Markdown section for each machine, release and backend that has been audited.
 
     Args:
         results: the results folder.
-        measured: machines and releases to look for.
+        measured: machines, releases and backends to look for.
     """
     sections = []
-    for machine, release in measured:
-        audits = read_audits(results / machine / f"{release}{AUDITS_SUFFIX}")
+    for machine, release, backend in measured:
+        audits = read_audits(audits_file(results / machine, release, backend))
         if audits:
             budgets = sorted({f"{found['budget']:g}" for found in audits if "budget" in found})
             text = f"What arrives (machine `{machine}`, audits of {' or '.join(budgets)} s, races provoked):"

@@ -12,11 +12,12 @@ import pandas as pd
 from scipy import stats
 
 from feeders.measure import MEASURED, METRICS, Record
+from feeders.measure.device import CPU, VARIABLE
 from feeders.releases.environment import SERIES_VARIABLES, TOOL
 from feeders.strategies import FEEDERS
 from feeders.workloads import WORKLOADS
 
-from .audits import AUDITS_SUFFIX, read_audits
+from .audits import audits_file, read_audits
 from .takes import Takes
 
 # What a number belongs to.
@@ -54,7 +55,7 @@ def table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
     for part in parts:
         audits = {
             (found["loader"], found["workload"]): found
-            for found in read_audits(results / part.machine / f"{part.release}{AUDITS_SUFFIX}")
+            for found in read_audits(audits_file(results / part.machine, part.release, part.backend))
         }
         subject = dict(zip(SUBJECT, (part.machine, part.release, device(part))))
         ceilings = _ceilings(part.records)
@@ -69,7 +70,7 @@ def table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
 def device(part: Takes) -> str:
     """Return what trained, in words, with what sets its series apart: "CPU", "GPU, FEEDERS_MODEL=real".
 
-    Takes that do not say what they ran on ran where TensorFlow put them: on the GPU if there was one.
+    Takes of before there was a choice do not say what they ran on; they ran on a host without a GPU.
     """
     names = [name for name, _ in SERIES_VARIABLES]
     set_apart = []
@@ -79,7 +80,8 @@ def device(part: Takes) -> str:
             set_apart.append(f"{name}={text.removeprefix(name)}")
         elif text:
             set_apart[-1:] = [f"{set_apart[-1]}-{text}"] if set_apart else [text]
-    return ", ".join([part.records[0].stack.get("device", "CPU").upper(), *set_apart])
+    where = part.records[0].stack.get("device", CPU)
+    return ", ".join([where.upper(), *(text for text in set_apart if text != f"{VARIABLE}={where}")])
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:

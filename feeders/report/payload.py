@@ -24,7 +24,7 @@ from feeders.releases.catalogue import age
 from feeders.workloads import WORKLOADS
 
 from .answer import ROWS, Answer, alternatives, answers, costs, records, speed
-from .audits import AUDITS_SUFFIX, read_audits
+from .audits import audits_file, read_audits
 from .cells import CEILINGS, SAFE, SUBJECT, UNSAFE, WAITS, WORD, device, table
 from .pages import PAGES
 from .takes import Takes, read_takes
@@ -43,7 +43,14 @@ CHOICES = (
 FIRST = "effective_throughput"
 
 # Metrics are stored in seconds and bytes; people read these. Times of single steps are fractions of a millisecond.
-UNITS = {"wait": ("ms", 1e3), "step": ("ms", 1e3), "memory": ("MB", 1e-6), "growth": ("kB/epoch", 1e-3)}
+UNITS = {
+    **dict.fromkeys(("wait", "step", "copy"), ("ms", 1e3)),
+    **dict.fromkeys(("memory", "gpu_memory"), ("MB", 1e-6)),
+    "growth": ("kB/epoch", 1e-3),
+}
+
+# A number and its interval, as columns are named.
+ENDS = ("", "_low", "_high")
 
 # Counts of a verified epoch: they are on the page of the delivery, and no choice of what to plot. The inverse of
 # what ranks is asv's.
@@ -86,9 +93,11 @@ def payload(results: Path) -> dict[str, Any]:
     """
     parts = sorted(read_takes(results), key=lambda part: age(part.release), reverse=True)
     cells = table(results, parts)
-    metrics = [row for row in METRICS if row.name not in NOT_PLOTTED]
+    known = [row for row in METRICS if not row.gpu or cells[row.name].notna().any()]
+    cells = cells.drop(columns=[f"{row.name}{end}" for row in METRICS if row not in known for end in ENDS])
+    metrics = [row for row in known if row.name not in NOT_PLOTTED]
     metrics.sort(key=lambda row: row.name != FIRST)
-    changes = _changes(results)
+    changes = _changes(results, parts)
     return {
         "schema": SCHEMA,
         "title": "Feeding Keras fit()",
@@ -110,7 +119,7 @@ def payload(results: Path) -> dict[str, Any]:
                 "changes": changes,
                 "hosts": _hosts(results, parts),
                 "stacks": _stacks(parts),
-                "metrics": _meanings(),
+                "metrics": _meanings(known),
             }.items()
         },
         "pages": [dataclasses.asdict(page) for page in PAGES],
@@ -119,7 +128,7 @@ def payload(results: Path) -> dict[str, Any]:
 
 def unit(metric: Metric) -> tuple[str, float]:
     """Return the unit that a metric is shown in, and what its stored value is multiplied with."""
-    return UNITS.get(metric.name.partition("_")[0], (metric.unit, 1.0))
+    return UNITS.get(metric.name) or UNITS.get(metric.name.partition("_")[0], (metric.unit, 1.0))
 
 
 def _metric(row: Metric) -> dict[str, Any]:
@@ -153,16 +162,16 @@ def _plain(value: Any) -> Any:
 
 def _shown(cells: pd.DataFrame, parts: Sequence[Takes], changes: pd.DataFrame) -> pd.DataFrame:
     """The cells in the units of the page, with what its charts need beside the numbers."""
-    shown = cells.drop(columns=[WAITS, *(f"effective{end}" for end in ("", "_low", "_high"))])
+    shown = cells.drop(columns=[WAITS, *(f"effective{end}" for end in ENDS)])
     for row in METRICS:
         factor = unit(row)[1]
-        for key in (f"{row.name}{end}" for end in ("", "_low", "_high")):
+        for key in (f"{row.name}{end}" for end in ENDS):
             if factor != 1.0 and key in shown:
                 shown[key] = shown[key] * factor
     titles = {(part.machine, part.release, device(part)): _stack(part) for part in parts}
     order = {release: index for index, release in enumerate(sorted(set(cells["release"]), key=age))}
     steps = _steps(changes)
-    where = list(zip(cells["machine"], cells["release"], cells["feeder"], cells["workload"], cells["workers"]))
+    where = list(zip(*(cells[key] for key in (*SUBJECT, "feeder", "workload", "workers"))))
     knees = {(*key, cell["knee"]) for key, cell in _knee_rows(cells)}
     extra = pd.DataFrame(
         {
@@ -193,7 +202,7 @@ def _steps(changes: pd.DataFrame) -> dict[tuple[Any, ...], tuple[str, str]]:
         feeder, workload, workers = change["cell"].split("/")
         told = f"epochs take × {change['times']:.2f} of those on {change['before']}"
         label = f"× {change['times']:.2f}"
-        found[change["machine"], change["release"], feeder, workload, int(workers)] = (told, label)
+        found[(*(change[key] for key in SUBJECT), feeder, workload, int(workers))] = (told, label)
     return found
 
 
@@ -265,14 +274,14 @@ def _knees(cells: pd.DataFrame) -> pd.DataFrame:
 
 def _audits(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
     rows = []
-    for machine, release, where in dict.fromkeys((part.machine, part.release, device(part)) for part in parts):
-        for found in read_audits(results / machine / f"{release}{AUDITS_SUFFIX}"):
+    for part in parts:
+        for found in read_audits(audits_file(results / part.machine, part.release, part.backend)):
             supported = found["verdict"] != UNSUPPORTED
             corrupt = supported and found["content"] == "corrupt"
             tone = "none" if not supported else "good" if found["safe"] else "bad"
             rows.append(
                 {
-                    **dict(zip(SUBJECT, (machine, release, where))),
+                    **dict(zip(SUBJECT, (part.machine, part.release, device(part)))),
                     "feeder": found["loader"],
                     "workload": found["workload"],
                     "verdict": f"{found['verdict']}{', corrupt' if corrupt else ''}",
@@ -297,9 +306,11 @@ def _deliveries(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*SUBJECT, "feeder", "workload", "verdict", "tone", "evidence"])
 
 
-def _changes(results: Path) -> pd.DataFrame:
+def _changes(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
+    devices = {(part.machine, part.environment): device(part) for part in parts}
     rows = []
     for path in sorted(results.glob(f"*/*{SUFFIX}")):
+        environment = path.name[: -len(SUFFIX)]
         for found in read(path):
             verdict = found["verdict"]
             if found["confirmed"]:
@@ -307,6 +318,7 @@ def _changes(results: Path) -> pd.DataFrame:
                     {
                         "machine": path.parent.name,
                         "release": found["after"],
+                        "device": devices.get((path.parent.name, environment), environment),
                         "before": found["before"],
                         "cell": found["cell"],
                         **{"times": verdict["ratio"], "times_low": verdict["low"], "times_high": verdict["high"]},
@@ -315,7 +327,7 @@ def _changes(results: Path) -> pd.DataFrame:
                     }
                 )
     rows.sort(key=lambda row: (row["machine"], age(row["release"])))
-    columns = ["machine", "release", "before", "cell", "times", "times_low", "times_high", "pairs", "pins"]
+    columns = [*SUBJECT, "before", "cell", "times", "times_low", "times_high", "pairs", "pins"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -355,5 +367,5 @@ def _stacks(parts: Iterable[Takes]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _meanings() -> pd.DataFrame:
-    return pd.DataFrame([{"metric": row.name, "unit": unit(row)[0], "meaning": row.meaning} for row in METRICS])
+def _meanings(metrics: Iterable[Metric]) -> pd.DataFrame:
+    return pd.DataFrame([{"metric": row.name, "unit": unit(row)[0], "meaning": row.meaning} for row in metrics])

@@ -24,15 +24,17 @@ from .takes import Takes, read_takes
 MARK = " ✗"
 
 
-def summarise(results: Path, release: str | None = None) -> str:
+def summarise(results: Path, release: str | None = None, trained_on: str | None = None) -> str:
     """Return the summary as Markdown.
 
     Args:
         results: the results folder.
         release: of that release alone; by default the newest one of each machine, and what all releases changed.
+        trained_on: speeds on that device alone, as `device` puts it; by default on the GPU of each machine, else its
+            CPU, with the model and backend that are the default, and what arrives.
 
     Raises:
-        FeedersError: nothing has been measured, the release has not, or a file is damaged.
+        FeedersError: nothing has been measured, the release or the device has not, or a file is damaged.
     """
     parts = read_takes(results)
     known = list(dict.fromkeys(part.release for part in parts))
@@ -40,10 +42,32 @@ def summarise(results: Path, release: str | None = None) -> str:
         raise FeedersError(f"report: {release} has not been measured; results/ holds {', '.join(sorted(known))}")
     newest = {part.machine: part.release for part in sorted(parts, key=lambda part: age(part.release))}
     shown = [part for part in parts if part.release == (release or newest[part.machine])]
-    cells = table(results, shown)
-    sections = [_section(part, _of(cells, part)) for part in shown]
-    audited = summarise_audits(results, dict.fromkeys((part.machine, part.release) for part in shown))
+    if trained_on:
+        devices = dict.fromkeys(map(device, shown))
+        if trained_on not in devices:
+            raise FeedersError(
+                f"report: {trained_on!r} has not been measured; expected {' or '.join(map(repr, devices))}"
+            )
+        shown = [part for part in shown if device(part) == trained_on]
+        cells = table(results, shown)
+        return "\n\n".join(_section(part, _of(cells, part)) for part in shown)
+    of_machines: dict[str, list[Takes]] = {}
+    for part in shown:
+        of_machines.setdefault(part.machine, []).append(part)
+    plain = [min(each, key=_strangeness) for each in of_machines.values()]
+    cells = table(results, plain)
+    sections = [_section(part, _of(cells, part)) for part in plain]
+    others = list(dict.fromkeys(device(part) for part in shown if part not in plain))
+    if others:
+        sections.append(f"Also measured, with `report --summary --device '{others[0]}'`: {'; '.join(others)}")
+    audited = summarise_audits(results, dict.fromkeys((part.machine, part.release, part.backend) for part in plain))
     return "\n\n".join([*sections, *audited, *summarise_changes(results, release)])
+
+
+def _strangeness(part: Takes) -> tuple[int, bool]:
+    """How far what takes ran on is from what most people have: no model or backend of its own, and a GPU first."""
+    where = device(part)
+    return where.count("="), not where.startswith("GPU")
 
 
 def _of(cells: pd.DataFrame, part: Takes) -> pd.DataFrame:

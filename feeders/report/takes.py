@@ -8,6 +8,7 @@ from pathlib import Path
 from feeders.errors import FeedersError
 from feeders.json_lines import read_lines
 from feeders.measure.record import Record
+from feeders.measure.stack import BACKENDS
 from feeders.releases.catalogue import RELEASES, age
 from feeders.releases.environment import TAKES_SUFFIX
 
@@ -27,6 +28,11 @@ class Takes:
     release: str
     environment: str
     records: tuple[Record, ...]
+
+    @property
+    def backend(self) -> str:
+        """What Keras computed with."""
+        return self.records[0].stack.get("backend", BACKENDS[0])
 
 
 def read_takes(results: Path) -> tuple[Takes, ...]:

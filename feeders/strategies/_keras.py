@@ -25,9 +25,19 @@ def generation() -> int:
     return 3 if package == "keras" and sys.modules[package].__version__.startswith("3") else 2
 
 
+def backend() -> str:
+    """Return what Keras computes with: tensorflow, jax or torch."""
+    import tensorflow as tf
+
+    return "tensorflow" if generation() == 2 else str(tf.keras.backend.backend())
+
+
 def without_xla() -> dict[str, bool]:
-    """Return the arguments of ``compile()`` that keep XLA away, which is what Keras 2 does; Keras 2.4 knows none."""
-    return {"jit_compile": False} if generation() == 3 else {}
+    """Return the arguments of ``compile()`` that keep TensorFlow from XLA, as Keras 2 does; Keras 2.4 knows none.
+
+    Other backends keep what Keras chooses for them: without XLA there is no JAX.
+    """
+    return {"jit_compile": False} if generation() == 3 and backend() == "tensorflow" else {}
 
 
 def plain(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -234,13 +234,14 @@ def test_evidence_is_json_that_anyone_can_read(bench):
     assert found["host"]["cores"]
 
 
-def test_lanes_of_a_stack_get_its_interpreter_and_variables(monkeypatch):
-    """What is set for the running interpreter is not meant for that of another release."""
+@pytest.fixture
+def held(monkeypatch):
+    """Lanes that start nothing, each on the device that is given for its release; return what was started."""
     started = []
 
     class Held:
         def __init__(self, python, variables):
-            self.given = python, variables
+            self.given, self.stack = (python, variables), {"device": variables["X"]}
 
         def __enter__(self):
             started.append(self.given)
@@ -249,10 +250,32 @@ def test_lanes_of_a_stack_get_its_interpreter_and_variables(monkeypatch):
         def __exit__(self, *_):
             started.append("end")
 
-    monkeypatch.setattr(run, "Lane", Held)
-    monkeypatch.setattr(run, "interpreter", lambda release, say: SimpleNamespace(python=release, variables={"X": ""}))
+    def held(**devices):
+        monkeypatch.setattr(run, "Lane", Held)
+        chosen = {release.replace("r", "").replace("_", "."): device for release, device in devices.items()}
+        monkeypatch.setattr(
+            run, "interpreter", lambda release, say: SimpleNamespace(python=release, variables={"X": chosen[release]})
+        )
+        return started
+
+    return held
+
+
+def test_lanes_of_a_stack_get_its_interpreter_and_variables(held):
+    """What is set for the running interpreter is not meant for that of another release."""
+    started = held(r2_15_1="cpu", r2_16_2="cpu")
     said = []
     with lanes("2.15.1", "2.16.2", said.append):
-        assert started == [("2.15.1", {"X": ""}), ("2.16.2", {"X": ""})]
+        assert started == [("2.15.1", {"X": "cpu"}), ("2.16.2", {"X": "cpu"})]
     assert started[2:] == ["end", "end"]
     assert said == ["importing TensorFlow: 2.15.1, 2.16.2"]
+
+
+def test_a_gpu_is_not_compared_with_a_cpu(held):
+    started = held(r2_15_1="cpu", r2_16_2="gpu")
+    with pytest.raises(FeedersError) as error, lanes("2.15.1", "2.16.2", print):
+        pass
+    assert str(error.value) == (
+        "2.15.1 trains on cpu, 2.16.2 on gpu; expected one device. Try: FEEDERS_DEVICE=cpu with the same command"
+    )
+    assert started[2:] == ["end", "end"]

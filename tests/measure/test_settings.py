@@ -9,6 +9,7 @@ from feeders.measure import PROFILES, WORKERS, Cell, Settings, current_profile, 
 from feeders.measure.store import CEILING_FEEDER, CEILING_WORKERS
 from feeders.strategies import FEEDERS
 from feeders.workloads import WORKLOADS
+from feeders.workloads.models import MODELS
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +18,7 @@ def no_variables(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.mark.parametrize(("value", "model"), [(None, "light"), ("", "light"), ("light", "light"), ("real", "real")])
+@pytest.mark.parametrize(("value", "model"), [(None, "light"), ("", "light"), *((name, name) for name in MODELS)])
 def test_the_model_comes_from_the_environment(monkeypatch, value, model):
     """FEEDERS_MODEL chooses; empty is as not set."""
     if value is not None:
@@ -30,7 +31,9 @@ def test_an_unknown_model_is_refused_with_the_known_ones(monkeypatch):
     monkeypatch.setenv("FEEDERS_MODEL", "bad")
     with pytest.raises(FeedersError) as error:
         Settings.from_environment()
-    assert str(error.value) == "FEEDERS_MODEL=bad: not a model; expected light or real. Try: unset FEEDERS_MODEL"
+    assert str(error.value) == (
+        "FEEDERS_MODEL=bad: not a model; expected light or real or resnet or transformer. Try: unset FEEDERS_MODEL"
+    )
 
 
 @pytest.mark.parametrize(("value", "name"), [(None, "core"), ("", "core"), *((row.name, row.name) for row in PROFILES)])

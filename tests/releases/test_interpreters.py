@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from asv import environment
@@ -55,7 +56,7 @@ def test_another_release_is_measured_by_its_own(here, cache, planted_uv, shelf, 
     found = interpreter("2.16.2", quiet)
     assert found.python == str(python_of(stack))
     assert Path(found.python).exists()
-    assert found.variables == {**dict.fromkeys(FOREIGN, ""), "FEEDERS_PINS": stack.digest}
+    assert found.variables == {**dict.fromkeys(FOREIGN, ""), "FEEDERS_PINS": stack.digest, "FEEDERS_DEVICE": "cpu"}
     assert {"PYTHONPATH", "PYTHONHOME", "TF_USE_LEGACY_KERAS"} <= set(FOREIGN)
 
 
@@ -76,6 +77,25 @@ def test_a_release_is_what_is_installed_or_has_a_stack(here, shelf, stack):
     assert [is_release(name) for name in ("2.17.0", "2.16.2", "2.15.1", "sequence")] == [True, True, False, False]
     here(None)
     assert not is_release("2.17.0")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "needed"), [("FEEDERS_DEVICE", "gpu", "cpu"), ("KERAS_BACKEND", "jax", "tensorflow")]
+)
+def test_an_environment_made_from_pins_has_tensorflow_for_the_cpu_alone(
+    here, cache, shelf, stack, monkeypatch, name, value, needed
+):
+    """It would measure something else under the name of what was asked for. The installed release has what it has."""
+    shelf.put(stack)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(FeedersError) as error:
+        interpreter("2.16.2", quiet)
+    assert str(error.value).startswith("2.16.2: it is not installed here")
+    assert str(error.value).endswith(
+        f"expected {name}={needed}, seen {name}={value}. Try: {name}={needed} with the same command"
+    )
+    assert interpreter("2.17.0", quiet).python == sys.executable
+    assert not cache.exists()
 
 
 @pytest.fixture
@@ -135,6 +155,44 @@ def test_a_host_without_tensorflow_has_no_turn_at_first(lab, here, tmp_path):
     made = lab(takes_folder=tmp_path)
     assert (made.name, made.installed_commit_hash) == ("stack", None)
     assert made.run(["-c", "import os; print(os.environ.get('FEEDERS_TAKES'))"]).strip() == "None"
+
+
+@pytest.mark.parametrize(
+    ("asked", "driver", "told", "name"),
+    [
+        ("", [], None, "stack"),
+        ("", ["A"], "gpu", "stack-FEEDERS_DEVICEgpu"),
+        ("", ["A"], "cpu", "stack"),  # a GPU that the installed TensorFlow can't use
+        ("", ["A"], "", "stack"),  # no TensorFlow
+        ("cpu", ["A"], None, "stack"),
+        ("gpu", ["A"], None, "stack-FEEDERS_DEVICEgpu"),
+        ("gpus", ["A", "B"], None, "stack-FEEDERS_DEVICEgpus"),
+    ],
+)
+def test_what_trains_is_part_of_the_name_of_the_series(lab, monkeypatch, asked, driver, told, name):
+    """Series of a CPU and of a GPU are never one; a host without a GPU starts no interpreter to know."""
+    monkeypatch.setenv("FEEDERS_DEVICE", asked)
+    monkeypatch.setattr(environment_module, "gpu_names", lambda: driver)
+
+    def run(command, **_):
+        assert told is not None, "nobody had to be asked"
+        return SimpleNamespace(stdout=f"{told}\n")
+
+    monkeypatch.setattr(environment_module.subprocess, "run", run)
+    assert lab().name == name
+
+
+def test_a_device_that_is_none_ends_the_command(lab, monkeypatch, caplog):
+    monkeypatch.setenv("FEEDERS_DEVICE", "tpu")
+    with pytest.raises(SystemExit) as ended:
+        lab()
+    assert ended.value.code == 2
+    assert "feeders: FEEDERS_DEVICE=tpu: not a device; expected cpu or gpu or gpus" in caplog.text
+
+
+def test_a_backend_has_series_of_its_own(lab, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert lab().name == "stack-KERAS_BACKENDjax"
 
 
 @pytest.fixture

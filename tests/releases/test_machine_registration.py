@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import subprocess
 
 import pytest
 from asv.machine import Machine
@@ -83,21 +82,9 @@ def test_an_entry_of_asv_machine_json_is_taken_as_it_is_and_left_alone(results, 
 
 
 @pytest.mark.parametrize(
-    ("listing", "names"),
-    [
-        ("NVIDIA H200\n", "NVIDIA H200"),
-        ("NVIDIA A100\nNVIDIA A100\nTesla T4\n", "2 x NVIDIA A100, Tesla T4"),
-        ("", ""),
-    ],
+    ("gpus", "text"),
+    [(["NVIDIA H200"], "NVIDIA H200"), (["A", "A", "Tesla T4"], "2 x A, Tesla T4"), ([], "")],
 )
-def test_gpus_are_named_without_their_driver(monkeypatch, listing, names):
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, stdout=listing))
-    assert machine._gpus() == names
-
-
-def test_no_driver_no_gpu(monkeypatch):
-    def missing(*_, **__):
-        raise FileNotFoundError("nvidia-smi")
-
-    monkeypatch.setattr(subprocess, "run", missing)
-    assert machine._gpus() == ""
+def test_gpus_are_named_and_counted(monkeypatch, gpus, text):
+    monkeypatch.setattr(machine, "gpu_names", lambda: gpus)
+    assert machine._gpus() == text

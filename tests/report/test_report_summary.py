@@ -124,3 +124,42 @@ def test_the_answer_stands_first_with_its_numbers_and_what_is_wrong_elsewhere(tm
     (answer,) = [line for line in text.splitlines() if line.startswith("| remote |")]
     assert answer == "| remote | `sequence ×1` | 100 [98, 104] | 50 % (starved) | 4 ms | 0.2 | 200 |"
     assert "- not `sequence-call-lock ×1` on `remote`: wrong delivery: 3 of 3,082 samples corrupt in an epoch" in text
+
+
+def on(where, backend="tensorflow", **values):
+    return record(stack={**STACK, "device": where, "backend": backend}, **values)
+
+
+@pytest.fixture
+def devices(tmp_path):
+    """A CPU, a GPU, a GPU with another model, and another backend."""
+    name = "2.16.2-stack{}-takes.jsonl".format
+    write(tmp_path, [on("cpu", speed=100.0)], name(""))
+    write(tmp_path, [on("gpu", speed=2000.0)], name("-FEEDERS_DEVICEgpu"))
+    write(tmp_path, [on("gpu", speed=300.0)], name("-FEEDERS_DEVICEgpu-FEEDERS_MODELresnet"))
+    write(tmp_path, [on("cpu", "jax", speed=50.0)], name("-KERAS_BACKENDjax"))
+    return tmp_path
+
+
+def test_the_summary_is_of_the_gpu_and_names_what_else_was_measured(devices):
+    text = summarise(devices)
+    assert rows(text)["sequence"] == ["2,000"]
+    others = ["CPU", "GPU, FEEDERS_MODEL=resnet", "CPU, KERAS_BACKEND=jax"]
+    assert f"`report --summary --device '{others[0]}'`: " in text
+    assert set(others) == set(text.partition("`: ")[2].partition("\n")[0].split("; "))
+
+
+@pytest.mark.parametrize(
+    ("where", "speed"),
+    [("CPU", "100"), ("GPU", "2,000"), ("GPU, FEEDERS_MODEL=resnet", "300"), ("CPU, KERAS_BACKEND=jax", "50")],
+)
+def test_the_summary_of_one_device(devices, where, speed):
+    text = summarise(devices, trained_on=where)
+    assert f"machine `lab`, {where}:" in text
+    assert rows(text)["sequence"] == [speed]
+
+
+def test_a_device_that_was_not_measured_is_refused_with_those_that_were(devices):
+    with pytest.raises(FeedersError) as error:
+        summarise(devices, trained_on="TPU")
+    assert "report: 'TPU' has not been measured; expected 'CPU' or " in str(error.value)

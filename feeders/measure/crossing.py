@@ -1,0 +1,113 @@
+"""How slow a batch may be before what trains has to wait for it: what it takes, against what a feeder delivers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Callable, Iterator, Mapping, Sequence
+
+from feeders.workloads import workload
+
+from .cells import Cell
+from .device import CPU
+from .metrics import PARTLY, stall_word
+from .record import MEASURED, Record
+from .settings import NO_MODEL, Settings
+from .store import CEILING_FEEDER, CEILING_WORKERS
+from .takes import take
+
+
+def crossing(records: Sequence[Record], measure: Callable[[Cell, Settings], Record] = take) -> Iterator[str]:
+    """Say how often the device takes a batch, how often the feeder delivers one, and where an epoch's time goes.
+
+    What the device takes is told by the ceiling, the copy to it included; what the feeder delivers by a ``fit()`` whose
+    step trains nothing. Both are measured here, once each. On a CPU the two share its cores: together they are slower.
+
+    Args:
+        records: takes of one feeder on one workload, with different workers.
+        measure: makes the takes that are needed beside.
+
+    Yields:
+        Lines; none if no cell was measured.
+    """
+    measured = [record for record in records if record.outcome == MEASURED]
+    if not measured:
+        return
+    first = measured[0]
+    settings = Settings(**first.settings)
+    ceiling = measure(Cell(CEILING_FEEDER, first.workload, CEILING_WORKERS), settings)
+    if ceiling.outcome != MEASURED:
+        yield f"{CEILING_FEEDER}: {ceiling.outcome} {ceiling.message}"
+        return
+    idle = dataclasses.replace(settings, model=NO_MODEL)
+    bare = [measure(Cell(record.feeder, record.workload, record.workers), idle) for record in measured]
+    delivered = {record.workers: batch_seconds(record) for record in bare if record.outcome == MEASURED}
+    yield from verdict(measured, batch_seconds(ceiling), delivered)
+
+
+def batch_seconds(record: Record) -> float:
+    """Seconds for each batch within the steady epochs, what passes between two epochs left out."""
+    epoch = record.metrics["epoch"] - record.metrics.get("gap", 0.0)
+    return epoch / len(workload(record.workload).open())
+
+
+def verdict(records: Sequence[Record], taken: float, delivered: dict[int, float]) -> Iterator[str]:
+    """Say who waits for whom.
+
+    Args:
+        records: measured takes of the feeder.
+        taken: seconds after which the device takes the next batch if it is there.
+        delivered: seconds for each batch that the feeder delivers, by workers.
+    """
+    device, load, feeder = _device(records[0]), records[0].workload, records[0].feeder
+    each = [f"{_ms(seconds)} with {_workers(workers)}" for workers, seconds in delivered.items()]
+    yield (
+        f"{device} with the model {records[0].settings['model']} takes a batch of {load} every {_ms(taken)}; "
+        f"{feeder} delivers one every {', '.join(each) or '(not known)'}"
+    )
+    for record in records:
+        together = batch_seconds(record)
+        stall = 100 * (1 - taken / together)
+        line = f"together, with {_workers(record.workers)}, a batch every {_ms(together)}: {stall_word(stall)}"
+        if stall >= PARTLY:
+            line += f", {stall:.0f} % of the time lost"
+            if delivered.get(record.workers, together) <= taken:
+                line += (
+                    "; the feeder is fast enough alone: what it needs and what training needs come one after the other"
+                )
+        yield line
+        if record.stack.get("device", CPU) != CPU:
+            yield from split(record.metrics, together)
+
+
+def split(metrics: Mapping[str, float], together: float) -> Iterator[str]:
+    """Say where the time of a batch goes on a GPU, as far as that is known.
+
+    Args:
+        metrics: of a take.
+        together: seconds for each batch.
+    """
+    shares = (
+        ("waits for the feeder", 100 * metrics["wait_mean"] / together if "wait_mean" in metrics else None),
+        (
+            "copies a batch to the GPU, as long as that takes alone",
+            100 * metrics["copy"] / together if "copy" in metrics else None,
+        ),
+        ("computes: a kernel runs on the GPU", metrics.get("gpu_busy")),
+    )
+    for what, share in shares:
+        yield f"  {'?' if share is None else f'{share:.0f}':>4} % {what}"
+    # They may overlap, so that this is the least of it; what is unknown is in it.
+    yield f"  {max(0.0, 100 - sum(share or 0.0 for _, share in shares)):4.0f} % or more is none of these"
+
+
+def _device(record: Record) -> str:
+    name = record.stack.get("gpu") or record.stack.get("device", CPU).upper()
+    return f"this {name}"
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker{'s' if count > 1 else ''}"
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.3g} ms"

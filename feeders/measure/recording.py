@@ -1,0 +1,94 @@
+"""A model whose training step takes down the batches that reach it, on whichever backend Keras runs."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+
+from feeders.strategies import backend, plain, without_xla
+
+
+def idle_model() -> Any:
+    """Return a compiled model that trains nothing, and brings its batches nowhere that Keras does not bring them."""
+    steps: dict[str, Callable[[], Any]] = {
+        "tensorflow": _counting_step,
+        "jax": lambda: _jax_step(None),
+        "torch": lambda: _torch_step(None),
+    }
+    return _model(steps[backend()]())
+
+
+def recording_model(take_down: Callable[[Any], None]) -> Any:
+    """Return a compiled model that trains nothing and takes its batches down.
+
+    It sees a batch as the training step of that backend gets it: JAX has no 64-bit integers there by default.
+
+    Args:
+        take_down: called with each batch, in the structure it was fed in, its tensors as NumPy arrays.
+    """
+    return _model({"tensorflow": _traced_step, "jax": _jax_step, "torch": _torch_step}[backend()](take_down))
+
+
+def _model(step: Any) -> Any:
+    import tensorflow as tf
+
+    # Up to 2.8 Keras calls the model to learn its shapes.
+    model = type("Recorder", (tf.keras.Model,), {"train_step": step, "call": lambda self, x: x})()
+    # What JAX traces may not call back; TensorFlow has an op for that.
+    model.compile(**(without_xla() if backend() == "tensorflow" else {"run_eagerly": True}))
+    return model
+
+
+def _traced_step(take_down: Callable[[Any], None]) -> Any:
+    import tensorflow as tf
+
+    def train_step(self: Any, data: Any) -> dict[str, Any]:
+        flat = tf.nest.flatten(data, expand_composites=True)
+        simple = len(flat) == len(tf.nest.flatten(data))
+
+        def record(*arrays: Any) -> Any:
+            rest = iter(arrays)
+            filled = [None if leaf is None else next(rest) for leaf in flat]
+            take_down(tf.nest.pack_sequence_as(data, filled) if simple else arrays)
+            return np.int64(0)
+
+        # The output depends on the batch: a step whose fetch failed records nothing.
+        done = tf.numpy_function(record, [leaf for leaf in flat if leaf is not None], tf.int64)
+        return {"batches": tf.cast(done, tf.float32)}
+
+    return plain(train_step)
+
+
+def _counting_step() -> Any:
+    import tensorflow as tf
+
+    def train_step(self: Any, data: Any) -> dict[str, Any]:
+        # The output depends on the batch, or TensorFlow would not fetch it.
+        return {"batches": tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], tf.float32)}
+
+    return plain(train_step)
+
+
+def _jax_step(take_down: Callable[[Any], None] | None) -> Any:
+    def train_step(self: Any, state: Any, data: Any) -> Any:
+        if take_down:
+            take_down(_map(np.asarray, data))
+        return {"batches": 0.0}, state
+
+    return train_step
+
+
+def _torch_step(take_down: Callable[[Any], None] | None) -> Any:
+    def train_step(self: Any, data: Any) -> dict[str, Any]:
+        if take_down:
+            take_down(_map(lambda leaf: leaf.detach().cpu().numpy(), data))
+        return {"batches": 0.0}
+
+    return train_step
+
+
+def _map(convert: Callable[[Any], Any], data: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.nest.map_structure(lambda leaf: None if leaf is None else convert(leaf), data)

@@ -1,0 +1,251 @@
+"""What trains: asked for, found, or refused; and a process that has touched a GPU is never forked."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+
+import pynvml
+import pytest
+
+from feeders.errors import FeedersError, Unsupported
+from feeders.measure import Settings, device, stack, takes
+from feeders.measure.settings import GPU_STEADY_SECONDS
+
+from .standin_nvml import Gpu, Library
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch):
+    """What `prepare` and `settle` set is taken back after each test."""
+    for name in (device.VARIABLE, "CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", *device.MODEST):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """Let the driver tell of GPUs, and the backend see some of them."""
+
+    def gpus(driver, backend):
+        library = Library(tuple(map(Gpu, driver)), {} if driver else {"nvmlInit": pynvml.NVML_ERROR_DRIVER_NOT_LOADED})
+        monkeypatch.setitem(sys.modules, "pynvml", library)
+        monkeypatch.setattr(device, "visible_gpus", lambda: backend)
+        monkeypatch.setattr(device, "backend", lambda: "tensorflow")
+
+    return gpus
+
+
+@pytest.mark.parametrize(
+    ("asked", "driver", "backend", "settled"),
+    [
+        ("", [], [], "cpu"),
+        ("", ["A"], ["A"], "gpu"),
+        ("", ["A", "B"], ["A", "B"], "gpu"),
+        ("", ["A"], [], "cpu"),  # tensorflow-cpu on a GPU host
+        ("cpu", ["A"], ["A"], "cpu"),
+        ("gpu", ["A"], ["A"], "gpu"),
+        ("gpus", ["A", "B"], ["A", "B"], "gpus"),
+    ],
+)
+def test_what_trains_is_what_was_asked_for_or_what_there_is(gpus, monkeypatch, asked, driver, backend, settled):
+    gpus(driver, backend)
+    monkeypatch.setenv(device.VARIABLE, asked)
+    device.settle()
+    assert device.current() == settled == os.environ[device.VARIABLE]
+
+
+@pytest.mark.parametrize(
+    ("asked", "driver", "backend", "said"),
+    [
+        ("gpu", [], [], "sees no GPU, expected 1 or more; NVIDIA's driver tells of none. Try: pip install -e '.[gpu]'"),
+        ("gpu", ["A"], [], "sees no GPU, expected 1 or more; NVIDIA's driver tells of A. Try"),
+        ("gpus", ["A"], ["A"], "sees A, expected 2 or more"),
+    ],
+)
+def test_what_is_not_there_is_refused_with_what_is(gpus, monkeypatch, asked, driver, backend, said):
+    gpus(driver, backend)
+    monkeypatch.setenv(device.VARIABLE, asked)
+    with pytest.raises(FeedersError, match=r"FEEDERS_DEVICE=gpus?: tensorflow ") as error:
+        device.settle()
+    assert said in str(error.value)
+
+
+def test_something_else_is_no_device(monkeypatch):
+    monkeypatch.setenv(device.VARIABLE, "tpu")
+    with pytest.raises(FeedersError) as error:
+        device.asked()
+    assert str(error.value) == (
+        "FEEDERS_DEVICE=tpu: not a device; expected cpu or gpu or gpus. Try: unset FEEDERS_DEVICE"
+    )
+
+
+def test_a_host_without_a_gpu_is_not_changed(gpus):
+    gpus([], [])
+    before = dict(os.environ)
+    device.prepare()
+    assert dict(os.environ) == before
+
+
+def test_on_a_gpu_memory_is_taken_as_needed(gpus, monkeypatch):
+    """Two takes of a pair are alive together. What the person has set stays."""
+    gpus(["A"], ["A"])
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "false")
+    device.prepare()
+    assert {name: os.environ[name] for name in device.MODEST} == {**device.MODEST, "TF_FORCE_GPU_ALLOW_GROWTH": "false"}
+
+
+def test_the_cpu_hides_gpus_from_every_backend(gpus, monkeypatch):
+    gpus(["A"], ["A"])
+    monkeypatch.setenv(device.VARIABLE, device.CPU)
+    device.prepare()
+    assert (os.environ["CUDA_VISIBLE_DEVICES"], os.environ["JAX_PLATFORMS"]) == ("-1", "cpu")
+
+
+@pytest.mark.parametrize(("where", "seconds"), [("cpu", Settings.steady_seconds), ("gpu", GPU_STEADY_SECONDS)])
+def test_a_gpu_is_watched_for_longer(monkeypatch, where, seconds):
+    """Its driver notes how busy it was a few times a second."""
+    monkeypatch.setenv(device.VARIABLE, where)
+    assert Settings.from_environment().steady_seconds == seconds
+
+
+def test_a_process_that_has_touched_a_gpu_is_never_forked(loaded, monkeypatch, tmp_path):
+    """Whoever has a file of the driver open has touched it, by whatever library; a take then goes another way."""
+    monkeypatch.setattr(stack, "GPU_FILES", str(tmp_path / "nvidia"))
+    assert stack.is_untouched()
+    monkeypatch.setattr(takes, "_in_new_interpreter", lambda cell, settings: "a new interpreter")
+    monkeypatch.setattr(takes, "_forked", lambda *_: pytest.fail("forked"))
+    with (tmp_path / "nvidia0").open("w"):
+        assert not stack.is_untouched()
+        assert takes.take(takes.Cell("sequence", "window", 1)) == "a new interpreter"
+    assert stack.is_untouched()
+
+
+def test_a_process_that_has_started_jax_is_never_forked(loaded, monkeypatch):
+    class Bridge:
+        _backends = {"cpu": object()}
+
+    monkeypatch.setitem(sys.modules, "jax._src.xla_bridge", Bridge)
+    assert not stack.is_untouched()
+
+
+def test_jax_tells_of_its_backends_where_it_is_looked_for(loaded, in_child):
+    """An internal of JAX: empty before its first use, and not after."""
+    if not find_spec("jax"):
+        pytest.skip("jax is not installed")
+
+    def work():
+        import jax
+
+        bridge = sys.modules["jax._src.xla_bridge"]
+        before = len(bridge._backends)
+        jax.devices()
+        return [before, len(bridge._backends), stack.is_untouched()]
+
+    assert in_child(work) == [0, 1, False]
+
+
+def test_looking_for_gpus_is_done_in_another_process(gpus, monkeypatch):
+    gpus(["A"], [])
+    here = os.getpid()
+    monkeypatch.setattr(device, "visible_gpus", lambda: [str(os.getpid())])
+    assert device._in_child(device.visible_gpus) != [str(here)]
+    device.settle()
+    assert device.current() == device.GPU
+
+
+def test_a_take_on_a_gpu_tells_what_was_seen_of_it(take, plant, tiny, gpus, monkeypatch):
+    """The whole way of a take, with a stand-in for the driver; what trains here is the CPU all the same."""
+    gpus(["NVIDIA Stand-In"], ["NVIDIA Stand-In"])
+    monkeypatch.setattr(device, "backend", lambda: "tensorflow")
+    monkeypatch.setenv(device.VARIABLE, device.GPU)
+    plant(tiny())
+    record = take("sequence", steady_seconds=1.0)
+    assert record.outcome == "measured", record.message
+    assert record.metrics["gpu_busy"] == pytest.approx(40)
+    assert record.metrics["gpu_memory"] == 3e9
+    assert 0 < record.metrics["copy"] < record.metrics["epoch"]
+    assert (record.stack["gpu"], record.stack["driver"]) == ("NVIDIA Stand-In", "580.65.06")
+
+
+def test_a_take_on_a_gpu_that_is_lost_is_a_take(take, plant, tiny, monkeypatch):
+    """What broke is the watching: the numbers of the take are there, those of the GPU are not."""
+    monkeypatch.setitem(sys.modules, "pynvml", Library(faults={"*": pynvml.NVML_ERROR_GPU_IS_LOST}))
+    monkeypatch.setenv(device.VARIABLE, device.GPU)
+    plant(tiny())
+    record = take("sequence")
+    assert record.outcome == "measured", record.message
+    assert not {"gpu_busy", "gpu_memory"} & set(record.metrics)
+
+
+def test_on_the_cpu_nothing_of_a_gpu_is_asked(take, plant, tiny, monkeypatch):
+    library = Library()
+    monkeypatch.setitem(sys.modules, "pynvml", library)
+    plant(tiny())
+    record = take("sequence")
+    assert record.outcome == "measured", record.message
+    assert not {"gpu_busy", "gpu_memory", "copy"} & set(record.metrics)
+    assert "gpu" not in record.stack
+
+
+@pytest.fixture
+def two_devices(monkeypatch):
+    """Two CPUs of one stand in for two GPUs, in the processes of a take."""
+    original = device.on_device
+
+    def on_device(make):
+        import tensorflow as tf
+
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        mirrored = tf.distribute.MirroredStrategy
+        tf.distribute.MirroredStrategy = lambda: mirrored(["CPU:0", "CPU:1"])
+        return original(make)
+
+    monkeypatch.setattr(device, "on_device", on_device)
+    monkeypatch.setenv(device.VARIABLE, device.GPUS)
+
+
+def test_several_gpus_train_under_a_mirrored_strategy(two_devices, in_child):
+    """With TensorFlow: the model's variables are on each of them."""
+
+    def work():
+        import tensorflow as tf
+
+        return device.on_device(lambda: tf.distribute.get_strategy().num_replicas_in_sync)
+
+    assert in_child(work) == 2
+
+
+@pytest.mark.parametrize("feeder", ["arrays", "sequence", "tfdata-map"])
+def test_a_take_on_several_gpus_is_timed(two_devices, take, plant, tiny, feeder):
+    """Waits are not known there: each device fetches its part in a way of its own."""
+    plant(tiny())
+    record = take(feeder)
+    assert record.outcome == "measured", record.message
+    assert {"epoch", "throughput", "step_p50"} <= set(record.metrics)
+    assert not {"wait_mean", "first_batch", "gap"} & set(record.metrics)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_several_gpus_are_unsupported_on_other_backends(in_child, monkeypatch, backend):
+    monkeypatch.setenv(device.VARIABLE, device.GPUS)
+    monkeypatch.setattr(device, "backend", lambda: backend)
+
+    def work():
+        with pytest.raises(Unsupported, match=f"MirroredStrategy, not with {backend}"):
+            device.on_device(lambda: None)
+
+    in_child(work)
+
+
+def test_one_gpu_trains_without_a_strategy(in_child, monkeypatch):
+    monkeypatch.setenv(device.VARIABLE, device.GPU)
+
+    def work():
+        import tensorflow as tf
+
+        return device.on_device(tf.distribute.has_strategy)
+
+    assert in_child(work) is False
