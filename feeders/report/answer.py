@@ -169,7 +169,7 @@ def costs(cell: Cell) -> list[tuple[str, str]]:
         ("p99 wait", "" if pd.isna(cell["wait_p99"]) else f"{1e3 * cell['wait_p99']:.3g} ms"),
         ("CPU", "" if pd.isna(cell["cpu"]) else f"{cell['cpu']:.2g} s per 1,000 samples"),
         ("memory", "" if pd.isna(cell["memory"]) else f"{cell['memory'] / 1e6:,.0f} MB"),
-        ("GPU busy", "" if pd.isna(cell["gpu_busy"]) else f"{cell['gpu_busy']:.0f} %"),
+        ("GPU busy", "" if pd.isna(cell.get("gpu_busy")) else f"{cell['gpu_busy']:.0f} %"),
     )
     return [(title, value) for title, value in shown if value]
 
