@@ -168,7 +168,7 @@ def _shown(cells: pd.DataFrame, parts: Sequence[Takes], changes: pd.DataFrame) -
         for key in (f"{row.name}{end}" for end in ENDS):
             if factor != 1.0 and key in shown:
                 shown[key] = shown[key] * factor
-    titles = {(part.machine, part.release, device(part)): _stack(part) for part in parts}
+    titles = {(part.machine, part.release, device(part)): part.stack for part in parts}
     order = {release: index for index, release in enumerate(sorted(set(cells["release"]), key=age))}
     steps = _steps(changes)
     where = list(zip(*(cells[key] for key in (*SUBJECT, "feeder", "workload", "workers"))))
@@ -204,12 +204,6 @@ def _steps(changes: pd.DataFrame) -> dict[tuple[Any, ...], tuple[str, str]]:
         label = f"× {change['times']:.2f}"
         found[(*(change[key] for key in SUBJECT), feeder, workload, int(workers))] = (told, label)
     return found
-
-
-def _stack(part: Takes) -> str:
-    stack = part.records[-1].stack
-    backend = "" if stack.get("backend", "tensorflow") == "tensorflow" else f" on {stack['backend']}"
-    return f"TensorFlow {stack['tensorflow']}, Keras {stack['keras']}{backend}, Python {stack['python']}"
 
 
 def _subject_of(answer: Answer) -> dict[str, str]:
@@ -353,7 +347,7 @@ def _stacks(parts: Iterable[Takes]) -> pd.DataFrame:
         rows.append(
             {
                 **dict(zip(SUBJECT, (part.machine, part.release, device(part)))),
-                "stack": _stack(part),
+                "stack": part.stack,
                 "takes": len(records),
                 "cells": len({(take.feeder, take.workload, take.workers) for take in records}),
                 "broken": sum(take.outcome in BROKEN for take in records),

@@ -77,9 +77,8 @@ def _of(cells: pd.DataFrame, part: Takes) -> pd.DataFrame:
 
 def _section(part: Takes, cells: pd.DataFrame) -> str:
     first = part.records[0]
-    stack = f"TensorFlow {first.stack['tensorflow']}, Keras {first.stack['keras']}, Python {first.stack['python']}"
     host = f"{first.host['cores']} cores, machine `{part.machine}`, {device(part)}"
-    return "\n".join([f"**{stack}**, {host}:", "", *_answers(answers(cells)), "", *_speeds(cells, part.records)])
+    return "\n".join([f"**{part.stack}**, {host}:", "", *_answers(answers(cells)), "", *_speeds(cells, part.records)])
 
 
 def _answers(found: Sequence[Answer]) -> list[str]:
@@ -100,7 +99,8 @@ def _answer(each: Answer) -> str:
     best = each.best
     if best is None:
         return f"| {each.workload} | nothing measured was safe |  |  |  |  |  |"
-    numbers = (f"{1e3 * best['wait_p99']:.3g} ms", f"{best['cpu']:.2g}", f"{best['memory'] / 1e6:,.0f}")
+    texts = ((1e3 * best["wait_p99"], "{:.3g} ms"), (best["cpu"], "{:.2g}"), (best["memory"] / 1e6, "{:,.0f}"))
+    numbers = ("" if pd.isna(value) else text.format(value) for value, text in texts)
     return f"| {' | '.join((each.workload, f'`{name(best)}`', speed(best), share(best), *numbers))} |"
 
 

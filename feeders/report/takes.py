@@ -12,6 +12,9 @@ from feeders.measure.stack import BACKENDS
 from feeders.releases.catalogue import RELEASES, age
 from feeders.releases.environment import TAKES_SUFFIX
 
+# Of a take's stack, where a GPU trained.
+GPU_KEYS = (("gpu", ""), ("driver", "driver"), ("cuda", "CUDA"))
+
 
 @dataclass(frozen=True)
 class Takes:
@@ -32,7 +35,18 @@ class Takes:
     @property
     def backend(self) -> str:
         """What Keras computed with."""
-        return self.records[0].stack.get("backend", BACKENDS[0])
+        return self.records[-1].stack.get("backend", BACKENDS[0])
+
+    @property
+    def stack(self) -> str:
+        """What it was measured with, in words."""
+        stack = self.records[-1].stack
+        parts = [f"TensorFlow {stack['tensorflow']}", f"Keras {stack['keras']}"]
+        if self.backend != BACKENDS[0]:
+            parts[-1] += f" on {self.backend} {stack.get(self.backend, '')}".rstrip()
+        parts.append(f"Python {stack['python']}")
+        parts += [f"{title} {stack[key]}".strip() for key, title in GPU_KEYS if key in stack]
+        return ", ".join(parts)
 
 
 def read_takes(results: Path) -> tuple[Takes, ...]:

@@ -163,3 +163,29 @@ def test_a_device_that_was_not_measured_is_refused_with_those_that_were(devices)
     with pytest.raises(FeedersError) as error:
         summarise(devices, trained_on="TPU")
     assert "report: 'TPU' has not been measured; expected 'CPU' or " in str(error.value)
+
+
+def test_what_a_gpu_takes_says_what_it_ran_on(tmp_path):
+    stack = {**STACK, "device": "gpu", "gpu": "NVIDIA Stand-In", "driver": "580.65.06", "cuda": "13.1"}
+    write(tmp_path, [record(stack=stack)], "2.16.2-stack-FEEDERS_DEVICEgpu-takes.jsonl")
+    head = "**TensorFlow 2.21.0, Keras 3.15.1, Python 3.11.7, NVIDIA Stand-In, driver 580.65.06, CUDA 13.1**, 2 cores"
+    assert summarise(tmp_path).startswith(head)
+
+
+def test_another_backend_is_named_with_its_version(tmp_path):
+    write(tmp_path, [on("cpu", "jax")], "2.16.2-stack-KERAS_BACKENDjax-takes.jsonl")
+    assert "Keras 3.15.1 on jax, Python" in summarise(tmp_path)
+    write(
+        tmp_path,
+        [record(stack={**STACK, "backend": "jax", "jax": "0.10.2"})],
+        "2.16.2-stack-KERAS_BACKENDjax-takes.jsonl",
+    )
+    assert "Keras 3.15.1 on jax 0.10.2, Python" in summarise(tmp_path)
+
+
+def test_a_wait_that_is_not_known_is_empty(tmp_path):
+    """As with several GPUs."""
+    write(tmp_path, [record(metrics={"wait_p99": None})])
+    line = next(line for line in summarise(tmp_path).splitlines() if line.startswith("| remote |"))
+    assert "nan" not in line
+    assert line.split("|")[5].strip() == ""
