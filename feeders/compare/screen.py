@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import fmean, median
-from typing import Iterator, Mapping, Optional, Sequence, Tuple
+from typing import Container, Iterator, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -107,8 +107,9 @@ def without_rounds(history: History) -> dict[str, list[float]]:
     """Return the takes of each release less what their rounds have in common.
 
     A round's effect is the median, over the releases in it, of what its takes are off their release's mean: a release
-    that stepped, or was in slow rounds only, does not move it. Rounds of fewer than three releases stay as they are.
-    Not seen: the difference of two sessions whose rounds do not share most of their releases. It stays in the takes.
+    that stepped, or was in slow rounds only, does not move it. Takes of rounds of fewer than three releases, or of none,
+    say how fast the machine was as much as how fast the release is: they are left out where a release has others, and
+    stay as they are where it has not. Not seen: the difference of two sessions whose rounds do not share most of their releases. It stays in the takes.
 
     Args:
         history: at least one take of each release.
@@ -123,11 +124,17 @@ def without_rounds(history: History) -> dict[str, list[float]]:
             if key is not None:
                 rounds[key].append((name, value))
     shared = {key: held for key, held in rounds.items() if len(dict(held)) >= FEWEST_IN_ROUND}
+    history = {name: _comparable(takes, shared) for name, takes in history.items()}
     effects: dict[str | None, float] = {}
     for _ in range(PASSES):
         levels = {name: fmean(_less(takes, effects)) for name, takes in history.items()}
         effects = {key: median(value - levels[name] for name, value in held) for key, held in shared.items()}
     return {name: _less(takes, effects) for name, takes in history.items()}
+
+
+def _comparable(takes: Sequence[Take], shared: Container[str]) -> Sequence[Take]:
+    own = [(key, value) for key, value in takes if key is not None and key in shared]
+    return own if len(own) >= FEWEST_TAKES else takes
 
 
 def _less(takes: Sequence[Take], effects: Mapping[str | None, float]) -> list[float]:

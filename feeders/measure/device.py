@@ -26,7 +26,7 @@ MODEST = {
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
 }
 
-
+# An odd number, so that the median is one of them; a large batch of photographs takes some milliseconds.
 COPIES = 21
 
 

@@ -140,6 +140,16 @@ def test_a_later_session_is_compared_by_the_releases_it_shares():
     assert suspects(takes) == ()
 
 
+@pytest.mark.parametrize("key", [None, "alone"])
+def test_takes_of_the_newest_release_alone_are_no_change_of_it(key):
+    """It was measured again on a day when the machine was faster, as one does with what is installed."""
+    takes = history(uneven(16))
+    takes["2.15"] = [*takes["2.15"], *((key and f"{key} {round}", -0.5) for round in range(9))]
+    assert list(takes)[-1] == "2.15"
+    assert suspects(takes) == ()
+    assert without_rounds(takes)["2.15"] == pytest.approx(without_rounds(history(uneven(16)))["2.15"])
+
+
 def test_two_sessions_that_share_no_release_keep_their_difference():
     """Nothing tells it from a step: it is a suspect, and lockstep pairs have to say."""
     takes = history(uneven(16) + 0.1 * (np.arange(16) >= 8))
