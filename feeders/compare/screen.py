@@ -107,9 +107,10 @@ def without_rounds(history: History) -> dict[str, list[float]]:
     """Return the takes of each release less what their rounds have in common.
 
     A round's effect is the median, over the releases in it, of what its takes are off their release's mean: a release
-    that stepped, or was in slow rounds only, does not move it. Takes of rounds of fewer than three releases, or of none,
-    say how fast the machine was as much as how fast the release is: they are left out where a release has others, and
-    stay as they are where it has not. Not seen: the difference of two sessions whose rounds do not share most of their releases. It stays in the takes.
+    that stepped, or was in slow rounds only, does not move it. Takes of rounds of fewer than three releases, or of no
+    round, say how fast the machine was as much as how fast the release is: they are left out where a release has
+    others, and stay as they are where it has not. Not seen: the difference of two sessions whose rounds do not share
+    most of their releases. It stays in the takes.
 
     Args:
         history: at least one take of each release.

@@ -27,10 +27,10 @@ def crossing(records: Sequence[Record], measure: Callable[[Cell, Settings], Reco
         measure: makes the takes that are needed beside.
 
     Yields:
-        Lines; none if no cell was measured.
+        Lines; none if no cell was measured, or those of the ceiling itself.
     """
     measured = [record for record in records if record.outcome == MEASURED]
-    if not measured:
+    if not measured or measured[0].feeder == CEILING_FEEDER:
         return
     first = measured[0]
     settings = Settings(**first.settings)

@@ -77,6 +77,10 @@ def test_nothing_is_said_where_nothing_was_measured():
     assert list(crossing([record(outcome="refused")], Takes(4.0))) == []
 
 
+def test_the_ceiling_is_not_held_against_itself():
+    assert list(crossing([record("resident")], Takes(4.0))) == []
+
+
 def test_a_feeder_whose_delivery_is_not_known_is_judged_all_the_same():
     lines = list(crossing([record(milliseconds=4.0)], Takes(4.0, w1=None)))
     assert lines[0].endswith("sequence delivers one every (not known)")
