@@ -7,7 +7,7 @@ from typing import Any, Iterator
 
 from feeders.workloads import STATIC_EPOCH, Batch, Material
 
-from ._keras import plain
+from ._keras import backend, plain
 from ._row import Feed, Feeder
 
 
@@ -42,12 +42,14 @@ def _generator(material: Material, workers: int) -> Feed:
 def _map(material: Material, workers: int) -> Feed:
     import tensorflow as tf
 
-    # A dataset does not know its epoch: an index is in the epoch that it has been asked for before.
-    epochs = [0] * len(material)
+    # A dataset does not know its epoch: an index is in the epoch that it has been asked for before. Keras for JAX and
+    # torch begins one that it does not train on, to learn shapes: there it can't be told.
+    told = backend() == "tensorflow"
+    epochs = [0 if told else STATIC_EPOCH] * len(material)
 
     def prepare(index: int) -> Batch:
         epoch = epochs[index]
-        epochs[index] += 1
+        epochs[index] += told
         return material.prepare(index, epoch)
 
     def mapped(index: Any) -> Any:

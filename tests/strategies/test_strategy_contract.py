@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from feeders.errors import FeedersError
-from feeders.measure import Cell, verify
+from feeders.measure import Cell
+from feeders.measure.recording import recording_model
 from feeders.measure.session import verify_cell
 from feeders.strategies import FEEDERS, feeder, generation
 from feeders.workloads import STATIC_EPOCH
@@ -64,7 +65,7 @@ def two_epochs(row, material, workers):
             ends.append(len(recorder.batches))
 
     feed = row.build(material, workers)
-    model = verify._recording_model(recorder)
+    model = recording_model(lambda batch: recorder.add(*batch))
     model.fit(feed.x, feed.y, epochs=2, shuffle=False, verbose=0, callbacks=[Ends()], **feed.fit)
     return [recorder.batches[start:end] for start, end in zip([0, *ends], ends)]
 
