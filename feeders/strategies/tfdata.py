@@ -39,18 +39,23 @@ def _generator(material: Material, workers: int) -> Feed:
     return _prefetched(tf.data.Dataset.from_generator(one_epoch, output_signature=_signature(material)))
 
 
+def _passes() -> Iterator[int]:
+    """The epochs of one part of a dataset, in order.
+
+    Keras for JAX and torch begins an epoch that it does not train on, to learn shapes, and drops it with some parts
+    begun and others not: there a part can't tell its epoch.
+    """
+    return itertools.count() if backend() == "tensorflow" else itertools.repeat(STATIC_EPOCH)
+
+
 def _map(material: Material, workers: int) -> Feed:
     import tensorflow as tf
 
-    # A dataset does not know its epoch: an index is in the epoch that it has been asked for before. Keras for JAX and
-    # torch begins one that it does not train on, to learn shapes: there it can't be told.
-    told = backend() == "tensorflow"
-    epochs = [0 if told else STATIC_EPOCH] * len(material)
+    # A dataset does not know its epoch: an index is in the epoch that it has been asked for before.
+    epochs = [_passes() for _ in range(len(material))]
 
     def prepare(index: int) -> Batch:
-        epoch = epochs[index]
-        epochs[index] += told
-        return material.prepare(index, epoch)
+        return material.prepare(index, next(epochs[index]))
 
     def mapped(index: Any) -> Any:
         batch = tf.numpy_function(prepare, [index], (tf.float32, tf.int64))
@@ -69,7 +74,7 @@ def _native(material: Material, workers: int) -> Feed:
 def _interleave(material: Material, workers: int) -> Feed:
     import tensorflow as tf
 
-    passes = [itertools.count() for _ in range(workers)]
+    passes = [_passes() for _ in range(workers)]
 
     def shard(number: int) -> Iterator[Batch]:
         epoch = next(passes[number])
