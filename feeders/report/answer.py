@@ -189,9 +189,11 @@ def alternatives(answer: Answer) -> list[str]:
         found.append(f"next best `{name(other)}`, {speed(other)}{better}")
         if other["effective_throughput_high"] >= best["effective_throughput_low"]:
             sides = f"{best['feeder']}:{best['workers']} {other['feeder']}:{other['workers']}"
+            # What sets a series apart stands in the device's name as it is set.
+            variables = [f"{part} " for part in answer.subject[-1].split(", ") if "=" in part]
             found.append(
                 f"these two are too close to tell from takes, which this does: "
-                f"`python -m feeders compare {sides} --workload {answer.workload}`"
+                f"`{''.join(variables)}python -m feeders compare {sides} --workload {answer.workload}`"
             )
     found += [f"with {ROWS[cell['feeder']].needs}: `{name(cell)}`, {speed(cell)}" for cell in answer.otherwise]
     return found

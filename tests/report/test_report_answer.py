@@ -77,6 +77,13 @@ def test_two_that_takes_can_not_tell_apart_are_left_to_compare():
     assert "compare" not in "".join(alternatives(answer(cell("sequence", 4, speed=100), cell("generator", speed=60))))
 
 
+def test_the_command_that_compares_measures_on_what_was_measured():
+    where = {"device": "GPU, FEEDERS_MODEL=resnet, KERAS_BACKEND=jax"}
+    close = cell("generator", speed=90, effective_throughput_high=105, **where)
+    text = "".join(alternatives(answer(cell("sequence", 4, speed=100, **where), close)))
+    assert "`FEEDERS_MODEL=resnet KERAS_BACKEND=jax python -m feeders compare sequence:4 generator:1 " in text
+
+
 def test_where_nothing_is_safe_there_is_no_recommendation():
     found = answer(cell("resident"), cell("sequence", state="unsafe", why="none"))
     assert found.best is None
