@@ -46,8 +46,7 @@ def crossing(records: Sequence[Record], measure: Callable[[Cell, Settings], Reco
 
 def batch_seconds(record: Record) -> float:
     """Seconds for each batch within the steady epochs, what passes between two epochs left out."""
-    epoch = record.metrics["epoch"] - record.metrics.get("gap", 0.0)
-    return epoch / len(workload(record.workload).open())
+    return (record.metrics["epoch"] - record.metrics.get("gap", 0.0)) / _batches(record)
 
 
 def verdict(records: Sequence[Record], taken: float, delivered: dict[int, float]) -> Iterator[str]:
@@ -76,28 +75,31 @@ def verdict(records: Sequence[Record], taken: float, delivered: dict[int, float]
                 )
         yield line
         if record.stack.get("device", CPU) != CPU:
-            yield from split(record.metrics, together)
+            yield from split(record.metrics, _batches(record))
 
 
-def split(metrics: Mapping[str, float], together: float) -> Iterator[str]:
-    """Say where the time of a batch goes on a GPU, as far as that is known.
+def split(metrics: Mapping[str, float], batches: int) -> Iterator[str]:
+    """Say where the time of an epoch goes on a GPU, as far as that is known.
 
     Args:
         metrics: of a take.
-        together: seconds for each batch.
+        batches: of an epoch.
     """
+    each = 100 * batches / metrics["epoch"]
     shares = (
-        ("waits for the feeder", 100 * metrics["wait_mean"] / together if "wait_mean" in metrics else None),
-        (
-            "copies a batch to the GPU, as long as that takes alone",
-            100 * metrics["copy"] / together if "copy" in metrics else None,
-        ),
+        ("waits for the feeder", metrics["wait_mean"] * each if "wait_mean" in metrics else None),
+        ("copies to the GPU, as long as that takes alone", metrics["copy"] * each if "copy" in metrics else None),
         ("computes: a kernel runs on the GPU", metrics.get("gpu_busy")),
     )
+    yield "  of its time, that between two epochs included:"
     for what, share in shares:
         yield f"  {'?' if share is None else f'{share:.0f}':>4} % {what}"
     # They may overlap, so that this is the least of it; what is unknown is in it.
     yield f"  {max(0.0, 100 - sum(share or 0.0 for _, share in shares)):4.0f} % or more is none of these"
+
+
+def _batches(record: Record) -> int:
+    return len(workload(record.workload).open())
 
 
 def _device(record: Record) -> str:
