@@ -25,8 +25,9 @@ PROCESSES, CALLS = 3, 3
 # Growth is what the last epochs all did: the first ones fill caches.
 EPOCHS_AT_MOST, EPOCHS_AT_LEAST, JUDGED = 8, 5, 3
 
-# To reach the fewest epochs that are judged it may take so many times as long as it was given.
-PATIENCE = 3
+# To reach the fewest epochs that are judged it may take so many times as long as it was given: ``fit()`` runs at the
+# same time, and a busy machine made 3 too few for epochs of a third of a second.
+PATIENCE = 10
 
 # Less is a log or a counter.
 GROWTH_BYTES = 64 << 10
@@ -67,7 +68,8 @@ def growth(request: Request, steps: int, seconds: float, journal: Journal) -> di
 
     Returns:
         "epochs": for each, bytes that Python objects hold, and counts of threads, child processes and open files;
-        "lines": source lines that hold more memory at the end, [file, line, bytes]; "targets": what threads run.
+        "lines": source lines that hold more memory at the end, [file, line, bytes]; "targets": what threads run;
+        "cut": whether the time was up before there were enough epochs to judge.
     """
     seed_everything(0)
     theirs = audited_files(request)
@@ -77,6 +79,7 @@ def growth(request: Request, steps: int, seconds: float, journal: Journal) -> di
     passes = _passes(loader, steps)
     end = time.perf_counter() + seconds
     early: tracemalloc.Snapshot | None = None
+    cut = False
     for _ in range(EPOCHS_AT_MOST):
         if next(passes, None) is None:
             break
@@ -88,13 +91,14 @@ def growth(request: Request, steps: int, seconds: float, journal: Journal) -> di
         # Fewer tell nothing; but an epoch may take minutes.
         enough = end if len(epochs) >= EPOCHS_AT_LEAST else end + PATIENCE * seconds
         if time.perf_counter() > enough:
+            cut = len(epochs) < EPOCHS_AT_LEAST
             break
     lines: list[Any] = []
     if early is not None and len(epochs) >= EPOCHS_AT_LEAST:
         late = tracemalloc.take_snapshot()
         differences = [(part.traceback[0], part.size_diff) for part in late.compare_to(early, "lineno")]
         lines = [[frame.filename, frame.lineno, size] for frame, size in differences[:50] if theirs(frame.filename)]
-    return {"epochs": epochs, "lines": lines[:3], "targets": _targets()}
+    return {"epochs": epochs, "lines": lines[:3], "targets": _targets(), "cut": cut}
 
 
 def _held() -> dict[str, int]:

@@ -362,6 +362,11 @@ class _Judge:
     def _growth(self) -> None:
         epochs = self.evidence.growth.get("epochs", [])
         if len(epochs) < EPOCHS_AT_LEAST:
+            if self.evidence.growth.get("cut"):
+                self.notes.append(
+                    f"whether memory, threads, processes or open files grow was not judged: {len(epochs)} epochs were "
+                    f"read in the time there was, {EPOCHS_AT_LEAST} are needed. Try: a larger --seconds"
+                )
             return
         last = epochs[-JUDGED - 1 :]
         steps = {name: [b[name] - a[name] for a, b in zip(last, last[1:])] for name in last[0]}

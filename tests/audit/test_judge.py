@@ -544,6 +544,14 @@ def test_a_cache_that_fills_in_the_first_epochs_does_not_grow():
     assert judged(growth={**grown(bytes=1 << 20), "epochs": grown(bytes=1 << 20)["epochs"][:4]}).safe
 
 
+@pytest.mark.parametrize(("cut", "notes"), [(True, 1), (False, 0)])
+def test_growth_that_there_was_no_time_to_judge_is_said(cut, notes):
+    """A loader that ends by itself after a few epochs is no reason to look for longer."""
+    growth = {**grown(bytes=1 << 20), "epochs": grown(bytes=1 << 20)["epochs"][:3], "cut": cut}
+    said = [note for note in judged(growth=growth).notes if "grow was not judged: 3 epochs were read" in note]
+    assert len(said) == notes
+
+
 def test_a_generator_that_ends_before_its_epochs_loses_what_was_wanted():
     runs = [fit(epoch(), epoch(missing=5, delivered=0), events=[{"event": "batch"}] * 3) for _ in range(2)]
     verdict = judged(first={"kind": "generator", "workers": 1}, reference={"addressed": False}, fits=runs)

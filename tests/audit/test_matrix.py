@@ -9,7 +9,7 @@ import pytest
 
 from feeders.audit import audit_all
 from feeders.errors import FeedersError, Unsupported
-from feeders.report.audits import delivery_table, merged_audits, read_audits, summarise_audits
+from feeders.report.audits import audits_file, delivery_table, merged_audits, read_audits, summarise_audits
 from feeders.strategies import FEEDERS
 from feeders.workloads import WORKLOADS
 
@@ -154,5 +154,16 @@ def test_the_report_has_a_section_per_machine_and_release_that_was_audited(tmp_p
     (tmp_path / "host").mkdir()
     path = tmp_path / "host" / "new-audits.jsonl"
     path.write_text(merged_audits(path, row("sequence")))
-    (section,) = summarise_audits(tmp_path, [("host", "new"), ("host", "old"), ("other", "new")])
+    (section,) = summarise_audits(
+        tmp_path, [("host", "new", "tensorflow"), ("host", "old", "tensorflow"), ("other", "new", "tensorflow")]
+    )
     assert section.startswith("What arrives (machine `host`, audits of 10 s, races provoked):\n\n| feeder | fed by | ")
+
+
+def test_audits_on_another_backend_are_kept_apart(tmp_path):
+    assert audits_file(tmp_path, "2.16.2", "tensorflow").name == "2.16.2-audits.jsonl"
+    path = audits_file(tmp_path / "host", "2.16.2", "jax")
+    assert path.name == "2.16.2-jax-audits.jsonl"
+    path.parent.mkdir()
+    path.write_text(merged_audits(path, row("sequence")))
+    assert len(summarise_audits(tmp_path, [("host", "2.16.2", "tensorflow"), ("host", "2.16.2", "jax")])) == 1

@@ -17,10 +17,10 @@ PAGES = ("README.md", "METHODOLOGY.md", "CONTRIBUTING.md", "CHANGELOG.md", "resu
 # Everything between "<!-- COMMAND -->" and "<!-- end -->" is what the command prints.
 MARKED = re.compile(r"<!-- (python -m feeders [^\n]*?) -->\n(.*?)\n<!-- end -->", re.DOTALL)
 
-# What takes minutes is run by .ci/run, and what installs is how the tests came to run.
+# What takes minutes is run by .ci/run, what installs is how the tests came to run, and there may be no GPU here.
 ELSEWHERE = re.compile(
     r"cd |pip install|git clone|python -m venv|source |pytest|ruff |mypy|pre-commit|overhead|soak|asv |feeders compare "
-    r"|regressions"
+    r"|regressions|--device gpu"
 )
 
 

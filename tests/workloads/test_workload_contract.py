@@ -155,8 +155,8 @@ def test_remote_has_no_native_form(opened):
 
 
 def test_unknown_model_names_those_there_are():
-    with pytest.raises(FeedersError, match="model 'resnet' is unknown; expected one of dense, conv"):
-        build("resnet", (4,), 2)
+    with pytest.raises(FeedersError, match="model 'vgg' is unknown; expected one of light, real, resnet, transformer"):
+        build("vgg", (4,), 2)
 
 
 def test_static_stamp_is_no_epoch():
