@@ -121,7 +121,7 @@ def keep_gpu_for_backend() -> None:
         tf.config.set_visible_devices([], "GPU")
 
 
-def copy_seconds(batch: tuple[Any, ...]) -> float:
+def copy_seconds(batch: tuple[Any, ...]) -> float | None:
     """Return how long it takes to bring a batch to where the backend computes, alone and waited for.
 
     In training the copy may overlap with other work, so this is no share of a step.
@@ -130,9 +130,11 @@ def copy_seconds(batch: tuple[Any, ...]) -> float:
         batch: NumPy arrays, in pageable memory as Keras gets them.
 
     Returns:
-        Seconds, the median of `COPIES`.
+        Seconds, the median of `COPIES`; None with a TensorFlow too old to wait for its devices.
     """
     bring = {"tensorflow": _bring_tensorflow, "jax": _bring_jax, "torch": _bring_torch}[backend()](batch)
+    if bring is None:
+        return None
     times = []
     for _ in range(COPIES):
         start = time.perf_counter()
@@ -141,9 +143,12 @@ def copy_seconds(batch: tuple[Any, ...]) -> float:
     return statistics.median(times)
 
 
-def _bring_tensorflow(batch: tuple[Any, ...]) -> Callable[[], Any]:
+def _bring_tensorflow(batch: tuple[Any, ...]) -> Callable[[], Any] | None:
     import tensorflow as tf
 
+    wait = getattr(tf.test.experimental, "sync_devices", None)
+    if wait is None:
+        return None
     with tf.device("CPU:0"):
         tensors = [tf.constant(part) for part in batch]
     place = "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"
@@ -152,7 +157,7 @@ def _bring_tensorflow(batch: tuple[Any, ...]) -> Callable[[], Any]:
         with tf.device(place):
             for tensor in tensors:
                 tf.identity(tensor)
-        tf.test.experimental.sync_devices()
+        wait()
 
     return bring
 

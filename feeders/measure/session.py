@@ -61,8 +61,9 @@ def time_cell(cell: Cell, settings: Settings, answer: Answer) -> None:
 
 def _timed_fields(timed: TimedFit, material: Material) -> dict[str, Any]:
     metrics = timed.metrics(material.samples)
-    if device.current() != device.CPU:
-        metrics["copy"] = device.copy_seconds(material.prepare(0, STATIC_EPOCH))
+    copy = device.copy_seconds(material.prepare(0, STATIC_EPOCH)) if device.current() != device.CPU else None
+    if copy is not None:
+        metrics["copy"] = copy
     return {
         "outcome": MEASURED,
         "seconds": timed.seconds(),

@@ -6,6 +6,7 @@ import os
 import sys
 from importlib.util import find_spec
 
+import numpy as np
 import pynvml
 import pytest
 
@@ -167,6 +168,22 @@ def test_a_take_on_a_gpu_tells_what_was_seen_of_it(take, plant, tiny, gpus, monk
     assert record.metrics["gpu_memory"] == 3e9
     assert 0 < record.metrics["copy"] < record.metrics["epoch"]
     assert (record.stack["gpu"], record.stack["driver"]) == ("NVIDIA Stand-In", "580.65.06")
+
+
+def test_a_copy_that_can_not_be_waited_for_is_not_known(in_child):
+    """An old TensorFlow would tell how long it takes to ask for a copy."""
+
+    def work():
+        import tensorflow as tf
+
+        batch = (np.zeros((4, 3), np.float32), np.zeros(4))
+        known = device.copy_seconds(batch)
+        vars(tf.test.experimental).pop("sync_devices", None)
+        return [known, device.copy_seconds(batch)]
+
+    known, unknown = in_child(work)
+    assert known > 0
+    assert unknown is None
 
 
 def test_a_take_on_a_gpu_that_is_lost_is_a_take(take, plant, tiny, monkeypatch):
