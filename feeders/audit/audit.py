@@ -210,7 +210,7 @@ class _Audit:
         first = self.evidence.first
         hung = any(run.outcome == HUNG for run in self.evidence.fits)
         causes = [fault.cause for fault in judge(self.request, self.evidence).faults]
-        if not (hung or "unexplained" in causes) or first.get("kind") != SEQUENCE or self.request.is_feeder:
+        if not (hung or "unexplained" in causes) or first.get("kind") != SEQUENCE:
             return
         self._progress("fit() with a loader known to be safe")
         name = "sequence-processes" if first["processes"] else "sequence"
