@@ -46,9 +46,8 @@ class DeliveryLog:
     """Collects what a training step gets; `count` judges it."""
 
     def __init__(self) -> None:
-        self._ids: list[Any] = []
-        self._stamps: list[Any] = []
-        self._sound: list[Any] = []
+        # One append for each batch: several devices take theirs at once.
+        self._batches: list[tuple[Any, Any, Any]] = []
 
     def add(self, x: Any, y: Any) -> None:
         """Take down one batch.
@@ -58,15 +57,13 @@ class DeliveryLog:
             y: int64, (batch, 4): label, id, epoch stamp, CRC-32 of the right content of that id.
         """
         sums = np.array([zlib.crc32(row.tobytes()) for row in x], np.int64)
-        self._ids.append(y[:, 1])
-        self._stamps.append(y[:, 2])
         # JAX has no 64-bit integers by default; a CRC-32 has 32 bits.
-        self._sound.append((sums ^ y[:, 3]) & 0xFFFFFFFF == 0)
+        self._batches.append((y[:, 1], y[:, 2], (sums ^ y[:, 3]) & 0xFFFFFFFF == 0))
 
     @property
     def batches(self) -> int:
         """How many batches reached the training step so far."""
-        return len(self._ids)
+        return len(self._batches)
 
     def count(self, samples: int) -> Delivery:
         """Judge the epoch.
@@ -74,9 +71,9 @@ class DeliveryLog:
         Args:
             samples: how many samples the epoch should have had; ids are 0 ... samples - 1.
         """
-        if not self._ids:
+        if not self._batches:
             return Delivery(0, samples, 0, 0, 0, None, 0)
-        ids, stamps, sound = (np.concatenate(parts) for parts in (self._ids, self._stamps, self._sound))
+        ids, stamps, sound = (np.concatenate(parts) for parts in zip(*self._batches))
         fresh, stale = _fresh(stamps)
         unique = len(np.unique(ids))
         return Delivery(

@@ -12,6 +12,7 @@ from typing import Any, Callable
 from feeders.strategies import Feed
 from feeders.workloads import Batch, Material
 
+from . import device
 from .delivery import Delivery, DeliveryLog
 from .processes import tree
 from .recording import recording_model
@@ -91,10 +92,11 @@ def verify(build: Callable[[Material, int], Feed], material: Material, workers: 
         log: filled batch by batch, so that it tells how far delivery got when ``fit()`` raises.
     """
     with tempfile.NamedTemporaryFile() as counter:
+        # Before the feed, which may wake up TensorFlow and its devices. Several of them get batches in another way.
+        model = device.on_device(lambda: recording_model(lambda batch: log.add(*batch)))
         counted = CountedMaterial(material, counter.name)
         feed = build(counted, workers)  # type: ignore[arg-type]
         before = counted.reads()
-        model = recording_model(lambda batch: log.add(*batch))
         threads, children = _threads(), len(tree(os.getpid()))
         start = time.perf_counter()
         model.fit(feed.x, feed.y, epochs=1, shuffle=False, verbose=0, **feed.fit)

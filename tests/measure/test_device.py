@@ -241,8 +241,9 @@ def test_a_take_on_several_gpus_is_timed(two_devices, take, plant, tiny, feeder)
     plant(tiny())
     record = take(feeder)
     assert record.outcome == "measured", record.message
+    assert (record.guarantee, record.metrics["corrupt"]) == ("exactly-once", 0)
     assert {"epoch", "throughput", "step_p50"} <= set(record.metrics)
-    assert not {"wait_mean", "first_batch", "gap"} & set(record.metrics)
+    assert not {"wait_mean", "first_batch", "gap", "disordered", "reads"} & set(record.metrics)
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
