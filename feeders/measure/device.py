@@ -97,28 +97,24 @@ def visible_gpus() -> list[str]:
 
 
 def on_device(make: Callable[[], Any]) -> Any:
-    """Return the model that a function makes and compiles, for the device that trains; in a process that trains.
+    """Return the model that a function makes and compiles, for the device that trains.
+
+    Call it in a process that trains, before anything else there wakes up TensorFlow.
 
     Raises:
         Unsupported: several GPUs, with a backend other than TensorFlow.
     """
     import tensorflow as tf
 
-    keep_gpu_for_backend()
+    if backend() != "tensorflow":
+        if current() == GPUS:
+            raise Unsupported(f"{VARIABLE}={GPUS}: measured with tf.distribute.MirroredStrategy, not with {backend()}")
+        # TensorFlow only feeds there, and would take memory of the GPU for nothing.
+        tf.config.set_visible_devices([], "GPU")
     if current() != GPUS:
         return make()
-    if backend() != "tensorflow":
-        raise Unsupported(f"{VARIABLE}={GPUS}: measured with tf.distribute.MirroredStrategy, not with {backend()}")
     with tf.distribute.MirroredStrategy().scope():
         return make()
-
-
-def keep_gpu_for_backend() -> None:
-    """Hide GPUs from a TensorFlow that only feeds, in a process that trains: it would take memory for nothing."""
-    if current() != CPU and backend() != "tensorflow":
-        import tensorflow as tf
-
-        tf.config.set_visible_devices([], "GPU")
 
 
 def copy_seconds(batch: tuple[Any, ...]) -> float | None:
