@@ -129,7 +129,10 @@ def _measure(options: argparse.Namespace) -> int:
             for metric in METRICS:
                 if metric.name in record.metrics:
                     print(f"  {metric.name:20} {record.metrics[metric.name]:>14.6g} {metric.unit}")
-    for line in crossing(records):
+    with Progress() as progress:
+        progress.say("how often the device takes a batch, and how often the feeder delivers one")
+        lines = list(crossing(records))
+    for line in lines:
         print(line)
     return int(any(record.outcome in BROKEN for record in records))
 
