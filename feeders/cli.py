@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("feeder", metavar="FEEDER")
     measure.add_argument("--workload", default="jpeg", help="default: %(default)s")
     measure.add_argument("--workers", type=counts, default=[1], metavar="N,N,...", help="default: 1")
-    measure.add_argument("--device", choices=DEVICES, help="what trains; default: a GPU that TensorFlow can use")
+    measure.add_argument("--device", choices=DEVICES, help="what trains; default: a GPU that the backend can use")
     measure.set_defaults(command=_measure)
     _add_audit(commands)
     comparing.add(commands)

@@ -26,7 +26,7 @@ PROCESSES, CALLS = 3, 3
 EPOCHS_AT_MOST, EPOCHS_AT_LEAST, JUDGED = 8, 5, 3
 
 # To reach the fewest epochs that are judged it may take so many times as long as it was given: ``fit()`` runs at the
-# same time, and a busy machine made 3 too few for epochs of a third of a second.
+# same time, and beside other programs 3 were too few.
 PATIENCE = 10
 
 # Less is a log or a counter.

@@ -70,9 +70,7 @@ def verdict(records: Sequence[Record], taken: float, delivered: dict[int, float]
         if stall >= PARTLY:
             line += f", {stall:.0f} % of the time lost"
             if delivered.get(record.workers, together) <= taken:
-                line += (
-                    "; the feeder is fast enough alone: what it needs and what training needs come one after the other"
-                )
+                line += "; the feeder is fast enough alone: it shares this host with training, or they take turns"
         yield line
         if record.stack.get("device", CPU) != CPU:
             yield from split(record.metrics, _batches(record))

@@ -51,7 +51,7 @@ def test_a_feeder_that_is_fast_enough_alone_and_slow_beside_training_says_so():
     lines = list(crossing([record(milliseconds=8.0)], Takes(4.0, w1=3.9)))
     assert lines[1] == (
         "together, with 1 worker, a batch every 8 ms: starved, 50 % of the time lost; the feeder is fast enough alone: "
-        "what it needs and what training needs come one after the other"
+        "it shares this host with training, or they take turns"
     )
 
 
