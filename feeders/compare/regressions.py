@@ -19,7 +19,7 @@ from .history import Suspected, Turned
 from .lockstep import Comparison
 from .request import Question, Request, name_of
 from .run import compare
-from .show import interval, what_changed, words
+from .show import inside_epochs, interval, what_changed, words
 from .verdict import FASTER, SLOWER, UNDECIDED
 
 # What ten pairs leave undecided is given ten more, and then left.
@@ -201,8 +201,10 @@ def _said(found: Finding) -> str:
     verdict = found["verdict"]
     if verdict["low"] is None:
         return f"pairs: {words(verdict)}"
-    more = ", to be gone on with" if found["confirmed"] is None else ""
-    return f"pairs: {words(verdict)}, {verdict['ratio']:.3f} {interval(verdict)}{more}"
+    inside = inside_epochs(found)
+    more = [f"; {inside}"] if inside else []
+    more += [", to be gone on with"] if found["confirmed"] is None else []
+    return f"pairs: {words(verdict)}, {verdict['ratio']:.3f} {interval(verdict)}{''.join(more)}"
 
 
 def _indented(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
+
+import numpy as np
 
 from feeders.releases.installed import installed
 from feeders.releases.stacks import KERAS, TENSORFLOW, difference, stacks
 from feeders.terminal import aligned
 
-from .verdict import SAME, SLOWER, UNDECIDED
+from .verdict import FEWEST, SAME, SLOWER, UNDECIDED, judge
 
 HEADS = ("", "verdict", "B/A time", "99 % interval", "pairs", "spread of a pair", "would have seen")
 
@@ -22,6 +25,7 @@ def to_text(found: Mapping[str, Any]) -> str:
     rows = [_row(each) for each in found["comparisons"]]
     head = f"A: {_side(found, 'a')}\nB: {_side(found, 'b')}"
     notes = [f"{each['name']}: {_broken(each)}" for each in found["comparisons"] if each["broken"]]
+    notes += [f"{each['name']}: {inside}" for each in found["comparisons"] if (inside := inside_epochs(each))]
     if found["unanswered"]:
         notes.append(f"not compared: {', '.join(found['unanswered'])}")
     family = len(found["comparisons"]) + len(found["unanswered"])
@@ -53,6 +57,22 @@ def words(verdict: Mapping[str, Any]) -> str:
 def interval(verdict: Mapping[str, Any]) -> str:
     """Return the interval of the ratio; empty where it is not known."""
     return f"[{verdict['low']:.3f}, {verdict['high']:.3f}]" if verdict["low"] is not None else ""
+
+
+def inside_epochs(found: Mapping[str, Any]) -> str:
+    """Return what the pairs of an undecided comparison show without the gaps between epochs, which spread most.
+
+    It is no verdict: an epoch is what people wait for, gaps included. Empty where there is a verdict, or too few pairs.
+
+    Args:
+        found: "verdict" and "pairs" of a comparison or a finding.
+    """
+    pairs: Sequence[Mapping[str, Any]] = found["pairs"]
+    if len(pairs) < FEWEST or not found["verdict"] or found["verdict"]["word"] != UNDECIDED:
+        return ""
+    inside = dataclasses.asdict(judge([pair["feed"] for pair in pairs]))
+    share = float(np.median([pair["share"] for pair in pairs]))
+    return f"inside epochs {inside['ratio']:.3f} {interval(inside)}; {100 * share:.0f} % of the time is between them"
 
 
 def what_changed(before: str, after: str, most: int = 6) -> str:

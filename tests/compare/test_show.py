@@ -12,7 +12,7 @@ from feeders.compare import show
 from feeders.compare.lockstep import Broken, Comparison
 from feeders.compare.request import Question, Request
 from feeders.compare.run import evidence
-from feeders.compare.show import HEADS, interval, is_bad, to_text, what_changed, words
+from feeders.compare.show import HEADS, inside_epochs, interval, is_bad, to_text, what_changed, words
 from feeders.compare.verdict import decided_in, judge
 from feeders.measure import Cell
 from feeders.releases.catalogue import Release
@@ -81,6 +81,23 @@ def test_every_word_is_said_with_what_qualifies_it():
         f"undecided ({judge(OPEN).needed} pairs)",
         "undecided (10 pairs)",
     ]
+
+
+def test_of_what_is_undecided_the_inside_of_epochs_is_told():
+    """Gaps between epochs spread most, and may be all that is open."""
+    text = to_text(found(open=OPEN, few=OPEN[:9], slow=SLOW))
+    inside = judge(OPEN)
+    said = f"inside epochs 1.000 [{inside.low:.3f}, {inside.high:.3f}]; 20 % of the time is between them"
+    notes = text.split("\n\n")[-1].splitlines()
+    assert notes[:-1] == [f"open/text/1: {said}"]
+
+
+def test_the_inside_of_epochs_is_that_of_their_own_turns():
+    each = found(open=OPEN)["comparisons"][0]
+    pairs = [{**pair, "feed": pair["feed"] / 40, "share": 0.5} for pair in each["pairs"]]
+    assert inside_epochs({**each, "pairs": pairs}) == (
+        "inside epochs 1.000 [0.999, 1.001]; 50 % of the time is between them"
+    )
 
 
 def test_what_one_pair_or_none_can_not_tell_is_empty():
