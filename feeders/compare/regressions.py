@@ -20,10 +20,13 @@ from .lockstep import Comparison
 from .request import Question, Request, name_of
 from .run import compare
 from .show import inside_epochs, interval, what_changed, words
-from .verdict import FASTER, SLOWER, UNDECIDED
+from .verdict import FASTER, SLOWER, UNDECIDED, decided_in
 
 # What ten pairs leave undecided is given ten more, and then left.
 MAXIMUM = 20
+
+# What a verdict may be about. The screen looks at both: gaps that spread may hide what changed inside epochs.
+WHOLE, INSIDE = QUANTITIES = ("whole epochs", "inside epochs")
 
 Say = Callable[[str], None]
 
@@ -62,6 +65,7 @@ def confirm(
             yield found
     # Where the time does not last for all: people ask about the newest.
     fresh.sort(key=lambda each: (age(each.suspect.after), age(each.suspect.before)), reverse=True)
+    family = len(QUANTITIES) * len(suspected)
     end = time.monotonic() + budget_seconds if budget_seconds else None
     for (before, after), group in itertools.groupby(fresh, _transition_of):
         if end and time.monotonic() > end:
@@ -73,13 +77,13 @@ def confirm(
                 asked,
                 lambda text, head=f"{before} -> {after}": say(f"{head}: {text}"),  # type: ignore[misc]
                 maximum=MAXIMUM,
-                family=len(suspected),
+                family=family,
                 end=end,
                 begun={question: _log_ratios(begun.get(each)) for question, each in by_question.items()},
             ):
                 each = by_question[question]
                 if seen.pairs or seen.broken:
-                    yield _finding(each, seen, begun.get(each, {}).get("pairs", []))
+                    yield _finding(each, seen, begun.get(each, {}).get("pairs", []), family)
         except FeedersError as error:
             (warn or say)(f"{before} -> {after}: {error}")
 
@@ -98,18 +102,23 @@ def _stacks(each: Suspected) -> list[str]:
     return [stack.digest if stack else "" for stack in sides]
 
 
-def _finding(each: Suspected, seen: Comparison, begun: list[Any]) -> dict[str, Any]:
-    verdict = seen.verdict
-    step = each.suspect.step
+def _finding(each: Suspected, seen: Comparison, begun: list[Any], family: int) -> dict[str, Any]:
+    verdict, quantity = seen.verdict, WHOLE
+    suspicion = SLOWER if each.suspect.step > 0 else FASTER
     pairs = [*begun, *(_numbers(dataclasses.asdict(pair)) for pair in seen.pairs)]
     open_ = verdict is not None and verdict.word == UNDECIDED and len(pairs) < MAXIMUM
-    confirmed = verdict is not None and verdict.word == (SLOWER if step > 0 else FASTER)
+    if verdict and verdict.word != suspicion and not open_:
+        inside = decided_in([pair["feed"] for pair in pairs], family)
+        if inside.word == suspicion:
+            verdict, quantity = inside, INSIDE
+    confirmed = verdict is not None and verdict.word == suspicion
     return {
         "schema": SCHEMA,
         "cell": name_of(each.cell),
         **{name: getattr(each.suspect, name) for name in ("before", "after", "step", "by")},
         "stacks": _stacks(each),
         "confirmed": None if open_ else confirmed,
+        "quantity": quantity,
         "verdict": dataclasses.asdict(verdict) if verdict else None,
         "broken": [dataclasses.asdict(broken) for broken in seen.broken],
         "pairs": pairs,
@@ -183,7 +192,7 @@ def _of_release(before: str, after: str, findings: Sequence[Finding]) -> str:
     rows = [
         (
             found["cell"],
-            found["verdict"]["word"],
+            found["verdict"]["word"] + (f" {INSIDE}" if found["quantity"] == INSIDE else ""),
             f"{found['verdict']['ratio']:.3f}",
             interval(found["verdict"]),
             f"{found['verdict']['pairs']} pairs",

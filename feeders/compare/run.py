@@ -29,10 +29,13 @@ Say = Callable[[str], None]
 def lanes(release_a: str, release_b: str, say: Say) -> Iterator[tuple[Lane, Lane]]:
     """Start an interpreter of each release; both end with the context.
 
+    Two releases are compared as their stacks pin them: what is installed here may have another Python, or other
+    packages than those of the release's day, and would be compared with them.
+
     Raises:
         FeedersError: a release can't be measured here.
     """
-    first, second = (interpreter(release, say) for release in (release_a, release_b))
+    first, second = (interpreter(release, say, pinned=release_a != release_b) for release in (release_a, release_b))
     say(f"importing TensorFlow: {release_a}, {release_b}")
     with Lane(first.python, first.variables) as a, Lane(second.python, second.variables) as b:
         one, other = (lane.stack.get("device") for lane in (a, b))

@@ -117,12 +117,12 @@ def _broken(each: Mapping[str, Any]) -> str:
 def _side(found: Mapping[str, Any], side: str) -> str:
     name, release = found[side], found[f"release_{side}"]
     title = f" on {release}" if name != release else ""
-    here = installed()
-    if here and here.id == release:  # measured by the running interpreter, whatever its stack pins
+    here, stack = installed(), stacks().get(release)
+    pinned = stack and found["release_a"] != found["release_b"]
+    if here and here.id == release and not pinned:
         python = "{}.{}".format(*sys.version_info)
         return f"{name}{title} (as installed here: {here.title}, Python {python})"
-    stack = stacks().get(release)
     if not stack:
         return f"{name}{title}"
     keras = stack.version(KERAS) or "built in"
-    return f"{name}{title} (TensorFlow {stack.version(TENSORFLOW)}, Keras {keras}, Python {stack.python})"
+    return f"{name}{title} (TensorFlow {stack.version(TENSORFLOW)}, Keras {keras}, Python {stack.python}, CPU)"

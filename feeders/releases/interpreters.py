@@ -32,20 +32,20 @@ class Interpreter:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def interpreter(release: str, say: Callable[[str], None]) -> Interpreter:
+def interpreter(release: str, say: Callable[[str], None], *, pinned: bool = False) -> Interpreter:
     """Return the interpreter of a release; its environment is made if it is not there.
 
     Args:
         release: its id.
         say: is told what goes on.
+        pinned: where the release has a stack, the environment of its pins, also if it is installed.
 
     Raises:
         FeedersError: the release is neither installed nor has it a stack, or its environment can't be made.
     """
-    here = installed()
-    if here and here.id == release:
+    here, stack = installed(), stacks().get(release)
+    if here and here.id == release and not (pinned and stack):
         return Interpreter(sys.executable)
-    stack = stacks().get(release)
     if not stack:
         holds = f"installed is {here.id}" if here else "none is installed"
         raise FeedersError(
@@ -63,8 +63,8 @@ def _check_request(release: str) -> None:
     for name, value in needed.items():
         if (os.environ.get(name) or value) != value:
             raise FeedersError(
-                f"{release}: it is not installed here, and the environment that is made for it has TensorFlow for the "
-                f"CPU alone; expected {name}={value}, seen {name}={os.environ[name]}. Try: {name}={value} with the "
+                f"{release}: the environment that is made for it has TensorFlow for the CPU alone; "
+                f"expected {name}={value}, seen {name}={os.environ[name]}. Try: {name}={value} with the "
                 "same command"
             )
 

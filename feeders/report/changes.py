@@ -31,7 +31,7 @@ def summarise_changes(results: Path, release: str | None = None) -> list[str]:
 
 def _section(machine: str, environment: str, findings: Sequence[Finding]) -> str:
     confirmed = sorted((found for found in findings if found["confirmed"]), key=_place)
-    heads = "| release | after | cell | time of an epoch | 99 % interval | pairs |\n|---|---|---|--:|--:|--:|"
+    heads = "| release | after | cell | of | time | 99 % interval | pairs |\n|---|---|---|---|--:|--:|--:|"
     return "\n".join(
         [
             f"**What releases changed**, machine `{machine}`, environment `{environment}`: confirmed by lockstep "
@@ -51,8 +51,8 @@ def _place(found: Finding) -> tuple[object, ...]:
 
 def _row(found: Finding) -> str:
     verdict = found["verdict"]
-    cells = (f"`{found['after']}`", f"`{found['before']}`", f"`{found['cell']}`", f"× {verdict['ratio']:.2f}")
-    return f"| {' | '.join(cells)} | {interval(verdict)} | {verdict['pairs']} |"
+    names = " | ".join(f"`{found[name]}`" for name in ("after", "before", "cell"))
+    return f"| {names} | {found['quantity']} | × {verdict['ratio']:.2f} | {interval(verdict)} | {verdict['pairs']} |"
 
 
 def _pins(findings: Iterable[Finding]) -> list[str]:

@@ -200,8 +200,8 @@ def _steps(changes: pd.DataFrame) -> dict[tuple[Any, ...], tuple[str, str]]:
     found = {}
     for change in records(changes):
         feeder, workload, workers = change["cell"].split("/")
-        told = f"epochs take × {change['times']:.2f} of those on {change['before']}"
         label = f"× {change['times']:.2f}"
+        told = f"{change['of']}: {label} of the time on {change['before']}"
         found[(*(change[key] for key in SUBJECT), feeder, workload, int(workers))] = (told, label)
     return found
 
@@ -315,13 +315,14 @@ def _changes(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
                         "device": devices.get((path.parent.name, environment), environment),
                         "before": found["before"],
                         "cell": found["cell"],
+                        "of": found["quantity"],
                         **{"times": verdict["ratio"], "times_low": verdict["low"], "times_high": verdict["high"]},
                         "pairs": verdict["pairs"],
                         "pins": what_changed(found["before"], found["after"]),
                     }
                 )
     rows.sort(key=lambda row: (row["machine"], age(row["release"])))
-    columns = [*SUBJECT, "before", "cell", "times", "times_low", "times_high", "pairs", "pins"]
+    columns = [*SUBJECT, "before", "cell", "of", "times", "times_low", "times_high", "pairs", "pins"]
     return pd.DataFrame(rows, columns=columns)
 
 

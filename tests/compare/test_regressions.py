@@ -15,7 +15,7 @@ from feeders.compare import regressions
 from feeders.compare.findings import SCHEMA, merged, read, write
 from feeders.compare.history import Suspected, Turned, by_cell, screen
 from feeders.compare.lockstep import Broken
-from feeders.compare.regressions import MAXIMUM, confirm, is_bad, to_text, unmeasured
+from feeders.compare.regressions import INSIDE, MAXIMUM, WHOLE, confirm, is_bad, to_text, unmeasured
 from feeders.compare.request import name_of
 from feeders.compare.screen import Suspect
 from feeders.compare.show import what_changed
@@ -23,7 +23,8 @@ from feeders.errors import FeedersError
 from feeders.measure import Cell, Record
 from feeders.releases.catalogue import age
 from feeders.releases.stacks import stacks
-from tests.compare.made import HUNG, WILD, Bench
+from tests.compare.made import ABOUT as ABOUT_PAIR
+from tests.compare.made import HUNG, WILD, Bench, made
 
 # The sixteen newest releases with a stack, in the order of their dates.
 RELEASES = sorted(stacks(), key=age)[-16:]
@@ -148,7 +149,7 @@ def test_the_family_is_all_suspects_known_ones_too(monkeypatch):
     monkeypatch.setattr(regressions, "compare", lambda *_, **settings: asked.append(settings) or iter(()))
     known = {"cell": "sequence/text/1", "before": BEFORE, "after": NEWEST, "stacks": ["", ""]}
     confirmed(suspected(), suspected(REMOTE), suspected(TEXT, OLD, OLDER), known=[known])
-    assert [(each["family"], each["maximum"]) for each in asked] == 2 * [(3, MAXIMUM)]
+    assert [(each["family"], each["maximum"]) for each in asked] == 2 * [(6, MAXIMUM)]
 
 
 def test_what_is_known_is_not_measured_again(bench):
@@ -171,6 +172,29 @@ def test_twenty_pairs_that_leave_it_open_are_a_finding_too(bench):
     assert re.search(
         r"pairs: undecided \(.*; inside epochs 1\.\d{3} \[.*\]; 20 % of the time", to_text([found], [], [])
     )
+
+
+@pytest.mark.parametrize(
+    ("step", "inside", "confirms"), [(STEP, STEP, True), (-STEP, -STEP, True), (STEP, -STEP, False), (STEP, 0.0, False)]
+)
+def test_a_change_inside_epochs_counts_where_gaps_leave_whole_epochs_open(bench, step, inside, confirms):
+    """Of epochs longer than these, gaps are a smaller part."""
+
+    def pair(a, b, name, number):
+        sign = 1 if number % 2 else -1
+        return dataclasses.replace(made(inside + sign * ABOUT_PAIR), log_ratio=sign * WILD)
+
+    bench.answers = pair
+    (found,) = confirmed(suspected(step=step))
+    assert (found["confirmed"], len(found["pairs"])) == (confirms, MAXIMUM)
+    assert found["quantity"] == (INSIDE if confirms else WHOLE)
+    text = to_text([found], [], [])
+    if confirms:
+        word = "slower" if step > 0 else "faster"
+        assert re.search(rf"  {word} inside epochs  {math.exp(step):.3f}  \[", text)
+        assert is_bad([found], []) is (step > 0)
+    else:
+        assert "No change was confirmed." in text
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), FeedersError("python: ended with status -9")])
@@ -286,8 +310,8 @@ def test_findings_are_read_as_they_were_written(bench, tmp_path):
         ("", "Expecting value"),
         ("[1]", "list indices must be integers or slices, not str"),
         ('{"cell": "sequence/text/1"}', "'schema'"),
-        ('{"schema": 2}', "schema 2, expected 1"),
-        ('{"schema": 1, "cell": "sequence/text/1", "before": "2.15.1"}', "'after'"),
+        ('{"schema": 1}', "schema 1, expected 2"),
+        ('{"schema": 2, "cell": "sequence/text/1", "before": "2.15.1"}', "'after'"),
     ],
 )
 def test_a_damaged_line_is_named(bench, tmp_path, line, text):

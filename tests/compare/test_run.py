@@ -253,22 +253,30 @@ def held(monkeypatch):
     def held(**devices):
         monkeypatch.setattr(run, "Lane", Held)
         chosen = {release.replace("r", "").replace("_", "."): device for release, device in devices.items()}
-        monkeypatch.setattr(
-            run, "interpreter", lambda release, say: SimpleNamespace(python=release, variables={"X": chosen[release]})
-        )
+
+        def interpreter(release, say, pinned):
+            return SimpleNamespace(python=f"{release}{', pinned' * pinned}", variables={"X": chosen[release]})
+
+        monkeypatch.setattr(run, "interpreter", interpreter)
         return started
 
     return held
 
 
 def test_lanes_of_a_stack_get_its_interpreter_and_variables(held):
-    """What is set for the running interpreter is not meant for that of another release."""
+    """What is set for the running interpreter, or installed in it, is not meant for that of another release."""
     started = held(r2_15_1="cpu", r2_16_2="cpu")
     said = []
     with lanes("2.15.1", "2.16.2", said.append):
-        assert started == [("2.15.1", {"X": "cpu"}), ("2.16.2", {"X": "cpu"})]
+        assert started == [("2.15.1, pinned", {"X": "cpu"}), ("2.16.2, pinned", {"X": "cpu"})]
     assert started[2:] == ["end", "end"]
     assert said == ["importing TensorFlow: 2.15.1, 2.16.2"]
+
+
+def test_the_sides_of_one_release_are_compared_as_it_is_installed(held):
+    started = held(r2_15_1="cpu")
+    with lanes("2.15.1", "2.15.1", silent):
+        assert started == 2 * [("2.15.1", {"X": "cpu"})]
 
 
 def test_a_gpu_is_not_compared_with_a_cpu(held):

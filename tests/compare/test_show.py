@@ -151,8 +151,8 @@ def test_the_head_names_both_sides_and_their_stacks():
     text = to_text(found(slow=SLOW))
     before, after = (stacks()[release] for release in ("2.15.1", "2.16.2"))
     assert text.splitlines()[:2] == [
-        f"A: 2.15.1 (TensorFlow 2.15.1, Keras {before.version(KERAS)}, Python {before.python})",
-        f"B: 2.16.2 (TensorFlow 2.16.2, Keras {after.version(KERAS)}, Python {after.python})",
+        f"A: 2.15.1 (TensorFlow 2.15.1, Keras {before.version(KERAS)}, Python {before.python}, CPU)",
+        f"B: 2.16.2 (TensorFlow 2.16.2, Keras {after.version(KERAS)}, Python {after.python}, CPU)",
     ]
 
 
@@ -163,12 +163,25 @@ def test_a_release_without_a_stack_is_named_alone_and_a_feeder_with_its_release(
 
 
 def test_of_the_installed_release_what_is_installed_is_told(monkeypatch):
-    """It is measured as it is here; its stack may pin another Python and other packages."""
+    """Its feeders are measured as it is here; its stack may pin another Python and other packages."""
     monkeypatch.setattr(show, "installed", lambda: Release("2.15.1", "2024-03-08", "TensorFlow 2.15.1, Keras 2.15.0"))
-    head = to_text(found(slow=SLOW)).splitlines()
+    head = to_text({**found(slow=SLOW, releases=2 * ("2.15.1",)), "a": "sequence", "b": "arrays"}).splitlines()
     python = ".".join(map(str, sys.version_info[:2]))
-    assert head[0] == f"A: 2.15.1 (as installed here: TensorFlow 2.15.1, Keras 2.15.0, Python {python})"
-    assert head[1].startswith("B: 2.16.2 (TensorFlow 2.16.2, ")
+    stack = f"as installed here: TensorFlow 2.15.1, Keras 2.15.0, Python {python}"
+    assert head[:2] == [f"A: sequence on 2.15.1 ({stack})", f"B: arrays on 2.15.1 ({stack})"]
+
+
+def test_of_two_releases_their_stacks_are_told_even_if_one_is_installed(monkeypatch):
+    """They are compared as they are pinned: another Python is not what a release changed."""
+    monkeypatch.setattr(show, "installed", lambda: Release("2.15.1", "2024-03-08", "TensorFlow 2.15.1, Keras 2.15.0"))
+    before, _ = to_text(found(slow=SLOW)).splitlines()[:2]
+    assert before == f"A: 2.15.1 (TensorFlow 2.15.1, Keras 2.15.0, Python {stacks()['2.15.1'].python}, CPU)"
+
+
+def test_of_an_installed_release_without_a_stack_what_is_installed_is_told(monkeypatch):
+    monkeypatch.setattr(show, "installed", lambda: Release("n261120", "2026-11-20", "TensorFlow nightly"))
+    head = to_text(found(slow=SLOW, releases=("n261120", "2.15.1"))).splitlines()
+    assert head[0].startswith("A: n261120 (as installed here: TensorFlow nightly, Python ")
 
 
 def test_keras_of_a_tensorflow_that_brings_its_own_is_said():

@@ -51,6 +51,16 @@ def test_the_installed_release_is_measured_by_the_interpreter_that_runs_asv(here
     assert not cache.exists()
 
 
+def test_a_release_that_is_installed_is_measured_as_pinned_where_that_is_asked_for_and_it_has_a_stack(
+    here, cache, planted_uv, shelf, stack
+):
+    here(Release("2.16.2", "2024-06-28", "TensorFlow 2.16.2, Keras 3.4.1"))
+    assert interpreter("2.16.2", quiet, pinned=True).python == sys.executable
+    shelf.put(stack)
+    assert interpreter("2.16.2", quiet, pinned=True).python == str(python_of(stack))
+    assert interpreter("2.16.2", quiet).python == sys.executable
+
+
 def test_another_release_is_measured_by_its_own(here, cache, planted_uv, shelf, stack):
     shelf.put(stack)
     found = interpreter("2.16.2", quiet)
@@ -90,7 +100,7 @@ def test_an_environment_made_from_pins_has_tensorflow_for_the_cpu_alone(
     monkeypatch.setenv(name, value)
     with pytest.raises(FeedersError) as error:
         interpreter("2.16.2", quiet)
-    assert str(error.value).startswith("2.16.2: it is not installed here")
+    assert str(error.value).startswith("2.16.2: the environment that is made for it has TensorFlow for the CPU alone")
     assert str(error.value).endswith(
         f"expected {name}={needed}, seen {name}={value}. Try: {name}={needed} with the same command"
     )

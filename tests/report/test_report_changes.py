@@ -10,10 +10,10 @@ from feeders.errors import FeedersError
 from feeders.report.changes import summarise_changes
 
 
-def finding(before, after, cell="sequence/text/4", confirmed=True, ratio=1.25):
+def finding(before, after, cell="sequence/text/4", confirmed=True, ratio=1.25, quantity="whole epochs"):
     verdict = {"word": "slower", "ratio": ratio, "low": ratio - 0.05, "high": ratio + 0.05, "pairs": 10}
     told = {"cell": cell, "before": before, "after": after, "confirmed": confirmed, "verdict": verdict}
-    return {"schema": 1, **told}
+    return {"schema": 2, "quantity": quantity, **told}
 
 
 def written(folder, *findings):
@@ -24,13 +24,13 @@ def written(folder, *findings):
 
 
 def test_confirmed_changes_stand_in_the_order_of_releases_with_their_numbers(tmp_path):
-    late, early = finding("2.16.2", "2.17.1"), finding("2.14.1", "2.15.1", ratio=9.8)
+    late, early = finding("2.16.2", "2.17.1", quantity="inside epochs"), finding("2.14.1", "2.15.1", ratio=9.8)
     (text,) = summarise_changes(written(tmp_path, late, early, finding("2.8.4", "2.9.3", confirmed=False)))
     assert "`lab`, environment `stack`: confirmed by lockstep pairs are 2 of 3 suspects that were compared" in text
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert rows == [
-        "| `2.15.1` | `2.14.1` | `sequence/text/4` | × 9.80 | [9.750, 9.850] | 10 |",
-        "| `2.17.1` | `2.16.2` | `sequence/text/4` | × 1.25 | [1.200, 1.300] | 10 |",
+        "| `2.15.1` | `2.14.1` | `sequence/text/4` | whole epochs | × 9.80 | [9.750, 9.850] | 10 |",
+        "| `2.17.1` | `2.16.2` | `sequence/text/4` | inside epochs | × 1.25 | [1.200, 1.300] | 10 |",
     ]
 
 

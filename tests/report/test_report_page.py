@@ -206,11 +206,11 @@ def test_a_cell_of_the_matrix_opens_its_evidence_and_escape_closes_it(report, op
 def test_a_confirmed_change_is_marked_with_its_release_ratio_and_pins(report, open_page):
     page = at(open_page(), report, "releases", machine="lab", workload="text", feeder="sequence", workers=4)
     (change,) = rows(page, "Confirmed changes")
-    assert change[:5] == ["2.16.2", "2.15.1", "sequence/text/4", "1.25 [1.2, 1.3]", "10"]
-    assert "keras 2.15.0 -> 3.4.1" in change[5]
+    assert change[:6] == ["2.16.2", "2.15.1", "sequence/text/4", "whole epochs", "1.25 [1.2, 1.3]", "10"]
+    assert "keras 2.15.0 -> 3.4.1" in change[6]
     assert "× 1.25" in page.locator("main svg.marks").first.text_content()
     marked = {row[0]: row[4] for row in rows(page, "The numbers")}
-    assert marked == {"2.15.1": "", "2.16.2": "epochs take × 1.25 of those on 2.15.1", "2.17.1": ""}
+    assert marked == {"2.15.1": "", "2.16.2": "whole epochs: × 1.25 of the time on 2.15.1", "2.17.1": ""}
 
 
 def test_the_keyboard_alone_leads_from_page_to_page(report, open_page):

@@ -79,7 +79,8 @@ PAGE = Page(
                 ("release", "release", "code"),
                 ("before", "after", "code"),
                 ("cell", "cell", "code"),
-                ("times", "time of an epoch (×)", "interval"),
+                ("of", "of", "text"),
+                ("times", "time (×)", "interval"),
                 ("pairs", "pairs", "number"),
                 ("pins", "what changed in the stack", "text"),
             ),
@@ -97,8 +98,7 @@ PAGE = Page(
             EMPTY,
             metric=True,
             note="Points: medians of takes, with the interval of the median. Dashed: confirmed steps of the time of "
-            "an epoch. What only moves "
-            "here may be the machine; a confirmed step is not.",
+            "whole epochs, or inside them. What only moves here may be the machine; a confirmed step is not.",
         ),
         table(
             "cells",
