@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from statistics import median
 from typing import Any, Mapping, Sequence
-
-import numpy as np
 
 from feeders.releases.installed import installed
 from feeders.releases.stacks import KERAS, TENSORFLOW, difference, stacks
@@ -71,7 +70,7 @@ def inside_epochs(found: Mapping[str, Any]) -> str:
     if len(pairs) < FEWEST or not found["verdict"] or found["verdict"]["word"] != UNDECIDED:
         return ""
     inside = dataclasses.asdict(judge([pair["feed"] for pair in pairs]))
-    share = float(np.median([pair["share"] for pair in pairs]))
+    share = median(pair["share"] for pair in pairs)
     return f"inside epochs {inside['ratio']:.3f} {interval(inside)}; {100 * share:.0f} % of the time is between them"
 
 
