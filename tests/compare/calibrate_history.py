@@ -2,7 +2,8 @@
 
 ``python tests/compare/calibrate_history.py --state FILE`` makes five interleaved takes of each, screens them, confirms
 what is suspected by lockstep pairs, and prints which releases are named; beside it what asv's step detection makes of
-the same takes. Each take is in FILE when it is made: Ctrl-C ends the run, and the same command goes on with it.
+the same takes. Takes and findings are in FILE when they are made: Ctrl-C ends the run, and the same command goes on
+with it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from asv.step_detect import detect_regressions, detect_steps
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from feeders.compare import regressions, run  # noqa: E402
+from feeders.compare import findings, regressions, run  # noqa: E402
 from feeders.compare.history import by_cell, screen  # noqa: E402
 from feeders.compare.lanes import TAKES, Lane  # noqa: E402
 from feeders.compare.request import name_of  # noqa: E402
@@ -80,6 +81,12 @@ def asv_finds(takes):
     return [RELEASES[right] for _, right, *_ in found or ()]
 
 
+def keep(state, row):
+    """Append a row to the state."""
+    with state.open("a") as file:
+        file.write(json.dumps(row, separators=(",", ":")) + "\n")
+
+
 def main():
     """Make the takes that are left, and judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -88,15 +95,16 @@ def main():
     arguments = parser.parse_args()
     state, stack = arguments.state, stacks()[arguments.release]
     rows = [json.loads(text) for text in state.read_text().splitlines()] if state.exists() else []
+    taken = [row for row in rows if "records" in row]
+    known = findings.merged([], [row["finding"] for row in rows if "finding" in row])
     with Progress() as progress:
-        for number, release in order()[len(rows) :]:
-            progress.say(f"takes {len(rows) + 1} of {len(order())}")
+        for number, release in order()[len(taken) :]:
+            progress.say(f"takes {len(taken) + 1} of {len(order())}")
             records = [json.loads(record.to_json()) for record in makes(stack, release)]
-            rows.append({"round": number, "release": release, "records": records})
-            with state.open("a") as file:
-                file.write(json.dumps(rows[-1]) + "\n")
+            taken.append({"round": number, "release": release, "records": records})
+            keep(state, taken[-1])
         history = {name: [] for name in RELEASES}
-        for row in rows:
+        for row in taken:
             made = [
                 Record.from_json(json.dumps({**each, "run": "made", "round": row["round"]})) for each in row["records"]
             ]
@@ -104,7 +112,11 @@ def main():
         cells = by_cell(history)
         suspected = screen(cells)
         run.lanes = lambda before, after, say: lanes(stack, before, after)
-        found = list(regressions.confirm(suspected, [], progress.say))
+        found = []
+        for each in regressions.confirm(suspected, known, progress.say):
+            found.append(each)
+            if each not in known:
+                keep(state, {"finding": each})
     print(regressions.to_text(found, [], []))
     confirmed = {each["after"] for each in found if each["confirmed"]}
     print(f"\n{len(suspected)} suspects; confirmed: {', '.join(sorted(confirmed)) or 'none'}; planted: {RELEASES[-1]}")
