@@ -97,8 +97,10 @@ def _make(stack: Stack, path: Path) -> None:
 def _uv(stack: Stack, *arguments: str, given: str = "") -> None:
     done = subprocess.run([*uv(), *arguments, "--quiet"], input=given, capture_output=True, text=True)
     if done.returncode:
+        # uv writes its causes on lines of their own.
+        said = " ".join(done.stderr.split())[-1500:]
         raise FeedersError(
-            f"{stack.release}: its environment can't be made. uv {arguments[0]} says: {done.stderr.strip()[-1500:]} "
+            f"{stack.release}: its environment can't be made. uv {arguments[0]} says: {said} "
             f"It needs Python {stack.python} (found by uv, or downloaded by it) and the package index."
         )
 

@@ -80,7 +80,7 @@ def test_what_a_kill_left_half_made_is_made_anew(cache, planted_uv, stack):
 
 @pytest.mark.parametrize("step", ["venv", "pip"])
 def test_a_failure_leaves_nothing_and_tells_what_uv_said(cache, planted_uv, stack, step):
-    planted_uv.ends_with(f"test $1 != {step} || {{ echo 'no such wheel' >&2; exit 2; }}")
+    planted_uv.ends_with(f"test $1 != {step} || {{ printf 'no such\\n  wheel\\n' >&2; exit 2; }}")
     with pytest.raises(FeedersError) as error:
         build(stack, quiet)
     assert str(error.value).startswith(f"2.16.2: its environment can't be made. uv {step} says: no such wheel It needs")
