@@ -10,7 +10,7 @@ from feeders.json_lines import read_lines
 from feeders.terminal import write_atomically
 
 # Of a line.
-SCHEMA = 2
+SCHEMA = 3
 
 # Beside the takes, behind the name of the environment.
 SUFFIX = "-changes.jsonl"

@@ -170,14 +170,14 @@ class Turn:
     """One turn of a take.
 
     Attributes:
-        seconds: from when it was told to go on to the end of its last step.
-        steps: steps made.
-        gap: whether an epoch ended in it.
+        inside: seconds inside epochs, from when it was told to go on to the end of its last step.
+        gap: seconds from the end of an epoch's last step to the end of the next one's first, in sum.
+        gaps: epochs that ended in it.
     """
 
-    seconds: float
-    steps: int
-    gap: bool
+    inside: float
+    gap: float
+    gaps: int
 
 
 class Running:
@@ -190,16 +190,16 @@ class Running:
     Attributes:
         group: its process group.
         steps: of an epoch.
-        tail: steps before the end of an epoch in the turn that goes on into the next one.
-        step_seconds: mean step of a warm epoch, without the first.
+        inside_seconds: of a warm epoch, without the gap.
+        gap_seconds: of the gap after it.
     """
 
     def __init__(self, lane: Lane, warm: Mapping[str, Any]) -> None:
         self._lane = lane
         self.group: int = warm["group"]
         self.steps: int = warm["steps"]
-        self.tail: int = warm["tail"]
-        self.step_seconds: float = warm["step_seconds"]
+        self.inside_seconds: float = warm["inside"]
+        self.gap_seconds: float = warm["gap"]
         self._ended = False
         self.pause()
 
@@ -219,7 +219,7 @@ class Running:
             self._ended = True
             raise
         self.pause()
-        return Turn(told["turn"], told["steps"], told["gap"])
+        return Turn(told["inside"], told["gap"], told["gaps"])
 
     def pause(self) -> None:
         """Stop all its processes and return when they stand still."""

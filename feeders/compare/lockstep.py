@@ -3,9 +3,10 @@
 A neighbour on the machine slows both down alike, turn by turn: the log-ratio of two takes in lockstep spreads by 4-6 %
 where that of two takes in the same half minute spreads by 25-51 %.
 
-What it does not see: a wait that goes on while its process is stopped. A request to a store that was sent in one turn
-has been answered by the next, for free, at most one for each worker and turn: differences in such waits come out
-smaller than they are, by a few per cent of a turn.
+Clocks run on while a process is stopped. A request to a store that was sent in one turn has been answered by the next,
+for free, at most one for each worker and turn. tf.data's autotuning wakes up after times that double within an epoch,
+and the end of an epoch may have to wait for it. So turns are whole epochs where that can be, however short these are:
+what begins and ends with an epoch is in one turn.
 """
 
 from __future__ import annotations
@@ -31,23 +32,22 @@ from .verdict import FEWEST, UNDECIDED, Verdict, decided_in
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-# Long beside the millisecond in which one side is stopped and the other one wakes up, short beside the seconds for
-# which a neighbour keeps the machine busy.
-TURN_SECONDS = 0.06
+# Long beside most waits that pass for free, short beside the seconds for which a neighbour keeps the machine busy.
+TURN_SECONDS = 0.3
 
-# What was running when the pair was stopped is spent in the first ones, and caches fill.
-DISCARDED = 3
+# Where an epoch is several turns: what a feeder does once it has read its last batch has to begin and end in the same
+# turn, and Keras reads ahead 10 batches and one for each worker.
+TURN_STEPS = 17
 
-# The spread of a pair falls with its turns: 8 % at 10, 5.6 % at 20, 4 % at 30.
-TURNS = 30
+# The spread of a pair falls fast with its turns, as gaps are of two lengths: of `sequence` on `text`, idle, 3.9 % at
+# 4, 0.9 % at 8, 0.3 % at 16.
+TURNS = 16
 
-# Gap turns that take half of an epoch are needed half as often as that, and never less than twice: where a pipeline
-# fights for the GIL as it fills, they are 0.05 or 0.6 s long.
+# Gaps that take half of an epoch are needed half as often as turns, and never less than twice.
 GAPS = 2
 
-# Then these will do, and two gaps: Keras 2 sits idle for 5 s in each gap, which is what the number is about there.
+# Then two gaps will do: Keras 2 sits idle for 5 s in each, which is what the number is about there.
 PAIR_SECONDS = 30
-FEW = 3
 
 # Off each end of the sorted log-ratios; the mean is that of the middle 40 %. A neighbour's bursts hit single turns.
 TRIMMED = 0.3
@@ -76,24 +76,22 @@ class Turns:
     """The turns of one side, in seconds, matched one to one with those of the other side.
 
     Attributes:
-        steps: of an epoch.
-        gap_steps: of a gap turn: the last steps of an epoch and the first one of the next.
-        gaps: the gap turns.
-        feeds: the other turns, those discarded left out.
-        feed_steps: of each of them.
+        steps: of an epoch; a gap ends with the first of them.
+        feeds: inside epochs, one for each turn.
+        feed_steps: steps inside epochs of each turn.
+        gaps: the mean gap of each turn in which an epoch ended.
     """
 
     steps: int
-    gap_steps: int
-    gaps: list[float]
     feeds: list[float]
     feed_steps: list[int]
+    gaps: list[float]
 
     def gap_share(self) -> float:
-        """Share of the gap turn in an epoch."""
+        """Share of the gap in an epoch."""
         gap = float(np.median(self.gaps))
         step = float(np.median(np.divide(self.feeds, self.feed_steps)))
-        return gap / (gap + step * (self.steps - self.gap_steps))
+        return gap / (gap + step * (self.steps - 1))
 
 
 @dataclass(frozen=True)
@@ -103,8 +101,8 @@ class Pair:
     Attributes:
         log_ratio: the pair's number, log of the time of B's epoch over that of A's.
         feed: log-ratio of the turns inside epochs, their 30 % trimmed mean.
-        gap: log-ratio of the turns from one epoch to the next, their median.
-        share: share of the gap turn in A's epoch.
+        gap: log-ratio of the turns' gaps, likewise.
+        share: share of the gap in A's epoch.
         a: turns of A.
         b: turns of B.
         launched: which side was launched first, "ab" or "ba".
@@ -239,7 +237,7 @@ def pair(a: Side, b: Side, rng: random.Random, turn_seconds: float = TURN_SECOND
         a: side A.
         b: side B; its lane is not that of A.
         rng: a seed is drawn from it, which draws launch order, first side, and lanes where they are alike.
-        turn_seconds: length of a turn inside an epoch.
+        turn_seconds: length of a turn.
 
     Raises:
         FeedersError: a lane has died, or the sides' epochs differ in steps.
@@ -274,24 +272,26 @@ def numbers(a: Turns, b: Turns) -> tuple[float, float, float, float]:
     A gap counts as much as it takes of an epoch: one that appears moves the number, the noise of one that takes
     nothing does not.
     """
-    feed = float(stats.trim_mean(np.log(np.divide(b.feeds, a.feeds)), TRIMMED))
-    gap = float(np.median(np.log(np.divide(b.gaps, a.gaps))))
+    feed, gap = (
+        float(stats.trim_mean(np.log(np.divide(of_b, of_a)), TRIMMED))
+        for of_a, of_b in ((a.feeds, b.feeds), (a.gaps, b.gaps))
+    )
     share = a.gap_share()
     return math.log((1 - share) * math.exp(feed) + share * math.exp(gap)), feed, gap, share
 
 
 def _in_lockstep(sides: dict[str, Side], launched: str, first: str, turn_seconds: float) -> dict[str, Turns] | Broken:
     running: dict[str, Running] = {}
-    turns: dict[str, list[Turn]] = {"a": [], "b": []}
+    turns: dict[str, list[tuple[int, Turn]]] = {"a": [], "b": []}
     name = launched[0]
     try:
         for name in launched:
             running[name] = sides[name].lane.begin(sides[name].cell, sides[name].settings)
         start = time.monotonic()
         order = first + ("b" if first == "a" else "a")
-        for steps in plan(_shape(running), max(take.step_seconds for take in running.values()), turn_seconds):
+        for steps in plan(_steps(running), *_seconds(running), turn_seconds):
             for name in order:
-                turns[name].append(running[name].turn(steps))
+                turns[name].append((steps, running[name].turn(steps)))
             if _enough(_summary(running[name], turns[name]), time.monotonic() - start):
                 break
         seen: dict[str, Turns] | Broken = {name: _summary(running[name], turns[name]) for name in "ab"}
@@ -302,48 +302,50 @@ def _in_lockstep(sides: dict[str, Side], launched: str, first: str, turn_seconds
     return seen
 
 
-def _shape(running: dict[str, Running]) -> tuple[int, int]:
-    """Return steps and tail of an epoch, which the sides have in common."""
-    a, b = ((take.steps, take.tail) for take in (running["a"], running["b"]))
+def _steps(running: dict[str, Running]) -> int:
+    """Return the steps of an epoch, which the sides have in common."""
+    a, b = running["a"].steps, running["b"].steps
     if a != b:
         raise FeedersError(
-            f"lockstep: an epoch has {a[0]} steps on side A and {b[0]} on side B; expected the same number, "
+            f"lockstep: an epoch has {a} steps on side A and {b} on side B; expected the same number, "
             "for turns are matched one to one. Try: the same workload on both sides"
         )
     return a
 
 
-def plan(shape: tuple[int, int], step_seconds: float, turn_seconds: float) -> Iterator[int]:
-    """Yield steps of turns without end: for each epoch one that leads into it, then nearly equal ones up to its tail.
+def _seconds(running: dict[str, Running]) -> tuple[float, float]:
+    """Return the longer time inside an epoch, and the longer gap."""
+    takes = running.values()
+    return max(take.inside_seconds for take in takes), max(take.gap_seconds for take in takes)
+
+
+def plan(steps: int, inside_seconds: float, gap_seconds: float, turn_seconds: float) -> Iterator[int]:
+    """Yield steps of turns without end: several whole epochs each, or one, or nearly equal parts of one.
 
     Args:
-        shape: steps of an epoch, and those of its tail.
-        step_seconds: mean step of the slower side.
+        steps: of an epoch.
+        inside_seconds: of an epoch, without the gap.
+        gap_seconds: of the gap after it.
         turn_seconds: length of a turn.
     """
-    steps, tail = shape
-    each = max(1, min(round(turn_seconds / step_seconds), steps // 2))
-    left = steps - tail - 1
-    count = max(1, round(left / each))
-    parts = [left * (at + 1) // count - left * at // count for at in range(count)]
+    epochs = max(1, round(turn_seconds / (inside_seconds + gap_seconds)))
+    parts = max(1, min(round(inside_seconds / turn_seconds), steps // TURN_STEPS))
     while True:
-        yield from (tail + 1, *parts)
+        yield from (epochs * (steps * (at + 1) // parts - steps * at // parts) for at in range(parts))
 
 
 def _enough(turns: Turns, seconds: float) -> bool:
     """Whether both parts of an epoch have been seen often enough for their weight in it."""
     gaps, feeds = len(turns.gaps), len(turns.feeds)
-    if gaps < GAPS or feeds < FEW:
+    if gaps < GAPS:
         return False
     return seconds > PAIR_SECONDS or (feeds >= TURNS and gaps >= TURNS * turns.gap_share())
 
 
-def _summary(take: Running, turns: Sequence[Turn]) -> Turns:
-    feeds = [turn for turn in turns if not turn.gap][DISCARDED:]
+def _summary(take: Running, turns: Sequence[tuple[int, Turn]]) -> Turns:
     return Turns(
         steps=take.steps,
-        gap_steps=take.tail + 1,
-        gaps=[turn.seconds for turn in turns if turn.gap],
-        feeds=[turn.seconds for turn in feeds],
-        feed_steps=[turn.steps for turn in feeds],
+        feeds=[turn.inside for _, turn in turns],
+        feed_steps=[steps - turn.gaps for steps, turn in turns],
+        gaps=[turn.gap / turn.gaps for _, turn in turns if turn.gaps],
     )

@@ -128,7 +128,7 @@ def _finding(each: Suspected, seen: Comparison, begun: list[Any], family: int) -
 
 
 def _numbers(pair: dict[str, Any]) -> dict[str, Any]:
-    """A pair without its turns: there are some seventy of each."""
+    """A pair without its turns, which its numbers sum up."""
     rounded = {name: round(value, 5) if isinstance(value, float) else value for name, value in pair.items()}
     return {name: value for name, value in rounded.items() if name not in ("a", "b")}
 

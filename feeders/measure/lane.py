@@ -6,8 +6,8 @@ It has two descriptors, for commands and for answers, and talks in lines of JSON
 in                                           out
 ===========================================  ==========================================================================
                                              ``{"ready": versions}``, or ``{"error": text}`` and the end
-``{"cell": {...}, "settings": {...}}``       ``{"group": ..., "steps": ..., "tail": ..., "step_seconds": ...}``, warm
-``{"go": steps}``                            ``{"turn": seconds, "steps": ..., "gap": whether an epoch ended in it}``
+``{"cell": {...}, "settings": {...}}``       ``{"group": ..., "steps": ..., "inside": ..., "gap": ...}``, warm
+``{"go": steps}``                            ``{"inside": seconds, "gap": seconds, "gaps": epochs that ended in it}``
 ``{"end": true}``                            ``{"outcome": "measured", "message": ""}``
 ===========================================  ==========================================================================
 
@@ -32,11 +32,6 @@ from .record import FAILED, MEASURED, REFUSED, UNSUPPORTED
 from .session import is_refusal, message_of
 from .supervise import Answer, Watch, die_with_parent
 from .watched import Watched
-
-# A gap turn starts that many steps before the end of an epoch. Clocks run on while a take is stopped: what a feeder
-# does once it has read its last batch (Keras 2 waits there for 5 s) has to start and end in the same turn. Keras
-# reads ahead 10 batches and one for each worker.
-TAIL = 16
 
 # A take that waits for its turn is alive; how often that is noted, as a part of the deadline.
 BEATS = 10
@@ -117,7 +112,8 @@ class Pulse:
 class Turns:
     """The turns of a take: it trains for so many steps, says how long that took, and waits to be told to go on.
 
-    The first epoch and the next one up to its tail are warm-up: nothing is waited for.
+    Two epochs and the first step of the third are warm-up, and the second one is timed: turns begin and end after the
+    first step of an epoch, or further in it. A gap is from the end of an epoch's last step to that of the next first.
 
     Args:
         wire: commands and answers.
@@ -129,9 +125,9 @@ class Turns:
         self._wire, self._pulse, self._answer = wire, pulse, answer
         self._steps = self._done = self._until = self._epochs = 0
         self._warm = False
-        self._start = 0.0
-        # Steps done and epochs ended when the turn began.
-        self._from = (0, 0)
+        # When the turn began, when the last epoch ended, and the gaps of the turn.
+        self._start = self._last = self._gap = 0.0
+        self._gaps = 0
 
     def begin(self, steps: int) -> None:
         """Say how many steps an epoch has, before the first one.
@@ -141,27 +137,32 @@ class Turns:
         """
         if steps < 2:
             raise Unsupported(f"an epoch of {steps} batch(es); turns within an epoch need 2 or more")
-        self._steps, self._tail = steps, min(TAIL, (steps - 1) // 2)
-        self._until = 2 * steps - self._tail
+        self._steps, self._until = steps, 2 * steps + 1
 
     @property
     def started(self) -> bool:
         """Whether a step has been made."""
         return self._done > 0
 
-    def ends_with_this_step(self) -> bool:
-        """Whether the turn ends with the step that is being made."""
-        return self._done + 1 >= self._until
+    def times_this_step(self) -> bool:
+        """Whether the end of the step that is being made is a time that counts."""
+        return (self._done + 1) % self._steps in (0, 1) or self._done + 1 >= self._until
 
     def step_ended(self) -> None:
         """Note that a step has just ended; return when the next one may begin."""
+        now = time.perf_counter()
         self._done += 1
+        if self._done % self._steps == 0:
+            self._last = now
+        elif self._done % self._steps == 1 and self._done > 1:
+            self._gap += now - max(self._last, self._start)
+            self._gaps += 1
         if self._done >= self._until:
-            self._turn_ended(time.perf_counter())
+            self._turn_ended(now)
         elif not self._warm:
             self._pulse.step()
             if self._done == self._steps + 1:
-                self._start = time.perf_counter()
+                self._begin_turn(now)
 
     def epoch_ended(self) -> None:
         """Note that an epoch has ended.
@@ -178,13 +179,9 @@ class Turns:
             )
 
     def _turn_ended(self, now: float) -> None:
-        steps, epochs = self._done - self._from[0], self._epochs - self._from[1]
-        if self._warm:
-            told: Any = {"turn": now - self._start, "steps": steps, "gap": epochs > 0}
-        else:
-            timed = max(1, self._done - self._steps - 1)
-            told = {"steps": self._steps, "tail": self._tail, "step_seconds": (now - self._start) / timed}
-            told["group"] = os.getpgrp()
+        told: Any = {"inside": now - self._start - self._gap, "gap": self._gap, "gaps": self._gaps}
+        if not self._warm:
+            told = {**told, "steps": self._steps, "group": os.getpgrp()}
             self._warm = True
             gc.collect()
             gc.freeze()
@@ -200,10 +197,12 @@ class Turns:
         if "end" in command:
             # From within fit(): how long Keras takes to close is not our matter.
             self._answer({"outcome": MEASURED, "message": ""})
-        self._from = self._done, self._epochs
         self._until = self._done + command["go"]
         self._pulse.change()
-        self._start = time.perf_counter()
+        self._begin_turn(time.perf_counter())
+
+    def _begin_turn(self, now: float) -> None:
+        self._start, self._gap, self._gaps = now, 0.0, 0
 
 
 def serve(wire: Wire, work: Work) -> None:

@@ -38,7 +38,7 @@ class TurnTap(StepTap):
 
         def train_function(*arguments: Any) -> Any:
             result = function(*arguments)
-            if turns.ends_with_this_step():
+            if turns.times_this_step():
                 # An accelerator may still be at it, and would go on while this process is stopped.
                 for value in tf.nest.flatten(result)[:1]:
                     float(value)

@@ -107,7 +107,7 @@ def planted(added, pairs):
     turns = pairs[0].a
     gap = np.median([seconds for pair in pairs for seconds in pair.a.gaps])
     step = np.quantile(_step_seconds(pairs, "a"), 0.1)
-    return math.log1p(float(added * turns.steps / (gap + step * (turns.steps - turns.gap_steps))))
+    return math.log1p(float(added * turns.steps / (gap + step * (turns.steps - 1))))
 
 
 def _step_seconds(pairs, side):

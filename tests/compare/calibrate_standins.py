@@ -41,8 +41,8 @@ KINDS = ("inline", "threaded")
 PLAN = {0: 60, 2: 20, 1: 20}
 
 MAXIMUM = 20
-TURN_SECONDS = 0.02
-STEPS = 100
+TURN_SECONDS = 0.05
+STEPS = 40
 SETTINGS = Settings(deadline_seconds=60)
 
 # Passes over a stand-in's work to learn what the added units cost.

@@ -21,7 +21,7 @@ HUNG = Broken("b", "hung", "no end after 60 s.")
 
 def made(log_ratio):
     """A pair of which only the number matters."""
-    turns = Turns(97, 17, [0.3] * 3, [0.1] * 30, [10] * 30)
+    turns = Turns(97, [0.1] * 30, [10] * 30, [0.3] * 3)
     return Pair(
         log_ratio, log_ratio, 0.0, 0.2, turns, turns, "ab", "a", False, 1, "2026-01-01T00:00:00+00:00", 1.0, 0.5
     )

@@ -69,7 +69,7 @@ def test_while_one_side_has_its_turn_every_process_of_the_other_is_stopped(busy)
         assert len(states(second.group)) == 3
         before = done()
         for _ in range(5):
-            assert first.turn(20).steps == 20
+            assert first.turn(20).inside > 0
             assert all_stopped(second.group)
         assert done() == before
         second.resume()
@@ -81,22 +81,24 @@ def test_while_one_side_has_its_turn_every_process_of_the_other_is_stopped(busy)
         assert not states(first.group) + states(second.group)
 
 
-def test_turns_tell_steps_and_epochs():
-    """The turn with an epoch's end in it is the one that leads into the next epoch."""
+def test_turns_tell_what_is_inside_epochs_and_between_them():
+    """They begin after the first step of an epoch, and a gap ends with the first of the next."""
     with lane() as a:
-        take = a.begin(StandIn(steps=40), SETTINGS)
-        assert (take.steps, take.tail) == (40, 16)
-        assert 0 < take.step_seconds < 1
-        turns = [take.turn(steps) for steps in (17, 12, 11, 17, 23)]
-        assert [turn.gap for turn in turns] == [True, False, False, True, False]
-        assert [turn.steps for turn in turns] == [17, 12, 11, 17, 23]
-        assert all(0 < turn.seconds < SOON_SECONDS for turn in turns)
+        take = a.begin(StandIn(steps=40, gap=4000), SETTINGS)
+        assert take.steps == 40
+        assert 0 < take.inside_seconds < take.gap_seconds < SOON_SECONDS
+        turns = [take.turn(steps) for steps in (20, 20, 39, 1, 80)]
+        assert [turn.gaps for turn in turns] == [0, 1, 0, 1, 2]
+        assert [turn.gap > 0 for turn in turns] == [False, True, False, True, True]
+        assert all(0 <= turn.inside < SOON_SECONDS and turn.gap < SOON_SECONDS for turn in turns)
+        # Five times the work of an epoch lies between two: no neighbour makes that much.
+        assert turns[4].gap > turns[4].inside
         take.end()
         take.end()
         assert a.begin(StandIn(), SETTINGS).steps == 40
 
 
-@pytest.mark.parametrize("at", [5, 70], ids=["warming up", "in a turn"])
+@pytest.mark.parametrize("at", [5, 90], ids=["warming up", "in a turn"])
 @pytest.mark.parametrize(
     ("fault", "outcome", "message"),
     [
@@ -111,11 +113,11 @@ def test_what_breaks_becomes_an_outcome_and_the_lane_goes_on(fault, outcome, mes
     assert fault in FAULTS
     with lane() as a:
         with pytest.raises(BrokenTake) as broken:
-            a.begin(StandIn(fault=fault, at=at), Settings(deadline_seconds=1)).turn(17)
+            a.begin(StandIn(fault=fault, at=at), Settings(deadline_seconds=1)).turn(40)
         assert broken.value.outcome == outcome
         assert message in broken.value.message
         take = a.begin(StandIn(), SETTINGS)
-        assert take.turn(17).gap
+        assert take.turn(40).gaps == 1
         take.end()
 
 
@@ -131,7 +133,7 @@ def test_a_take_that_dies_while_it_stands_still_is_named_at_its_next_turn():
         take = a.begin(StandIn(), SETTINGS)
         os.kill(take.group, signal.SIGKILL)
         with pytest.raises(BrokenTake, match="ended by SIGKILL"):
-            take.turn(17)
+            take.turn(40)
         take.end()
         a.begin(StandIn(), SETTINGS).end()
 
@@ -140,7 +142,7 @@ def test_standing_still_beyond_the_deadline_is_not_hanging():
     with lane() as a:
         take = a.begin(StandIn(), Settings(deadline_seconds=0.5))
         time.sleep(2)
-        assert take.turn(17).gap
+        assert take.turn(40).gaps == 1
         take.end()
 
 

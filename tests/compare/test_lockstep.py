@@ -25,10 +25,9 @@ SETTINGS = Settings(deadline_seconds=100)
 TURN_SECONDS = 0.005
 
 
-def turns(gap, step, steps=97, gap_steps=17):
-    """Turns of a side without noise: three gap turns, thirty of ten steps."""
-    gaps = [gap + gap_steps * step] * 3
-    return Turns(steps, gap_steps, gaps, [10 * step] * 30, [10] * 30)
+def turns(gap, step, steps=97):
+    """Turns of a side without noise: thirty of ten steps, three with a gap."""
+    return Turns(steps, [10 * step] * 30, [10] * 30, [gap + step] * 3)
 
 
 def epoch(gap, step):
@@ -36,7 +35,7 @@ def epoch(gap, step):
 
 
 def test_equal_sides_differ_by_nothing():
-    assert numbers(turns(0.1, 0.01), turns(0.1, 0.01)) == (0.0, 0.0, 0.0, pytest.approx(0.27 / 1.07))
+    assert numbers(turns(0.1, 0.01), turns(0.1, 0.01)) == (0.0, 0.0, 0.0, pytest.approx(0.11 / 1.07))
 
 
 @pytest.mark.parametrize(
@@ -50,8 +49,8 @@ def test_the_number_is_the_ratio_of_whole_epochs(a, b):
 
 
 def test_the_noise_of_a_gap_that_takes_nothing_does_not_move_the_number():
-    """An epoch of 10,000 steps: a gap turn ten times as long is 0.1 % of it."""
-    a = turns(0, 0.01, steps=10_000, gap_steps=1)
+    """An epoch of 10,000 steps: a gap ten times as long is 0.1 % of it."""
+    a = turns(0, 0.01, steps=10_000)
     b = dataclasses.replace(a, gaps=[10 * seconds for seconds in a.gaps])
     number, feed, gap, share = numbers(a, b)
     assert (feed, gap, share) == (0, pytest.approx(math.log(10)), pytest.approx(1 / 10_000))
@@ -60,37 +59,43 @@ def test_the_noise_of_a_gap_that_takes_nothing_does_not_move_the_number():
 
 def test_bursts_that_hit_three_turns_in_ten_do_not_move_the_number():
     a = turns(0, 0.01)
-    feeds = [seconds * (50 if at % 10 < 3 else 1.1) for at, seconds in enumerate(a.feeds)]
-    _, feed, _, _ = numbers(a, dataclasses.replace(a, feeds=feeds))
-    assert feed == pytest.approx(math.log(1.1))
+    a = dataclasses.replace(a, gaps=10 * a.gaps[:1])
+    feeds, gaps = (
+        [seconds * (50 if at % 10 < 3 else 1.1) for at, seconds in enumerate(values)] for values in (a.feeds, a.gaps)
+    )
+    _, feed, gap, _ = numbers(a, dataclasses.replace(a, feeds=feeds, gaps=gaps))
+    assert (feed, gap) == (pytest.approx(math.log(1.1)), pytest.approx(math.log(1.1)))
 
 
 @pytest.mark.parametrize(
-    ("steps", "tail", "step_seconds", "expected"),
+    ("steps", "inside", "gap", "expected"),
     [
-        (97, 16, 0.005, [17, 11, 11, 12, 11, 12, 11, 12]),  # 60 ms are 12 steps
-        (97, 16, 1e-6, [17, 40, 40]),  # not more than half an epoch
-        (97, 16, 1.0, [17] + [1] * 80),
-        (6, 2, 0.03, [3, 1, 2]),
-        (2, 0, 0.03, [1, 1]),
+        (97, 0.25, 0.05, [97]),
+        (97, 0.04, 0.02, [5 * 97]),
+        (97, 0.3, 5.0, [97]),  # a gap is never cut
+        (97, 1.2, 0.0, [24, 24, 24, 25]),
+        (97, 120.0, 0.0, [19, 19, 20, 19, 20]),  # not fewer than 17 steps
+        (40, 1.2, 0.0, [20, 20]),
+        (2, 5.0, 0.0, [2]),
     ],
 )
-def test_the_turns_of_an_epoch_make_all_its_steps(steps, tail, step_seconds, expected):
-    planned = list(itertools.islice(plan((steps, tail), step_seconds, 0.06), 2 * len(expected)))
+def test_turns_are_whole_epochs_or_equal_parts_of_one(steps, inside, gap, expected):
+    planned = list(itertools.islice(plan(steps, inside, gap, 0.3), 2 * len(expected)))
     assert planned == 2 * expected
-    assert sum(expected) == steps
+    assert sum(expected) % steps == 0
 
 
 @pytest.mark.parametrize(
     ("gap_seconds", "gaps", "feeds", "seconds", "enough"),
     [
-        (0.0, 6, 30, 0, True),  # 17 of 97 steps: 5.3 of 30 turns
-        (0.0, 5, 30, 0, False),
-        (0.0, 6, 29, 0, False),
-        (5.0, 26, 30, 0, True),  # 5.17 of 5.97 s: 26.0 of 30 turns
-        (5.0, 25, 30, 0, False),
-        (5.0, 2, 3, 31, True),
-        (5.0, 2, 2, 31, False),
+        (0.47, 6, 16, 0, True),  # 0.48 of 1.44 s: 5.3 of 16 turns
+        (0.47, 5, 16, 0, False),
+        (0.47, 6, 15, 0, False),
+        (0.0, 2, 16, 0, True),
+        (0.0, 1, 16, 0, False),
+        (5.0, 14, 16, 0, True),  # 5.01 of 5.97 s: 13.4 of 16 turns
+        (5.0, 13, 16, 0, False),
+        (5.0, 2, 2, 31, True),
         (5.0, 1, 30, 31, False),
     ],
 )
@@ -178,6 +183,7 @@ def test_a_pair_of_stand_ins_can_be_written_down():
     assert math.isfinite(seen.log_ratio)
     assert len(seen.a.feeds) == len(seen.b.feeds) >= lockstep.TURNS
     assert seen.a.feed_steps == seen.b.feed_steps
+    assert set(seen.a.feed_steps) == {19, 20}  # halves of an epoch, one with the gap
     assert len(seen.a.gaps) >= lockstep.GAPS
     assert json.loads(json.dumps(dataclasses.asdict(seen)))["launched"] in ("ab", "ba")
 
@@ -191,7 +197,7 @@ def test_ten_times_the_work_is_seen_and_so_is_work_between_epochs():
 
 
 @pytest.mark.parametrize(("a", "b", "side"), [("raises", "", "a"), ("", "raises", "b")])
-@pytest.mark.parametrize("at", [5, 100])
+@pytest.mark.parametrize("at", [5, 140])
 def test_the_side_that_breaks_is_named(a, b, side, at):
     seen = stand_ins(StandIn(fault=a, at=at), StandIn(fault=b, at=at))
     assert seen == Broken(side, "failed", "ValueError: planted")
@@ -246,8 +252,9 @@ def test_a_pair_of_real_takes_gives_a_number(stacks, feeder, workers):
     assert isinstance(seen, Pair), seen
     assert math.isfinite(seen.log_ratio)
     for side in (seen.a, seen.b):
-        assert (side.steps, side.gap_steps) == (97, 17)
+        assert side.steps == 97
         assert len(side.feeds) >= lockstep.TURNS
+        assert set(side.feed_steps) <= {18, 19, 20}  # fifths of an epoch, or the last one's without the gap
         assert len(side.gaps) >= lockstep.GAPS
 
 
