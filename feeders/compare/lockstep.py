@@ -40,7 +40,7 @@ TURN_SECONDS = 0.3
 TURN_STEPS = 17
 
 # The spread of a pair falls fast with its turns, as gaps are of two lengths: of `sequence` on `text`, idle, 3.9 % at
-# 4, 0.9 % at 8, 0.3 % at 16.
+# 4, 0.9 % at 8, 0.3 to 0.7 % at 16.
 TURNS = 16
 
 # Gaps that take half of an epoch are needed half as often as turns, and never less than twice.
