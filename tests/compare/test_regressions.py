@@ -310,8 +310,8 @@ def test_findings_are_read_as_they_were_written(bench, tmp_path):
         ("", "Expecting value"),
         ("[1]", "list indices must be integers or slices, not str"),
         ('{"cell": "sequence/text/1"}', "'schema'"),
-        ('{"schema": 1}', "schema 1, expected 2"),
-        ('{"schema": 2, "cell": "sequence/text/1", "before": "2.15.1"}', "'after'"),
+        ('{"schema": 1}', "schema 1, expected 3"),
+        ('{"schema": 3, "cell": "sequence/text/1", "before": "2.15.1"}', "'after'"),
     ],
 )
 def test_a_damaged_line_is_named(bench, tmp_path, line, text):

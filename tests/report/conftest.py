@@ -85,7 +85,7 @@ def some_takes(factor=1.0, seed=1):
 def a_finding(before="2.15.1", after="2.16.2", cell="sequence/text/4", confirmed=True, ratio=1.25):
     verdict = {"word": "slower", "ratio": ratio, "low": ratio - 0.05, "high": ratio + 0.05, "pairs": 10}
     told = {"cell": cell, "before": before, "after": after, "confirmed": confirmed, "verdict": verdict}
-    return {"schema": 2, "quantity": "whole epochs", **told}
+    return {"schema": 3, "quantity": "whole epochs", **told}
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from feeders.report.changes import summarise_changes
 def finding(before, after, cell="sequence/text/4", confirmed=True, ratio=1.25, quantity="whole epochs"):
     verdict = {"word": "slower", "ratio": ratio, "low": ratio - 0.05, "high": ratio + 0.05, "pairs": 10}
     told = {"cell": cell, "before": before, "after": after, "confirmed": confirmed, "verdict": verdict}
-    return {"schema": 2, "quantity": quantity, **told}
+    return {"schema": 3, "quantity": quantity, **told}
 
 
 def written(folder, *findings):
