@@ -31,11 +31,13 @@ def summarise_changes(results: Path, release: str | None = None) -> list[str]:
 
 def _section(machine: str, environment: str, findings: Sequence[Finding]) -> str:
     confirmed = sorted((found for found in findings if found["confirmed"]), key=_place)
+    begun = sum(found["confirmed"] is None for found in findings)
     heads = "| release | after | cell | of | time | 99 % interval | pairs |\n|---|---|---|---|--:|--:|--:|"
     return "\n".join(
         [
             f"**What releases changed**, machine `{machine}`, environment `{environment}`: confirmed by lockstep "
-            f"pairs are {len(confirmed)} of {len(findings)} suspects that were compared",
+            f"pairs are {len(confirmed)} of {len(findings) - begun} suspects that were compared"
+            + (f"; {begun} more are begun" if begun else ""),
             "",
             heads,
             *map(_row, confirmed),

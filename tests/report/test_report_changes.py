@@ -34,6 +34,13 @@ def test_confirmed_changes_stand_in_the_order_of_releases_with_their_numbers(tmp
     ]
 
 
+def test_what_is_begun_is_not_counted_as_compared(tmp_path):
+    (text,) = summarise_changes(
+        written(tmp_path, finding("2.14.1", "2.15.1"), finding("2.8.4", "2.9.3", confirmed=None))
+    )
+    assert "are 1 of 1 suspects that were compared; 1 more are begun\n" in text
+
+
 def test_what_changed_in_the_pins_is_told_once_for_all_cells(tmp_path):
     cells = [finding("2.16.2", "2.17.1", cell) for cell in ("sequence/text/4", "sequence/text/1")]
     (text,) = summarise_changes(written(tmp_path, *cells))
