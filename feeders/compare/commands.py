@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 from feeders.arguments import count, names, writable
 from feeders.errors import FeedersError
@@ -54,8 +55,9 @@ def _compare(options: argparse.Namespace) -> int:
     try:
         with Progress() as progress:
             end = time.monotonic() + 60 * options.budget if options.budget else None
-            for question, answer in compare(asked, progress.say, end=end):
-                answers[question] = answer
+            with contextlib.closing(compare(asked, progress.say, end=end)) as seen:
+                for question, answer in seen:
+                    answers[question] = answer
     finally:  # also what was compared before Ctrl-C
         found = evidence(asked, answers)
         if answers:
@@ -90,13 +92,13 @@ def _regressions(options: argparse.Namespace) -> int:
     )
     path = results / machine / f"{environment}{findings.SUFFIX}"
     known = findings.read(path)
-    found: list[dict[str, Any]] = []
+    found: list[Mapping[str, Any]] = []
     try:
-        with Progress() as progress:
-            for finding in regressions.confirm(
-                suspected, known, progress.say, progress.print, 60 * (options.budget or 0)
-            ):
-                found.append(finding)
+        with Progress() as progress, contextlib.closing(
+            regressions.confirm(suspected, known, progress.say, progress.print, 60 * (options.budget or 0))
+        ) as seen:
+            for finding in seen:
+                found = findings.merged(found, [finding])
                 findings.write(path, findings.merged(known, found))
     finally:  # also what was confirmed before Ctrl-C
         print(regressions.to_text(found, regressions.unmeasured(suspected, found), turns))

@@ -152,11 +152,13 @@ class Comparison:
         pairs: in the order they were measured.
         broken: pairs that came to nothing, repeated or not.
         verdict: what the pairs allow to be said; None if it ended because a side broke.
+        ended: whether another pair would add nothing that was asked for.
     """
 
     pairs: tuple[Pair, ...]
     broken: tuple[Broken, ...]
     verdict: Verdict | None
+    ended: bool
 
 
 class Sampling:
@@ -216,7 +218,8 @@ class Sampling:
 
     def comparison(self) -> Comparison:
         """Return what has been seen so far."""
-        return Comparison(tuple(self._pairs), tuple(self._broken), None if self._gave_up else self._verdict())
+        verdict = None if self._gave_up else self._verdict()
+        return Comparison(tuple(self._pairs), tuple(self._broken), verdict, self.ended)
 
     @property
     def _gave_up(self) -> bool:

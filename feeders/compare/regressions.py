@@ -7,7 +7,7 @@ import datetime
 import itertools
 import math
 import time
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Generator, Sequence
 
 from feeders.errors import FeedersError
 from feeders.releases.catalogue import age
@@ -20,7 +20,7 @@ from .lockstep import Comparison
 from .request import Question, Request, name_of
 from .run import compare
 from .show import inside_epochs, interval, what_changed, words
-from .verdict import FASTER, SLOWER, UNDECIDED, decided_in
+from .verdict import FASTER, SLOWER, decided_in
 
 # What ten pairs leave undecided is given ten more, and then left.
 MAXIMUM = 20
@@ -35,21 +35,21 @@ def confirm(
     suspected: Sequence[Suspected],
     known: Sequence[Finding],
     say: Say,
-    warn: Say | None = None,
+    tell: Say,
     budget_seconds: float | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any], None, None]:
     """Compare the two releases of each suspect by fresh lockstep pairs.
 
     Args:
         suspected: in any order; those of the same releases are compared together.
         known: findings of an earlier call; their suspects are not measured again.
         say: is told what goes on.
-        warn: is told which releases could not be compared, and why; by default `say` is.
+        tell: is told what became of each suspect, and which releases could not be compared, and why.
         budget_seconds: no pair begins after it.
 
     Yields:
-        One finding per suspect that was compared, the known ones first. One whose pairs were cut off before they
-        decided has no answer yet ("confirmed" is None), and goes on from them the next time.
+        The known findings, and after each pair what it made of its suspect's. One whose pairs have not decided has no
+        answer yet ("confirmed" is None); cut off there, it goes on from them the next time.
     """
     by_key = {key(finding): dict(finding) for finding in known}
     fresh: list[Suspected] = []
@@ -58,15 +58,16 @@ def confirm(
         found = by_key.get((name_of(each.cell), each.suspect.before, each.suspect.after))
         if not found or found["stacks"] != _stacks(each):
             fresh.append(each)
-        elif found["confirmed"] is None:
+            continue
+        yield found
+        if found["confirmed"] is None:
             fresh.append(each)
             begun[each] = found
-        else:
-            yield found
     # Where the time does not last for all: people ask about the newest.
     fresh.sort(key=lambda each: (age(each.suspect.after), age(each.suspect.before)), reverse=True)
     family = len(QUANTITIES) * len(suspected)
     end = time.monotonic() + budget_seconds if budget_seconds else None
+    answered = itertools.count(1)
     for (before, after), group in itertools.groupby(fresh, _transition_of):
         if end and time.monotonic() > end:
             return
@@ -82,10 +83,14 @@ def confirm(
                 begun={question: _log_ratios(begun.get(each)) for question, each in by_question.items()},
             ):
                 each = by_question[question]
-                if seen.pairs or seen.broken:
-                    yield _finding(each, seen, begun.get(each, {}).get("pairs", []), family)
+                if not seen.pairs and not seen.broken:
+                    continue
+                found = _finding(each, seen, begun.get(each, {}).get("pairs", []), family)
+                yield found
+                if seen.ended:
+                    tell(f"{next(answered)} of {len(fresh)}: {before} -> {after}, {question.name}, {_said(found)}")
         except FeedersError as error:
-            (warn or say)(f"{before} -> {after}: {error}")
+            tell(f"{before} -> {after}: {error}")
 
 
 def _transition_of(each: Suspected) -> tuple[str, str]:
@@ -106,8 +111,7 @@ def _finding(each: Suspected, seen: Comparison, begun: list[Any], family: int) -
     verdict, quantity = seen.verdict, WHOLE
     suspicion = SLOWER if each.suspect.step > 0 else FASTER
     pairs = [*begun, *(_numbers(dataclasses.asdict(pair)) for pair in seen.pairs)]
-    open_ = verdict is not None and verdict.word == UNDECIDED and len(pairs) < MAXIMUM
-    if verdict and verdict.word != suspicion and not open_:
+    if verdict and verdict.word != suspicion and seen.ended:
         inside = decided_in([pair["feed"] for pair in pairs], family)
         if inside.word == suspicion:
             verdict, quantity = inside, INSIDE
@@ -117,7 +121,7 @@ def _finding(each: Suspected, seen: Comparison, begun: list[Any], family: int) -
         "cell": name_of(each.cell),
         **{name: getattr(each.suspect, name) for name in ("before", "after", "step", "by")},
         "stacks": _stacks(each),
-        "confirmed": None if open_ else confirmed,
+        "confirmed": confirmed if seen.ended else None,
         "quantity": quantity,
         "verdict": dataclasses.asdict(verdict) if verdict else None,
         "broken": [dataclasses.asdict(broken) for broken in seen.broken],

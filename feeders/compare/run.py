@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import random
 import time
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Generator, Iterator, Mapping, Sequence
 
 from feeders.errors import FeedersError
 from feeders.measure import Settings, device
@@ -55,8 +55,8 @@ def compare(
     family: int | None = None,
     end: float | None = None,
     begun: Mapping[Question, Sequence[float]] | None = None,
-) -> Iterator[tuple[Question, Comparison]]:
-    """Answer the questions, a pair of each in turn, and yield those that are answered.
+) -> Generator[tuple[Question, Comparison], None, None]:
+    """Answer the questions, a pair of each in turn, and yield after each pair what is known of its question.
 
     Takes that are forked from one process share its layout in memory and its hash seed, and are no independent samples
     of either. So the interpreters are started anew for every pair of a comparison.
@@ -66,9 +66,12 @@ def compare(
         say: is told what goes on.
         maximum: pairs of a comparison.
         family: comparisons that hold together; by default those that are asked for.
-        end: no pair begins after it, by ``time.monotonic()``; what is open then is yielded as it is. What was begun is
-            also yielded before an error or Ctrl-C goes on.
+        end: no pair begins after it, by ``time.monotonic()``.
         begun: log-ratios that are there already.
+
+    Yields:
+        A question, and its pairs so far; the last one of a question tells all. Where the time ends, also those that
+        have none.
 
     Raises:
         FeedersError: a release can't be measured here, or its interpreter dies.
@@ -79,24 +82,18 @@ def compare(
         question: Sampling(rng, maximum=maximum, family=family, begun=(begun or {}).get(question, ()))
         for question in asked.questions
     }
-    try:
-        for number in itertools.count(1):
-            with lanes(asked.release_a, asked.release_b, say) as (a, b):
-                for place, (question, sampling) in enumerate(open_.items(), 1):
-                    if end and time.monotonic() > end:
-                        raise TimeoutError
-                    say(f"round {number}, {place} of {len(open_)}: {question.name}, {sampling.progress}")
-                    sampling.measure(Side(a, question.a, settings), Side(b, question.b, settings))
-            answered = [question for question, sampling in open_.items() if sampling.ended]
-            yield from ((question, open_.pop(question).comparison()) for question in answered)
-            if not open_:
-                return
-    except TimeoutError:
-        yield from ((question, sampling.comparison()) for question, sampling in open_.items())
-    except (KeyboardInterrupt, FeedersError):
-        seen = ((question, sampling.comparison()) for question, sampling in open_.items())
-        yield from ((question, comparison) for question, comparison in seen if comparison.pairs or comparison.broken)
-        raise
+    for number in itertools.count(1):
+        with lanes(asked.release_a, asked.release_b, say) as (a, b):
+            for place, (question, sampling) in enumerate(open_.items(), 1):
+                if end and time.monotonic() > end:
+                    yield from ((question, sampling.comparison()) for question, sampling in open_.items())
+                    return
+                say(f"round {number}, {place} of {len(open_)}: {question.name}, {sampling.progress}")
+                sampling.measure(Side(a, question.a, settings), Side(b, question.b, settings))
+                yield question, sampling.comparison()
+        open_ = {question: sampling for question, sampling in open_.items() if not sampling.ended}
+        if not open_:
+            return
 
 
 def evidence(asked: Request, answers: dict[Question, Comparison]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from feeders.measure import Record  # noqa: E402
 from feeders.measure.stack import PINS_VARIABLE  # noqa: E402
 from feeders.releases.environments import build  # noqa: E402
 from feeders.releases.stacks import stacks  # noqa: E402
-from feeders.terminal import Progress  # noqa: E402
+from feeders.terminal import Progress, write_atomically  # noqa: E402
 
 PLANTED = str(Path(__file__).with_name("planted.py"))
 RELEASES = tuple(f"made{number:02}" for number in range(1, 17))
@@ -81,10 +81,10 @@ def asv_finds(takes):
     return [RELEASES[right] for _, right, *_ in found or ()]
 
 
-def keep(state, row):
-    """Append a row to the state."""
-    with state.open("a") as file:
-        file.write(json.dumps(row, separators=(",", ":")) + "\n")
+def keep(state, taken, found):
+    """Write takes and findings."""
+    rows = [*taken, *({"finding": each} for each in found)]
+    write_atomically(state, "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows))
 
 
 def main():
@@ -96,13 +96,13 @@ def main():
     state, stack = arguments.state, stacks()[arguments.release]
     rows = [json.loads(text) for text in state.read_text().splitlines()] if state.exists() else []
     taken = [row for row in rows if "records" in row]
-    known = findings.merged([], [row["finding"] for row in rows if "finding" in row])
+    known = [row["finding"] for row in rows if "finding" in row]
     with Progress() as progress:
         for number, release in order()[len(taken) :]:
             progress.say(f"takes {len(taken) + 1} of {len(order())}")
             records = [json.loads(record.to_json()) for record in makes(stack, release)]
             taken.append({"round": number, "release": release, "records": records})
-            keep(state, taken[-1])
+            keep(state, taken, known)
         history = {name: [] for name in RELEASES}
         for row in taken:
             made = [
@@ -113,10 +113,9 @@ def main():
         suspected = screen(cells)
         run.lanes = lambda before, after, say: lanes(stack, before, after)
         found = []
-        for each in regressions.confirm(suspected, known, progress.say):
-            found.append(each)
-            if each not in known:
-                keep(state, {"finding": each})
+        for each in regressions.confirm(suspected, known, progress.say, progress.print):
+            found = findings.merged(found, [each])
+            keep(state, taken, findings.merged(known, found))
     print(regressions.to_text(found, [], []))
     confirmed = {each["after"] for each in found if each["confirmed"]}
     print(f"\n{len(suspected)} suspects; confirmed: {', '.join(sorted(confirmed)) or 'none'}; planted: {RELEASES[-1]}")

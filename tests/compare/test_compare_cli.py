@@ -210,6 +210,9 @@ def write_history(folder, cells, newest=(), releases=RELEASES):
         (folder / f"{release}-stack-takes.jsonl").write_text(text)
 
 
+SLOWER = "slower, 1.150 [1.138, 1.163]"
+
+
 @pytest.fixture
 def slower(bench):
     """A history in which the newest release is 15 % slower in one cell of two, as its pairs say."""
@@ -221,7 +224,7 @@ def slower(bench):
 @pytest.mark.parametrize(("options", "status"), [((), 0), (("--fail",), 1)])
 def test_the_release_that_made_a_cell_slower_is_named_and_only_fail_makes_it_a_failure(slower, call, options, status):
     seen, out, error = call("regressions", *options)
-    assert (seen, error) == (status, "")
+    assert (seen, error) == (status, f"1 of 1: {BEFORE} -> {NEWEST}, sequence/text/1, pairs: {SLOWER}\n")
     head, found = out.split("\n\n")
     assert head == "machine lab: 2 cells, 16 releases, 160 takes: 1 suspects"
     first, changed, row = found.splitlines()
@@ -232,14 +235,27 @@ def test_the_release_that_made_a_cell_slower_is_named_and_only_fail_makes_it_a_f
 
 
 def test_findings_are_kept_beside_the_results_and_not_measured_again(slower, call):
-    first = call("regressions", "--fail")
+    first = call("regressions", "--fail")[:2]
     path = Path("results/lab/stack-changes.jsonl")
     kept = path.read_text()
     assert len(kept.splitlines()) == 1
     slower.events.clear()
-    assert call("regressions", "--fail") == first
+    assert call("regressions", "--fail") == (*first, "")
     assert not slower.events
     assert path.read_text() == kept
+
+
+def test_each_pair_is_in_the_file_before_the_next_one_begins(slower, call):
+    """A crash of the machine loses none."""
+    path, kept = Path("results/lab/stack-changes.jsonl"), []
+
+    def answers(a, b, name, number):
+        kept.append(len(json.loads(path.read_text())["pairs"]) if path.exists() else 0)
+        return 0.14
+
+    slower.answers = answers
+    call("regressions")
+    assert kept == list(range(10))
 
 
 def test_what_pairs_do_not_confirm_fails_nothing(slower, call):
@@ -278,7 +294,11 @@ def test_ctrl_c_keeps_what_was_confirmed(bench, call):
 
     bench.answers = answers
     status, out, error = call("regressions", "--fail")
-    assert (status, error) == (130, "feeders: interrupted; nothing is left running\n")
+    assert status == 130
+    assert error.splitlines() == [
+        f"1 of 3: {seen[0][0]} -> {seen[0][1]}, sequence/text/1, pairs: slower, 1.492 [1.476, 1.508]",
+        "feeders: interrupted; nothing is left running",
+    ]
     first, second = map(json.loads, Path("results/lab/stack-changes.jsonl").read_text().splitlines())
     assert (first["before"], first["after"], first["confirmed"]) == (*seen[0], True)
     assert (second["confirmed"], len(second["pairs"])) == (None, 4)

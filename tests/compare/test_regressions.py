@@ -75,8 +75,18 @@ def silent(text):
     pass
 
 
-def confirmed(*suspects, known=(), warn=silent, budget=None):
-    return list(confirm(suspects, known, silent, warn, budget))
+def confirmed(*suspects, known=(), tell=silent, budget=None):
+    """What is known of each suspect in the end."""
+    return merged([], list(confirm(suspects, known, silent, tell, budget)))
+
+
+def interrupted(*suspects):
+    """What is known of each suspect when Ctrl-C ends it."""
+    found = []
+    with pytest.raises(KeyboardInterrupt):
+        for each in confirm(suspects, [], silent, silent):
+            found = merged(found, [each])
+    return found
 
 
 def test_a_step_in_the_newest_release_is_confirmed_and_nothing_else_is(bench):
@@ -212,23 +222,18 @@ def test_what_was_interrupted_is_no_finding_and_is_measured_again(bench, stop, l
     assert {each["after"]: each["verdict"]["pairs"] for each in again} == {NEWEST: 10, OLDER: 10}
 
 
-def test_ctrl_c_goes_on_after_what_was_decided(bench):
+def test_ctrl_c_leaves_what_was_decided_and_what_was_begun(bench):
     """The newest transition is confirmed, the one after it is in the middle of its pairs."""
     second = (OLD, OLDER)
     bench.answers = lambda a, b, name, number: KeyboardInterrupt() if (a, b, number) == (*second, 3) else STEP
-    findings = confirm([suspected(TEXT, *names) for names in (second, (BEFORE, NEWEST))], [], silent, silent)
-    assert next(findings)["confirmed"]
-    open_ = next(findings)
+    first, open_ = interrupted(*(suspected(TEXT, *names) for names in (second, (BEFORE, NEWEST))))
+    assert first["confirmed"]
     assert (open_["confirmed"], len(open_["pairs"]), open_["verdict"]["word"]) == (None, 3, "undecided")
-    with pytest.raises(KeyboardInterrupt):
-        next(findings)
 
 
 def test_pairs_that_were_cut_off_are_gone_on_with(bench):
     bench.answers = lambda a, b, name, number: KeyboardInterrupt() if number == 3 else STEP
-    findings = confirm([suspected()], [], silent, silent)
-    begun = [next(findings)]
-    findings.close()
+    begun = interrupted(suspected())
     bench.answers = lambda a, b, name, number: STEP
     bench.sides.clear()
     (found,) = confirmed(suspected(), known=begun)
@@ -239,11 +244,24 @@ def test_pairs_that_were_cut_off_are_gone_on_with(bench):
     assert len(bench.sides) == 7
 
 
+def test_a_suspect_is_judged_after_ten_pairs_and_after_each_five_more(bench):
+    """Who looks after each one finds something sooner or later."""
+    steps = [*5 * [0.0, 0.1], *4 * [0.1], KeyboardInterrupt()]
+    bench.answers = lambda a, b, name, number: steps[number]
+    (open_,) = interrupted(suspected())
+    assert (open_["confirmed"], open_["verdict"]["word"], open_["verdict"]["pairs"]) == (None, "slower", 14)
+
+
+def test_what_was_begun_is_told_where_nothing_is_added_to_it(bench):
+    bench.answers = lambda a, b, name, number: KeyboardInterrupt() if number == 3 else STEP
+    begun = interrupted(suspected())
+    bench.answers = lambda *_: FeedersError("its environment can't be made")
+    assert confirmed(suspected(), known=begun) == begun
+
+
 def test_what_is_open_yet_is_told_and_is_no_alarm(bench):
     bench.answers = lambda a, b, name, number: KeyboardInterrupt() if number == 3 else STEP
-    findings = confirm([suspected()], [], silent, silent)
-    text = to_text([next(findings)], [], [])
-    findings.close()
+    text = to_text(interrupted(suspected()), [], [])
     assert "not confirmed (no alarm)" in text
     assert text.endswith(", to be gone on with")
 
@@ -263,13 +281,16 @@ def test_no_comparison_begins_after_the_budget_and_what_it_cuts_off_has_no_answe
 
 
 def test_releases_that_can_not_be_compared_are_told_and_the_others_are_compared(bench):
-    """An environment that can't be made is one line, terminal or not."""
+    """What became of an hour is a line, terminal or not."""
     error = FeedersError("its environment can't be made")
     bench.answers = lambda a, b, name, number: error if b == OLDER else STEP
-    warned = []
-    (found,) = confirmed(suspected(TEXT, OLD, OLDER), suspected(), warn=warned.append)
+    told = []
+    (found,) = confirmed(suspected(TEXT, OLD, OLDER), suspected(), tell=told.append)
     assert found["after"] == NEWEST
-    assert warned == [f"{OLD} -> {OLDER}: its environment can't be made"]
+    assert told == [
+        f"1 of 2: {BEFORE} -> {NEWEST}, sequence/text/1, pairs: slower, 1.150 [1.138, 1.163]",
+        f"{OLD} -> {OLDER}: its environment can't be made",
+    ]
 
 
 def test_progress_names_the_releases(bench):

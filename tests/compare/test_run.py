@@ -60,15 +60,19 @@ def test_each_side_runs_its_own_cell_on_its_own_release(bench):
     assert (b.lane.release, b.cell) == ("2.16.2", question.b)
 
 
-def test_what_is_answered_is_yielded_at_once_and_left_out_of_later_rounds(bench):
+def test_what_is_answered_is_left_out_of_later_rounds(bench):
     bench.answers = lambda *key: wild(*key) if key[2] == NAMES[1] else 0.3
-    answers = compare(asked(*NAMES), silent)
-    early = [next(answers)[0].name, next(answers)[0].name]
-    assert early == [NAMES[0], NAMES[2]]
-    assert len(bench.events) == 10 * 5
-    (left,) = answers
-    assert (left[0].name, left[1].verdict.word) == (NAMES[1], "undecided")
+    assert answered(NAMES)[NAMES[1]].verdict.word == "undecided"
     assert bench.events[50:] == 20 * [("lanes", "2.15.1", "2.16.2"), ("pair", NAMES[1]), ("end",)]
+
+
+def test_each_pair_is_yielded_before_the_next_one_begins(bench):
+    """Whatever ends it, a crash too, the pairs of an hour are with the caller."""
+    for number, (question, seen) in enumerate(compare(asked(*NAMES[:2]), silent)):
+        assert len(bench.sides) == number + 1
+        assert (question.name, len(seen.pairs)) == (NAMES[number % 2], number // 2 + 1)
+        assert seen.ended is (len(seen.pairs) == 10)
+    assert number == 19
 
 
 def test_the_maximum_of_pairs_is_kept(bench):
@@ -113,7 +117,7 @@ def test_a_side_that_breaks_ends_its_own_question_alone(bench, broken, pairs):
     assert [seen[name].verdict.word for name in NAMES[1:]] == ["slower", "slower"]
 
 
-def test_at_the_end_of_the_budget_what_is_open_is_yielded_as_it_is(bench, monkeypatch):
+def test_no_pair_begins_after_the_budget(bench, monkeypatch):
     """A pair takes a second here, and the fifth ends the budget: the second round is not whole."""
     monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: float(len(bench.sides))))
     bench.answers = lambda a, b, name, number: HUNG if name == NAMES[2] else 0.3
@@ -123,29 +127,17 @@ def test_at_the_end_of_the_budget_what_is_open_is_yielded_as_it_is(bench, monkey
         NAMES[1]: (2, ()),
         NAMES[2]: (0, (HUNG,)),
     }
-    assert {each.verdict.word for each in seen.values()} == {"undecided"}
+    assert {(each.verdict.word, each.ended) for each in seen.values()} == {("undecided", False)}
     assert bench.events[-1] == ("end",)
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), FeedersError("python: ended with status -9")])
-def test_what_ends_it_goes_on_after_what_was_begun_is_yielded(bench, stop):
-    """After Ctrl-C, or when an interpreter dies, the pairs of an hour are not lost."""
+def test_what_ends_it_ends_the_lanes(bench, stop):
     bench.answers = lambda a, b, name, number: stop if (name, number) == (NAMES[1], 1) else 0.3
-    answers = compare(asked(*NAMES), silent)
-    seen = [next(answers) for _ in NAMES]
-    assert [(question.name, len(each.pairs)) for question, each in seen] == list(zip(NAMES, (2, 1, 1)))
-    assert bench.events[-1] == ("end",)
     with pytest.raises(type(stop)) as ended:
-        next(answers)
+        answered(NAMES)
     assert ended.value is stop
-
-
-def test_what_was_not_begun_is_not_answered(bench):
-    bench.answers = lambda a, b, name, number: KeyboardInterrupt() if name == NAMES[1] else 0.3
-    answers = compare(asked(*NAMES), silent)
-    assert next(answers)[0].name == NAMES[0]
-    with pytest.raises(KeyboardInterrupt):
-        next(answers)
+    assert bench.events[-1] == ("end",)
 
 
 def test_progress_names_round_place_and_question(bench):
@@ -184,7 +176,7 @@ def evident(names, **answers):
     for question in request.questions:
         if question.name in given:
             pairs = tuple(made(value) for value in given[question.name])
-            seen[question] = run.Comparison(pairs, (), decided_in(given[question.name], len(names)))
+            seen[question] = run.Comparison(pairs, (), decided_in(given[question.name], len(names)), ended=True)
     return evidence(request, seen)
 
 

@@ -41,7 +41,7 @@ def found(family=None, releases=("2.15.1", "2.16.2"), **answers):
         broken = tuple(value for value in values if isinstance(value, Broken))
         ratios = [value for value in values if not isinstance(value, Broken)]
         verdict = None if len(broken) > 1 else decided_in(ratios, len(questions))
-        seen[question] = Comparison(tuple(map(made, ratios)), broken, verdict)
+        seen[question] = Comparison(tuple(map(made, ratios)), broken, verdict, ended=True)
     return evidence(Request(*releases, *releases, tuple(questions)), seen)
 
 
