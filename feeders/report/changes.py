@@ -54,7 +54,7 @@ def _place(found: Finding) -> tuple[object, ...]:
 def _row(found: Finding) -> str:
     verdict = found["verdict"]
     names = " | ".join(f"`{found[name]}`" for name in ("after", "before", "cell"))
-    return f"| {names} | {found['quantity']} | × {verdict['ratio']:.2f} | {interval(verdict)} | {verdict['pairs']} |"
+    return f"| {names} | {found['quantity']} | × {verdict['ratio']:#.3g} | {interval(verdict)} | {verdict['pairs']} |"
 
 
 def _pins(findings: Iterable[Finding]) -> list[str]:

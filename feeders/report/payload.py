@@ -200,7 +200,7 @@ def _steps(changes: pd.DataFrame) -> dict[tuple[Any, ...], tuple[str, str]]:
     found = {}
     for change in records(changes):
         feeder, workload, workers = change["cell"].split("/")
-        label = f"× {change['times']:.2f}"
+        label = f"× {change['times']:#.3g}"
         told = f"{change['of']}: {label} of the time on {change['before']}"
         found[(*(change[key] for key in SUBJECT), feeder, workload, int(workers))] = (told, label)
     return found

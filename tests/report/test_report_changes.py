@@ -24,12 +24,12 @@ def written(folder, *findings):
 
 
 def test_confirmed_changes_stand_in_the_order_of_releases_with_their_numbers(tmp_path):
-    late, early = finding("2.16.2", "2.17.1", quantity="inside epochs"), finding("2.14.1", "2.15.1", ratio=9.8)
+    late, early = finding("2.16.2", "2.17.1", quantity="inside epochs"), finding("2.14.1", "2.15.1", ratio=19.423)
     (text,) = summarise_changes(written(tmp_path, late, early, finding("2.8.4", "2.9.3", confirmed=False)))
     assert "`lab`, environment `stack`: confirmed by lockstep pairs are 2 of 3 suspects that were compared" in text
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert rows == [
-        "| `2.15.1` | `2.14.1` | `sequence/text/4` | whole epochs | × 9.80 | [9.750, 9.850] | 10 |",
+        "| `2.15.1` | `2.14.1` | `sequence/text/4` | whole epochs | × 19.4 | [19.373, 19.473] | 10 |",
         "| `2.17.1` | `2.16.2` | `sequence/text/4` | inside epochs | × 1.25 | [1.200, 1.300] | 10 |",
     ]
 
