@@ -111,9 +111,9 @@ def decided_in(log_ratios: Sequence[float] | Values, family: int) -> Verdict:
 
 def _of_enough(verdict: Verdict) -> Verdict:
     """Leave it undecided before there are `FEWEST` pairs."""
-    if verdict.pairs >= FEWEST or verdict.word == UNDECIDED:
+    if verdict.pairs >= FEWEST or verdict.spread is None:
         return verdict
-    return dataclasses.replace(verdict, word=UNDECIDED, within=None, needed=FEWEST)
+    return dataclasses.replace(verdict, word=UNDECIDED, within=None, needed=max(verdict.needed or 0, FEWEST))
 
 
 def holm(family: Mapping[Cell, Sequence[float] | Values]) -> dict[Cell, Verdict]:

@@ -166,3 +166,13 @@ def test_what_is_called_a_change_before_the_others_are_known_stays_one():
         for cell, log_ratios in family.items():
             early = decided_in(log_ratios, len(family)).word
             assert early in (final[cell].word, UNDECIDED)
+
+
+@pytest.mark.parametrize(
+    ("log_ratios", "needed"),
+    [([0.03, -0.03] * 2, 47), ([0.02, -0.02] * 3, 10), ([0.001, -0.001] * 2, 10), ([0.3], None)],
+)
+def test_no_fewer_than_ten_pairs_are_said_to_do(log_ratios, needed):
+    """Of the second spread nine would be enough, if ten were not the fewest that are judged."""
+    verdict = decided_in(log_ratios, 1)
+    assert (verdict.word, verdict.needed) == (UNDECIDED, needed)
