@@ -117,6 +117,7 @@ def payload(results: Path) -> dict[str, Any]:
                 "audits": _audits(results, parts),
                 "deliveries": _deliveries(cells),
                 "changes": changes,
+                "upgrades": _upgrades(changes),
                 "hosts": _hosts(results, parts),
                 "stacks": _stacks(parts),
                 "metrics": _meanings(known),
@@ -318,12 +319,17 @@ def _changes(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
                         "of": found["quantity"],
                         **{"times": verdict["ratio"], "times_low": verdict["low"], "times_high": verdict["high"]},
                         "pairs": verdict["pairs"],
-                        "pins": what_changed(found["before"], found["after"]),
                     }
                 )
     rows.sort(key=lambda row: (row["machine"], age(row["release"])))
-    columns = [*SUBJECT, "before", "cell", "of", "times", "times_low", "times_high", "pairs", "pins"]
+    columns = [*SUBJECT, "before", "cell", "of", "times", "times_low", "times_high", "pairs"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _upgrades(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return what changed in the stack of each release that changed a cell, once for all of its cells."""
+    pairs = changes[["machine", "release", "before"]].drop_duplicates()
+    return pairs.assign(pins=list(map(what_changed, pairs["before"], pairs["release"])))
 
 
 def _hosts(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:

@@ -82,12 +82,18 @@ PAGE = Page(
                 ("of", "of", "text"),
                 ("times", "time (×)", "interval"),
                 ("pairs", "pairs", "number"),
-                ("pins", "what changed in the stack", "text"),
             ),
             "Confirmed changes",
             "No change is confirmed on this machine. To look for them: python -m feeders regressions",
             note="Confirmed by lockstep pairs of the two releases, at 99 % over all suspects of this machine, and "
             "more than 3 %.",
+        ),
+        table(
+            "upgrades",
+            ("machine",),
+            (("release", "release", "code"), ("before", "after", "code"), ("pins", "packages", "text")),
+            "What these upgrades changed in the stack",
+            "No change is confirmed on this machine.",
         ),
         chart(
             _history,
