@@ -71,9 +71,13 @@ def measure_set(stack, number, kind, say):
     cells = choose(SLOW_CELLS if kind == "slow" else SAME_CELLS)
     asked = Request("a", "b", "a", "b", tuple(Question(name_of(cell), cell, cell) for cell in cells))
     run.lanes = lambda *_: lanes(stack, kind)
-    added = added_seconds(stack) if kind == "slow" else 0.0
-    answers = dict(run.compare(asked, say, maximum=MAXIMUM, family=1))
-    return [row(number, kind, question.name, answer, added) for question, answer in answers.items()]
+    answers, added = {}, {}
+    for question, answer in run.compare(asked, say, maximum=MAXIMUM, family=1):
+        answers[question.name] = answer
+        if kind == "slow":
+            # After each pair, while both sides are idle: within minutes the machine runs a fifth slower or faster.
+            added.setdefault(question.name, []).append(added_seconds(stack))
+    return [row(number, kind, name, answer, added.get(name)) for name, answer in answers.items()]
 
 
 def added_seconds(stack):
@@ -92,7 +96,7 @@ def row(number, kind, name, answer, added):
         "word": answer.verdict.word if answer.verdict else answer.broken[-1].outcome,
         "log_ratios": [round(pair.log_ratio, 6) for pair in answer.pairs],
         "parts": [[round(each, 4) for each in (pair.feed, pair.gap, pair.share)] for pair in answer.pairs],
-        "planted": planted(added, answer.pairs) if added else 0.0,
+        "planted": planted(float(np.median(added)), answer.pairs) if added else 0.0,
         "asv": asv_word(steps["a"], steps["b"]),
         "load": os.getloadavg()[0],
         "seconds": round(sum(pair.seconds for pair in answer.pairs)),
@@ -101,10 +105,10 @@ def row(number, kind, name, answer, added):
 
 
 def planted(added, pairs):
-    """Return the log-ratio that so many seconds more a batch make of an epoch of A, where nothing disturbs it."""
+    """Return the log-ratio that so many seconds more a batch make of an epoch of A."""
     turns = pairs[0].a
     gap = np.median([seconds for pair in pairs for seconds in pair.a.gaps])
-    step = np.quantile(_step_seconds(pairs, "a"), 0.1)
+    step = np.median(_step_seconds(pairs, "a"))
     return math.log1p(float(added * turns.steps / (gap + step * (turns.steps - 1))))
 
 
@@ -191,7 +195,8 @@ def main():
     rows = [json.loads(text) for text in state.read_text().splitlines()] if state.exists() else []
     try:
         with Progress() as progress:
-            for number, kind in list(enumerate(SETS))[len({each["set"] for each in rows}) :]:
+            done = {each["set"] for each in rows}
+            for number, kind in (each for each in enumerate(SETS) if each[0] not in done):
                 head = f"set {number + 1} of {len(SETS)}"
                 fresh = measure_set(stack, number, kind, lambda text, head=head: progress.say(f"{head}: {text}"))
                 rows += fresh

@@ -18,7 +18,7 @@ from feeders.workloads import workload  # noqa: E402
 from feeders.workloads.text import Text  # noqa: E402
 
 # Passes over all batches to learn what the added lines cost.
-PASSES = 20
+PASSES = 5
 
 plain = Text.prepare
 
