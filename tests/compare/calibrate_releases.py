@@ -75,7 +75,7 @@ def measure_set(stack, number, kind, say):
     for question, answer in run.compare(asked, say, maximum=MAXIMUM, family=1):
         answers[question.name] = answer
         if kind == "slow":
-            # After each pair, while both sides are idle: within minutes the machine runs a fifth slower or faster.
+            # After each pair, while both sides are idle: within minutes the same work costs a quarter more or less.
             added.setdefault(question.name, []).append(added_seconds(stack))
     return [row(number, kind, name, answer, added.get(name)) for name, answer in answers.items()]
 
