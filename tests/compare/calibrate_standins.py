@@ -177,11 +177,11 @@ def promises(rows, load):
     by_extra = {extra: [row["word"] for row in rows if row["extra"] == extra] for extra in PLAN}
     flagged = sum(word in ("slower", "faster") for word in by_extra[0])
     found, wrong = by_extra[2].count("slower"), sum(word in ("same", "faster") for word in by_extra[1])
-    needed = 15 if load else 19
+    needed, tenths = 15 if load else 19, len(by_extra[2])
     checks = [
         (flagged <= 2, f"identical: {flagged} of {len(by_extra[0])} called a change; at most 2 of 60"),
-        (found >= needed, f"{2} units added: {found} of {len(by_extra[2])} called slower; at least {needed} of 20"),
-        (wrong <= 1, f"{1} unit added: {wrong} of {len(by_extra[1])} called same or faster; at most 1 of 20"),
+        (20 * found >= needed * tenths, f"2 units added: {found} of {tenths} called slower; at least {needed} of 20"),
+        (wrong <= 1, f"1 unit added: {wrong} of {len(by_extra[1])} called same or faster; at most 1 of 20"),
     ]
     return [(kept, f"{'kept' if kept else 'BROKEN'}: {text}") for kept, text in checks]
 
