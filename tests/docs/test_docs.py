@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,43 @@ def test_a_command_that_is_shown_runs(command):
 def test_there_are_tables_and_commands_to_check():
     assert len(marked()) >= 2
     assert shown()
+
+
+def columns(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_first_table_is_a_part_of_the_one_that_is_printed():
+    """README begins with a selection of rows and columns, which are to be those of the results as they are."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    first, whole = re.findall(r"^\| feeder \| text.*?\n\n", readme, re.DOTALL | re.MULTILINE)[:2]
+    (heads, _, *rows), (all_heads, _, *all_rows) = (
+        [columns(line) for line in part.split("\n")[:-2]] for part in (first, whole)
+    )
+    assert "<!-- python -m feeders report --summary -->" in readme[readme.index(first) : readme.index(whole)]
+    printed = {row[0]: dict(zip(all_heads, row)) for row in all_rows}
+    assert len(rows) > 1
+    assert rows == [[printed[row[0]][head] for head in heads] for row in rows]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_headings_that_a_page_links_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    missing = []
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", text):
+        linked = (ROOT / page).parent / target if target else ROOT / page
+        if anchor not in anchors(linked.read_text(encoding="utf-8")):
+            missing.append(f"{target}#{anchor}")
+    assert not missing
+
+
+def anchors(text):
+    """What GitHub makes of the headings of a page; the second of the same name has a number."""
+    seen = Counter()
+    for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
+        name = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        yield f"{name}-{seen[name]}" if seen[name] else name
+        seen[name] += 1
 
 
 @pytest.mark.parametrize("page", PAGES)
