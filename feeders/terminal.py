@@ -35,10 +35,22 @@ class Progress:
         self._clear()
         print(text, file=sys.stderr, flush=True)
 
-    def say(self, text: str) -> None:
-        """Show a text in place of the one before."""
+    def say(self, text: str, share: float = 0.0) -> None:
+        """Show a text in place of the one before, and the time that is needed yet where that can be told.
+
+        Args:
+            text: what is going on.
+            share: of all that has to be done at least, what is done; 0 is unknown.
+        """
         if self._shows:
-            print(f"\r\033[K{time.monotonic() - self._start:4.0f} s  {text}", end="", file=sys.stderr, flush=True)
+            seconds = time.monotonic() - self._start
+            left = f"; needs {_rounded(seconds / share - seconds)} more at least" if share else ""
+            print(f"\r\033[K{seconds:4.0f} s  {text}{left}", end="", file=sys.stderr, flush=True)
+
+
+def _rounded(seconds: float) -> str:
+    """A time that is known roughly."""
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -14,13 +14,13 @@ from .request import Request
 from .show import SCHEMA, to_json
 
 
-def audit_all(seconds: float, workers: int | None, progress: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+def audit_all(seconds: float, workers: int | None, progress: Callable[[str, float], None]) -> Iterator[dict[str, Any]]:
     """Audit all of them, one after the other, each in processes of its own.
 
     Args:
         seconds: budget of each audit.
         workers: of each feeder that knows of workers; None is the default of an audit.
-        progress: told what is going on.
+        progress: told what is going on, and the share of the audits that are made.
 
     Yields:
         What `to_json` returns, with "workload"; where a feeder can't feed one, "schema", "loader", "workload", the
@@ -30,11 +30,11 @@ def audit_all(seconds: float, workers: int | None, progress: Callable[[str], Non
         FeedersError: TensorFlow is missing.
     """
     cells = [(row.name, workload.name) for row in FEEDERS if not row.ceiling for workload in WORKLOADS]
-    for number, (feeder, workload) in enumerate(cells, 1):
-        title = f"{number} of {len(cells)}: {feeder} on {workload}"
+    for made, (feeder, workload) in enumerate(cells):
+        share, title = made / len(cells), f"{made + 1} of {len(cells)}: {feeder} on {workload}"
         request = Request(feeder, workload=workload, workers=workers, seconds=seconds)
         try:
-            found = to_json(audit(request, lambda text, title=title: progress(f"{title}: {text}")))  # type: ignore[misc]
+            found = to_json(audit(request, lambda text: progress(f"{title}: {text}", share)))  # noqa: B023  (called here alone)
         except Unsupported as error:
             found = {"schema": SCHEMA, "loader": feeder, "verdict": UNSUPPORTED, "message": str(error)}
         yield {**found, "workload": workload}

@@ -200,6 +200,15 @@ class Sampling:
         return pairs >= self._maximum or (looks and self._verdict().word != UNDECIDED)
 
     @property
+    def left(self) -> int:
+        """Pairs until the next look at the verdict; 0 when it has ended."""
+        if self.ended:
+            return 0
+        pairs = len(self._log_ratios)
+        looks = max(0, math.ceil((pairs + 1 - FEWEST) / LOOK_EVERY))
+        return min(FEWEST + LOOK_EVERY * looks, self._maximum) - pairs
+
+    @property
     def progress(self) -> str:
         """How far it is."""
         return f"pair {len(self._log_ratios) + 1} of {FEWEST} to {self._maximum}"

@@ -18,7 +18,7 @@ from .findings import SCHEMA, Finding, key
 from .history import Suspected, Turned
 from .lockstep import Comparison
 from .request import Question, Request, name_of
-from .run import compare
+from .run import Say, compare
 from .show import inside_epochs, interval, what_changed, words
 from .verdict import FASTER, SLOWER, decided_in
 
@@ -28,14 +28,12 @@ MAXIMUM = 20
 # What a verdict may be about. The screen looks at both: gaps that spread may hide what changed inside epochs.
 WHOLE, INSIDE = QUANTITIES = ("whole epochs", "inside epochs")
 
-Say = Callable[[str], None]
-
 
 def confirm(
     suspected: Sequence[Suspected],
     known: Sequence[Finding],
     say: Say,
-    tell: Say,
+    tell: Callable[[str], None],
     budget_seconds: float | None = None,
 ) -> Generator[dict[str, Any], None, None]:
     """Compare the two releases of each suspect by fresh lockstep pairs.
@@ -43,7 +41,7 @@ def confirm(
     Args:
         suspected: in any order; those of the same releases are compared together.
         known: findings of an earlier call; their suspects are not measured again.
-        say: is told what goes on.
+        say: is told what goes on, and the share that is done of what has to be.
         tell: is told what became of each suspect, and which releases could not be compared, and why.
         budget_seconds: no pair begins after it.
 
@@ -67,7 +65,7 @@ def confirm(
     fresh.sort(key=lambda each: (age(each.suspect.after), age(each.suspect.before)), reverse=True)
     family = len(QUANTITIES) * len(suspected)
     end = time.monotonic() + budget_seconds if budget_seconds else None
-    answered = itertools.count(1)
+    answered, over = itertools.count(1), 0
     for (before, after), group in itertools.groupby(fresh, _transition_of):
         if end and time.monotonic() > end:
             return
@@ -76,7 +74,7 @@ def confirm(
         try:
             for question, seen in compare(
                 asked,
-                lambda text, head=f"{before} -> {after}": say(f"{head}: {text}"),  # type: ignore[misc]
+                _placed(say, f"{before} -> {after}", over, len(by_question), len(fresh)),
                 maximum=MAXIMUM,
                 family=family,
                 end=end,
@@ -91,6 +89,16 @@ def confirm(
                     tell(f"{next(answered)} of {len(fresh)}: {before} -> {after}, {question.name}, {_said(found)}")
         except FeedersError as error:
             tell(f"{before} -> {after}: {error}")
+        over += len(by_question)
+
+
+def _placed(say: Say, title: str, over: int, part: int, whole: int) -> Say:
+    """Return what says how far a part of the work is, for a caller who knows of no other part."""
+
+    def placed(text: str, share: float) -> None:
+        say(f"{title}: {text}", (over + share * part) / whole)
+
+    return placed
 
 
 def _transition_of(each: Suspected) -> tuple[str, str]:

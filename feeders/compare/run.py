@@ -22,11 +22,12 @@ from .verdict import holm
 # Of the layout of `evidence`.
 SCHEMA = 1
 
-Say = Callable[[str], None]
+# A text, and the share of what has to be measured at least that is measured.
+Say = Callable[[str, float], None]
 
 
 @contextlib.contextmanager
-def lanes(release_a: str, release_b: str, say: Say) -> Iterator[tuple[Lane, Lane]]:
+def lanes(release_a: str, release_b: str, say: Callable[[str], None]) -> Iterator[tuple[Lane, Lane]]:
     """Start an interpreter of each release; both end with the context.
 
     Two releases are compared as their stacks pin them: what is installed here may have another Python, or other
@@ -63,7 +64,7 @@ def compare(
 
     Args:
         asked: what to compare.
-        say: is told what goes on.
+        say: is told what goes on, and the share that is done of what has to be.
         maximum: pairs of a comparison.
         family: comparisons that hold together; by default those that are asked for.
         end: no pair begins after it, by ``time.monotonic()``.
@@ -82,14 +83,21 @@ def compare(
         question: Sampling(rng, maximum=maximum, family=family, begun=(begun or {}).get(question, ()))
         for question in asked.questions
     }
+    measured = 0
+
+    def tell(text: str) -> None:
+        left = sum(sampling.left for sampling in open_.values())
+        say(text, measured / max(1, measured + left))
+
     for number in itertools.count(1):
-        with lanes(asked.release_a, asked.release_b, say) as (a, b):
+        with lanes(asked.release_a, asked.release_b, tell) as (a, b):
             for place, (question, sampling) in enumerate(open_.items(), 1):
                 if end and time.monotonic() > end:
                     yield from ((question, sampling.comparison()) for question, sampling in open_.items())
                     return
-                say(f"round {number}, {place} of {len(open_)}: {question.name}, {sampling.progress}")
+                tell(f"round {number}, {place} of {len(open_)}: {question.name}, {sampling.progress}")
                 sampling.measure(Side(a, question.a, settings), Side(b, question.b, settings))
+                measured += 1
                 yield question, sampling.comparison()
         open_ = {question: sampling for question, sampling in open_.items() if not sampling.ended}
         if not open_:

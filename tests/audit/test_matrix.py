@@ -56,11 +56,12 @@ def test_all_feeders_that_deliver_are_audited_on_all_workloads(monkeypatch):
     module = import_module("feeders.audit.matrix")
     monkeypatch.setattr(module, "audit", audit)
     monkeypatch.setattr(module, "to_json", to_json)
-    audits = list(audit_all(7.0, 2, said.append))
+    audits = list(audit_all(7.0, 2, lambda text, share: said.append((text, share))))
     delivering = [feeder.name for feeder in FEEDERS if not feeder.ceiling]
     assert asked == [(name, workload, 7.0, 2) for name in delivering for workload in NAMES]
     assert len(said) == len(audits) == len(asked)
-    assert said[0] == f"1 of {len(asked)}: {delivering[0]} on {NAMES[0]}: reading"
+    assert said[0] == (f"1 of {len(asked)}: {delivering[0]} on {NAMES[0]}: reading", 0)
+    assert [share for _, share in said] == [made / len(asked) for made in range(len(asked))]
     assert [(one["loader"], one["workload"]) for one in audits] == [part[:2] for part in asked]
     assert audits[len(NAMES) - 1] == unsupported(delivering[0], NAMES[-1])
     assert len(cells(audits)) == 1 + len(delivering)
@@ -70,7 +71,7 @@ def test_audits_come_one_by_one_so_that_ctrl_c_keeps_what_is_finished(monkeypatc
     module = import_module("feeders.audit.matrix")
     monkeypatch.setattr(module, "audit", lambda request, progress: request)
     monkeypatch.setattr(module, "to_json", lambda request: found(request.loader, request.workload))
-    first = next(audit_all(7.0, None, lambda text: None))
+    first = next(audit_all(7.0, None, lambda text, share: None))
     assert first["workload"] == NAMES[0]
 
 

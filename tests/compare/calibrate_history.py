@@ -98,21 +98,21 @@ def main():
     taken = [row for row in rows if "records" in row]
     known = [row["finding"] for row in rows if "finding" in row]
     with Progress() as progress:
-        for number, release in order()[len(taken) :]:
-            progress.say(f"takes {len(taken) + 1} of {len(order())}")
+        left = order()[len(taken) :]
+        for done, (number, release) in enumerate(left):
+            progress.say(f"takes {len(taken) + 1} of {len(order())}", done / len(left))
             records = [json.loads(record.to_json()) for record in makes(stack, release)]
             taken.append({"round": number, "release": release, "records": records})
             keep(state, taken, known)
-        history = {name: [] for name in RELEASES}
-        for row in taken:
-            made = [
-                Record.from_json(json.dumps({**each, "run": "made", "round": row["round"]})) for each in row["records"]
-            ]
-            history[row["release"]] += made
-        cells = by_cell(history)
-        suspected = screen(cells)
-        run.lanes = lambda before, after, say: lanes(stack, before, after)
-        found = []
+    history = {name: [] for name in RELEASES}
+    for row in taken:
+        made = [Record.from_json(json.dumps({**each, "run": "made", "round": row["round"]})) for each in row["records"]]
+        history[row["release"]] += made
+    cells = by_cell(history)
+    suspected = screen(cells)
+    run.lanes = lambda before, after, say: lanes(stack, before, after)
+    found = []
+    with Progress() as progress:
         for each in regressions.confirm(suspected, known, progress.say, progress.print):
             found = findings.merged(found, [each])
             keep(state, taken, findings.merged(known, found))

@@ -134,8 +134,9 @@ def measure(state, load):
     done = read(state, load)
     left = [row for row in planned() if row.number not in done]
     with busy(load), Progress() as progress:
-        for row in left:
-            seen = compare(row, lambda text, row=row: progress.say(f"comparison {row.number + 1} of 100: {text}"))
+        for made, row in enumerate(left):
+            title, share = f"comparison {row.number + 1} of 100", made / len(left)
+            seen = compare(row, lambda text, title=title, share=share: progress.say(f"{title}: {text}", share))
             with state.open("a") as file:
                 file.write(json.dumps({**seen, "load": load}) + "\n")
 

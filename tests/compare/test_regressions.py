@@ -71,7 +71,7 @@ def bench(monkeypatch):
     return Bench(monkeypatch)
 
 
-def silent(text):
+def silent(*said):
     pass
 
 
@@ -295,9 +295,17 @@ def test_releases_that_can_not_be_compared_are_told_and_the_others_are_compared(
 
 def test_progress_names_the_releases(bench):
     said = []
-    list(confirm([suspected(), suspected(TEXT, OLD, OLDER)], [], said.append, silent))
+    list(confirm([suspected(), suspected(TEXT, OLD, OLDER)], [], lambda text, share: said.append(text), silent))
     assert {text.split(":")[0] for text in said} == {f"{BEFORE} -> {NEWEST}", f"{OLD} -> {OLDER}"}
     assert f"{OLD} -> {OLDER}: round 1, 1 of 1: sequence/text/1, pair 1 of 10 to {MAXIMUM}" in said
+
+
+def test_progress_tells_the_share_of_all_suspects(bench):
+    """Those of two transitions weigh alike, also where the first can't be compared."""
+    shares = []
+    bench.answers = lambda a, b, name, number: FeedersError("no such Python") if b == NEWEST else STEP
+    list(confirm([suspected(), suspected(TEXT, OLD, OLDER)], [], lambda text, share: shares.append(share), silent))
+    assert shares == pytest.approx([0, *(0.5 + k / 20 for k in range(10))])
 
 
 def test_a_finding_is_one_line_that_tells_all_but_its_turns(bench, tmp_path):

@@ -24,7 +24,7 @@ def asked(*names):
     return Request("2.15.1", "2.16.2", "2.15.1", "2.16.2", tuple(map(Question, names, cells, cells)))
 
 
-def silent(text):
+def silent(*said):
     pass
 
 
@@ -143,7 +143,7 @@ def test_what_ends_it_ends_the_lanes(bench, stop):
 def test_progress_names_round_place_and_question(bench):
     said = []
     bench.answers = lambda a, b, name, number: HUNG if name == NAMES[0] else 0.3
-    for _ in compare(asked(*NAMES[:2]), said.append):
+    for _ in compare(asked(*NAMES[:2]), lambda text, share: said.append(text)):
         pass
     assert said[:3] == [
         "round 1, 1 of 2: sequence/text/1, pair 1 of 10 to 30",
@@ -151,6 +151,15 @@ def test_progress_names_round_place_and_question(bench):
         "round 2, 1 of 2: sequence/text/1, pair 1 of 10 to 30",
     ]
     assert said[-1] == "round 10, 1 of 1: sequence/remote/1, pair 10 of 10 to 30"
+
+
+def test_progress_tells_the_share_of_the_pairs_that_it_takes_at_least(bench):
+    """Ten of each question; five more, at each look, of the one that stays undecided."""
+    shares = []
+    bench.answers = lambda *key: wild(*key) if key[2] == NAMES[1] else 0.3
+    for _ in compare(asked(*NAMES[:2]), lambda text, share: shares.append(share), maximum=17):
+        pass
+    assert shares == pytest.approx([*(k / 20 for k in range(20)), *(k / 25 for k in range(20, 25)), 25 / 27, 26 / 27])
 
 
 def test_a_model_that_is_unknown_is_said_before_anything_starts(bench, monkeypatch):
