@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -68,3 +70,14 @@ def test_interrupt_is_said_in_one_line(capsys, monkeypatch):
     monkeypatch.setattr(cli, "_list", interrupted)
     assert cli.main(["list"]) == 130
     assert capsys.readouterr().err == "feeders: interrupted; nothing is left running\n"
+
+
+def test_output_that_nobody_reads_to_its_end_is_no_error():
+    """As ``python -m feeders list | head``: silent, and with the status that a shell knows."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        answer = subprocess.run([sys.executable, "-m", "feeders", "list"], stdout=write, stderr=subprocess.PIPE)
+    finally:
+        os.close(write)
+    assert (answer.returncode, answer.stderr) == (128 + signal.SIGPIPE, b"")
