@@ -27,6 +27,11 @@ VARIABLE = "FEEDERS_MACHINE"
 HARDWARE = ("arch", "cpu", "num_cpu", "gpu")
 
 
+def name_of_host() -> str:
+    """Return what this machine is called where nothing else is said: FEEDERS_MACHINE, else the host name."""
+    return os.environ.get(VARIABLE) or platform.node() or "localhost"
+
+
 def describe(name: str | None, results: Path) -> dict[str, str]:
     """Return asv's description of this machine.
 
@@ -37,7 +42,7 @@ def describe(name: str | None, results: Path) -> dict[str, str]:
     Returns:
         The entry of ``~/.asv-machine.json`` if there is one, else what the first run registered, else this host.
     """
-    name = name or os.environ.get(VARIABLE) or platform.node() or "localhost"
+    name = name or name_of_host()
     if not re.fullmatch(r"\w[\w.-]*", name):
         stop(f"feeders: machine name {name!r}; expected letters, digits, '.', '_' and '-'. Try: {VARIABLE}=my-machine")
     written = _written_by_hand(name)

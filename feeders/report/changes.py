@@ -10,19 +10,18 @@ from feeders.compare.show import interval, what_changed
 from feeders.releases.catalogue import age
 
 
-def summarise_changes(results: Path, release: str | None = None) -> list[str]:
+def summarise_changes(machines: Iterable[Path], release: str | None = None) -> list[str]:
     """Return a Markdown section for each machine and environment whose history has been judged.
 
     Args:
-        results: the results folder.
+        machines: their folders of results.
         release: what came with that release alone.
 
     Raises:
         FeedersError: a file is damaged; the text names it and the line.
     """
-    paths = sorted(results.glob(f"*/*{SUFFIX}"))
     sections = []
-    for path in paths:
+    for path in (path for machine in machines for path in sorted(machine.glob(f"*{SUFFIX}"))):
         findings = [found for found in read(path) if release in (None, found["after"])]
         if findings:
             sections.append(_section(path.parent.name, path.name[: -len(SUFFIX)], findings))

@@ -21,6 +21,7 @@ from feeders.measure.metrics import Metric
 from feeders.measure.record import UNSUPPORTED
 from feeders.measure.timed import WAIT_QUANTILES
 from feeders.releases.catalogue import age
+from feeders.releases.machine import name_of_host
 from feeders.workloads import WORKLOADS
 
 from .answer import ROWS, Answer, alternatives, answers, costs, records, speed
@@ -86,12 +87,13 @@ def payload(results: Path) -> dict[str, Any]:
         results: the results folder.
 
     Returns:
-        Choices, subjects (newest release first), metrics, workloads, tables in columns, and pages.
+        Choices, subjects (this host first, then newest releases), metrics, workloads, tables in columns, and pages.
 
     Raises:
         FeedersError: nothing has been measured yet, or a file is damaged; the text names the file and the line.
     """
     parts = sorted(read_takes(results), key=lambda part: age(part.release), reverse=True)
+    parts.sort(key=lambda part: part.machine != name_of_host())
     cells = table(results, parts)
     known = [row for row in METRICS if not row.gpu or cells[row.name].notna().any()]
     cells = cells.drop(columns=[f"{row.name}{end}" for row in METRICS if row not in known for end in ENDS])

@@ -11,6 +11,8 @@ import pandas as pd
 from feeders.errors import FeedersError
 from feeders.measure import MEASURED, Record
 from feeders.releases.catalogue import age
+from feeders.releases.machine import VARIABLE as MACHINE_VARIABLE
+from feeders.releases.machine import name_of_host
 from feeders.strategies import FEEDERS
 from feeders.workloads import WORKLOADS
 
@@ -25,7 +27,7 @@ MARK = " ✗"
 
 
 def summarise(results: Path, release: str | None = None, trained_on: str | None = None) -> str:
-    """Return the summary as Markdown.
+    """Return the summary as Markdown: of this host, or of all machines where it has measured nothing that is asked for.
 
     Args:
         results: the results folder.
@@ -36,12 +38,9 @@ def summarise(results: Path, release: str | None = None, trained_on: str | None 
     Raises:
         FeedersError: nothing has been measured, the release or the device has not, or a file is damaged.
     """
-    parts = read_takes(results)
-    known = list(dict.fromkeys(part.release for part in parts))
-    if release and release not in known:
-        raise FeedersError(f"report: {release} has not been measured; results/ holds {', '.join(sorted(known))}")
+    parts, elsewhere = _asked_for(read_takes(results), release)
     newest = {part.machine: part.release for part in sorted(parts, key=lambda part: age(part.release))}
-    shown = [part for part in parts if part.release == (release or newest[part.machine])]
+    shown = [part for part in parts if part.release == newest[part.machine]]
     if trained_on:
         devices = dict.fromkeys(map(device, shown))
         if trained_on not in devices:
@@ -61,7 +60,21 @@ def summarise(results: Path, release: str | None = None, trained_on: str | None 
     if others:
         sections.append(f"Also measured, with `report --summary --device '{others[0]}'`: {'; '.join(others)}")
     audited = summarise_audits(results, dict.fromkeys((part.machine, part.release, part.backend) for part in plain))
-    return "\n\n".join([*sections, *audited, *summarise_changes(results, release)])
+    changed = summarise_changes([results / machine for machine in of_machines], release)
+    return "\n\n".join([*sections, *audited, *changed, *elsewhere])
+
+
+def _asked_for(parts: Sequence[Takes], release: str | None) -> tuple[list[Takes], list[str]]:
+    """Return the takes of this host, or of all where it has none, and a line that names the machines left out."""
+    asked = [part for part in parts if release in (None, part.release)]
+    if not asked:
+        known = ", ".join(sorted({part.release for part in parts}))
+        raise FeedersError(f"report: {release} has not been measured; results/ holds {known}")
+    own = [part for part in asked if part.machine == name_of_host()]
+    others = dict.fromkeys(f"`{MACHINE_VARIABLE}={part.machine}`" for part in asked if part.machine != name_of_host())
+    if not own or not others:
+        return asked, []
+    return own, [f"Of another machine, with {' or '.join(others)} and the same command."]
 
 
 def _strangeness(part: Takes) -> tuple[int, bool]:

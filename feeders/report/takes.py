@@ -11,6 +11,7 @@ from feeders.measure.record import Record
 from feeders.measure.stack import BACKENDS
 from feeders.releases.catalogue import RELEASES, age
 from feeders.releases.environment import TAKES_SUFFIX
+from feeders.releases.machine import name_of_host
 
 # Of a take's stack, where a GPU trained.
 GPU_KEYS = (("gpu", ""), ("driver", "driver"), ("cuda", "CUDA"))
@@ -50,7 +51,7 @@ class Takes:
 
 
 def read_takes(results: Path) -> tuple[Takes, ...]:
-    """Read all takes under a results folder, releases in order of their dates.
+    """Read all takes under a results folder: this host's first, of each machine the releases in order of their dates.
 
     Raises:
         FeedersError: nothing has been measured yet, or a line is damaged; the text names the file and the line.
@@ -58,8 +59,8 @@ def read_takes(results: Path) -> tuple[Takes, ...]:
     paths = sorted(results.glob(f"*/*{TAKES_SUFFIX}"))
     if not paths:
         raise FeedersError(f"{results}: holds no takes (*/*{TAKES_SUFFIX}). Try: asv run")
-    takes = (_read(path) for path in paths)
-    return tuple(sorted(takes, key=lambda part: (part.machine, _age(part), part.environment)))
+    takes, here = (_read(path) for path in paths), name_of_host()
+    return tuple(sorted(takes, key=lambda part: (part.machine != here, part.machine, _age(part), part.environment)))
 
 
 def _age(part: Takes) -> tuple[str, int]:

@@ -20,7 +20,7 @@ def written(folder, *findings):
     machine = folder / "lab"
     machine.mkdir(exist_ok=True)
     (machine / "stack-changes.jsonl").write_text("".join(json.dumps(each) + "\n" for each in findings))
-    return folder
+    return [machine]
 
 
 def test_confirmed_changes_stand_in_the_order_of_releases_with_their_numbers(tmp_path):
@@ -49,18 +49,19 @@ def test_what_changed_in_the_pins_is_told_once_for_all_cells(tmp_path):
 
 
 def test_one_release_is_shown_alone(tmp_path):
-    results = written(tmp_path, finding("2.16.2", "2.17.1"), finding("2.14.1", "2.15.1"))
-    (text,) = summarise_changes(results, "2.17.1")
+    machines = written(tmp_path, finding("2.16.2", "2.17.1"), finding("2.14.1", "2.15.1"))
+    (text,) = summarise_changes(machines, "2.17.1")
     assert "are 1 of 1 suspects" in text
     assert "2.15.1" not in text
-    assert summarise_changes(results, "2.18.1") == []
+    assert summarise_changes(machines, "2.18.1") == []
 
 
 def test_where_nothing_was_judged_there_is_no_section(tmp_path):
-    assert summarise_changes(tmp_path) == []
+    assert summarise_changes([tmp_path]) == []
 
 
 def test_a_damaged_file_is_named(tmp_path):
-    (written(tmp_path) / "lab" / "stack-changes.jsonl").write_text("{")
+    (machine,) = written(tmp_path)
+    (machine / "stack-changes.jsonl").write_text("{")
     with pytest.raises(FeedersError, match=r"stack-changes\.jsonl, line 1: damaged"):
-        summarise_changes(tmp_path)
+        summarise_changes([machine])

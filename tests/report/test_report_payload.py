@@ -41,3 +41,12 @@ def test_with_a_gpu_its_metrics_can_be_chosen_and_stand_in_the_answer(tmp_path):
     assert "<dt>GPU busy</dt><dd>35 %</dd>" in answer["html"]
     (stack,) = rows(given, "stacks", device="GPU")
     assert stack["stack"].endswith("NVIDIA Stand-In, driver 580.65.06, CUDA 13.1")
+
+
+def test_the_page_opens_with_this_host_and_its_newest_release(tmp_path, monkeypatch):
+    """Whoever clones the repository and measures is shown that host first, however old its releases are."""
+    monkeypatch.setenv("FEEDERS_MACHINE", "zoo")
+    for machine, release in (("lab", "2.17.1"), ("lab", "2.15.1"), ("zoo", "2.9.3"), ("zoo", "2.10.1")):
+        write_takes(tmp_path, [made_up()], release, machine)
+    subjects = [(subject["machine"], subject["release"]) for subject in payload(tmp_path)["subjects"]]
+    assert subjects == [("zoo", "2.10.1"), ("zoo", "2.9.3"), ("lab", "2.17.1"), ("lab", "2.15.1")]

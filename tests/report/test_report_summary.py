@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import statistics
 
 import pytest
@@ -109,6 +110,56 @@ def test_by_default_the_newest_release_of_each_machine_is_told(tmp_path):
         ("**TensorFlow 2.16.2", True),
     ]
     assert "TensorFlow 2.15.1" in summarise(tmp_path, "2.15.1")
+
+
+@pytest.fixture
+def two_machines(tmp_path, monkeypatch):
+    """This host is `zoo`, which has measured 2.16.2 alone; `lab` comes before it in every order of names and ages."""
+    monkeypatch.setenv("FEEDERS_MACHINE", "zoo")
+    for machine, release in (("lab", "2.15.1"), ("lab", "2.17.1"), ("zoo", "2.16.2")):
+        write(tmp_path, [record()], name=f"{release}-stack-takes.jsonl", machine=machine)
+    (tmp_path / "lab" / "stack-changes.jsonl").write_text(json.dumps(CHANGE) + "\n")
+    return tmp_path
+
+
+CHANGE = {
+    "schema": 3,
+    "quantity": "whole epochs",
+    "cell": "sequence/remote/1",
+    "before": "2.15.1",
+    "after": "2.17.1",
+    "confirmed": True,
+    "verdict": {"word": "slower", "ratio": 1.2, "low": 1.1, "high": 1.3, "pairs": 10},
+}
+
+
+def told(text):
+    return [line.split("`")[1] for line in text.splitlines() if line.startswith(("**TensorFlow", "**What releases"))]
+
+
+def test_a_host_that_has_measured_is_told_of_itself_alone_and_how_to_see_another(two_machines, monkeypatch):
+    """Who clones the repository and measures asks about that host, not about the one whose results came along."""
+    text = summarise(two_machines)
+    assert told(text) == ["zoo"]
+    assert text.endswith("\n\nOf another machine, with `FEEDERS_MACHINE=lab` and the same command.")
+    monkeypatch.setenv("FEEDERS_MACHINE", "lab")
+    assert told(summarise(two_machines)) == ["lab", "lab"]
+
+
+def test_what_this_host_has_not_measured_is_told_of_all_that_have(two_machines, monkeypatch):
+    text = summarise(two_machines, "2.17.1")
+    assert told(text) == ["lab", "lab"]
+    assert "another machine" not in text
+    monkeypatch.setenv("FEEDERS_MACHINE", "elsewhere")
+    assert told(summarise(two_machines)) == ["lab", "zoo", "lab"]
+
+
+def test_takes_of_this_host_come_first(two_machines):
+    assert [(part.machine, part.release) for part in read_takes(two_machines)] == [
+        ("zoo", "2.16.2"),
+        ("lab", "2.15.1"),
+        ("lab", "2.17.1"),
+    ]
 
 
 def test_a_release_that_was_not_measured_is_refused_by_name(tmp_path):
