@@ -1,7 +1,7 @@
 """asv's door to the releases: loaded by ``"plugins": [".feeders.releases.asv_plugin"]``.
 
 asv finds `ReleaseRepo` by ``"dvcs"``, `StackEnvironment` by ``"environment_type"``, and every publisher. For the rest
-it has no hook: `setup` puts a layer around eight of its functions (asv 0.6.6; tests/releases pins what is relied on).
+it has no hook: `setup` puts a layer around ten of its functions (asv 0.6.6; tests/releases pins what is relied on).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import asv.commands.compare
 import asv.commands.run
 import asv.results
 from asv.benchmarks import Benchmarks
+from asv.commands.compare import Compare
 from asv.commands.run import Run
+from asv.commands.show import Show
 from asv.console import log
 from asv.machine import Machine
 from asv.runner import ForkServer
@@ -38,6 +40,8 @@ def setup() -> None:
     Benchmarks.discover = classmethod(_discover(Benchmarks.discover.__func__))
     ForkServer.preimport = _preimport(ForkServer.preimport)
     ForkServer.run = _launch(ForkServer.run)
+    for command in (Compare, Show):
+        command.run = classmethod(_of_this_host(command.run.__func__))
     asv.results._format_benchmark_result = tables.compact(asv.results._format_benchmark_result)
     asv.commands.compare.unroll_result = tables.measured_only(asv.commands.compare.unroll_result)
 
@@ -73,6 +77,17 @@ def _run(original: Callable[..., Any]) -> Callable[..., Any]:
         status = original(cls, conf, *args, **kwargs)
         kept.end()
         return status
+
+    return run
+
+
+def _of_this_host(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run(cls: Any, conf: Any, *args: Any, **kwargs: Any) -> Any:
+        """Show what this host has measured, if it has: results of another machine come with the repository."""
+        here = machine.name_of_host()
+        if not kwargs.get("machine") and (Path(conf.results_dir) / here / "machine.json").exists():
+            kwargs["machine"] = here
+        return original(cls, conf, *args, **kwargs)
 
     return run
 

@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import pytest
 from asv import commands, environment, repo, results, runner, util
 from asv.benchmarks import Benchmarks
-from asv.commands.compare import unroll_result
+from asv.commands.compare import Compare, unroll_result
 from asv.commands.run import Run
+from asv.commands.show import Show
 from asv.config import Config
 from asv.machine import Machine
 
@@ -36,6 +37,9 @@ def test_the_functions_with_a_layer_take_these_arguments():
     assert {*used, *runs.request({})} - {*runs.VARIABLES, "series"} <= set(parameters(Run.run.__func__))
     assert parameters(Benchmarks.discover)[:5] == ["conf", "repo", "environments", "commit_hash", "regex"]
     assert {"interactive", "force_interactive", "machine_name"} <= set(parameters(Machine.load))
+    for command in (Compare, Show):
+        assert parameters(command.run)[0] == "conf"
+        assert "machine=args.machine" in inspect.getsource(command.run_from_conf_args)
     assert parameters(runner.ForkServer.preimport) == ["self"]
     assert parameters(runner.ForkServer.run)[0] == "self"
     assert parameters(runner.run_benchmarks)[:3] == ["benchmarks", "env", "results"]

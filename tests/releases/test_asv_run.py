@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -136,6 +137,35 @@ def test_publish_show_and_compare_read_the_results(ran):
     assert code == 0, output
     rows = [line for line in output.splitlines() if "track_steady" in line]
     assert [row.count("'sequence', 'remote', 1") for row in rows] == [0, 1]  # resident and sequence, no n/a rows
+
+
+@pytest.fixture
+def results_of_another(ran):
+    """As in a clone of this repository, whose results are those of a machine that comes first by its name."""
+    other = shutil.copytree(ran.results, ran.results.with_name("abc"))
+    described = json.loads((other / "machine.json").read_text())
+    (other / "machine.json").write_text(json.dumps({**described, "machine": "abc"}))
+    for path in other.glob("*-stack.json"):
+        kept = json.loads(path.read_text())
+        path.write_text(json.dumps({**kept, "params": {**kept["params"], "machine": "abc"}}))
+    yield
+    shutil.rmtree(other)
+
+
+@pytest.mark.parametrize(("options", "machine"), [((), "lab"), (("--machine", "abc"), "abc")])
+def test_show_and_compare_speak_of_this_host_unless_another_is_asked_for(ran, results_of_another, options, machine):
+    code, output = ran.asv("show", *options, installed().id)
+    assert code == 0, output
+    assert {*re.findall(r"\[(\w+)/stack\]", output)} == {machine}
+    code, output = ran.asv("compare", *options, installed().id, installed().id)
+    assert code == 0, output
+
+
+def test_a_host_without_results_is_asked_for_a_machine(ran, results_of_another, monkeypatch):
+    monkeypatch.setitem(ran.environment, "FEEDERS_MACHINE", "new")
+    code, output = ran.asv("compare", installed().id, installed().id)
+    assert code == 1
+    assert "specify which one to use with the --machine option" in output
 
 
 def test_results_are_read_without_tensorflow(ran):
