@@ -96,7 +96,7 @@ def judge(log_ratios: Sequence[float] | Values, level: float = LEVEL) -> Verdict
         spread=spread,
         p=p,
         detectable=_ratio(_detectable(spread, pairs, level)) - 1,
-        needed=_needed((high - low) / 2, pairs) if word == UNDECIDED else None,
+        needed=_needed(spread, pairs) if word == UNDECIDED else None,
         within=_ratio(max(-low, high)) - 1 if word == SAME else None,
     )
 
@@ -183,8 +183,13 @@ def _threshold(pairs: int, level: float) -> float:
     return float(special.stdtrit(pairs - 1, 1 - level / 2))
 
 
-def _needed(half: float, pairs: int) -> int:
-    return max(pairs + 1, math.ceil(pairs * (half / _LOG_MARGIN) ** 2))
+def _needed(spread: float, pairs: int) -> int:
+    """Return the pairs, more than there are, whose 99 % interval reaches as far as the margin on both sides."""
+    # With the spread known for certain; the t interval needs some more.
+    needed = max(pairs + 1, math.ceil((float(special.ndtri(1 - LEVEL / 2)) * spread / _LOG_MARGIN) ** 2))
+    while _threshold(needed, LEVEL) * spread / math.sqrt(needed) > _LOG_MARGIN:
+        needed += 1
+    return needed
 
 
 def _detectable(spread: float, pairs: int, level: float) -> float:

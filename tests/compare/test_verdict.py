@@ -55,8 +55,20 @@ def test_same_says_within_what():
 
 
 def test_undecided_says_how_many_pairs_would_do():
-    assert judge(ten(0, LOG_MARGIN)).needed == math.ceil(10 * T_99**2)
+    assert judge(ten(0, LOG_MARGIN)).needed == 71  # 10 t^2, t of 70 degrees of freedom being 2.648
     assert judge(ten(0.0290, 0.002)).needed == 11
+
+
+@pytest.mark.parametrize("spread", [0.01, 0.03, 0.12, 0.5])
+def test_that_many_pairs_of_the_same_spread_do_and_one_less_does_not(spread):
+    """Also told by two pairs, whose own interval is 64 standard errors wide."""
+    needed = judge(_centred(spread, 2)).needed
+    assert judge(_centred(spread, needed)).word == SAME
+    assert judge(_centred(spread, needed - 1)).word == UNDECIDED
+
+
+def _centred(spread: float, pairs: int) -> np.ndarray:
+    return _spreading(spread, pairs) - _spreading(spread, pairs).mean()
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -170,9 +182,9 @@ def test_what_is_called_a_change_before_the_others_are_known_stays_one():
 
 @pytest.mark.parametrize(
     ("log_ratios", "needed"),
-    [([0.03, -0.03] * 2, 47), ([0.02, -0.02] * 3, 10), ([0.001, -0.001] * 2, 10), ([0.3], None)],
+    [([0.03, -0.03] * 2, 13), ([0.02, -0.02] * 3, 10), ([0.001, -0.001] * 2, 10), ([0.3], None)],
 )
 def test_no_fewer_than_ten_pairs_are_said_to_do(log_ratios, needed):
-    """Of the second spread nine would be enough, if ten were not the fewest that are judged."""
+    """Of the second spread eight would be enough, if ten were not the fewest that are judged."""
     verdict = decided_in(log_ratios, 1)
     assert (verdict.word, verdict.needed) == (UNDECIDED, needed)
