@@ -187,12 +187,14 @@ def alternatives(answer: Answer) -> list[str]:
     if best and other:
         better = f", better at {' and '.join(answer.better_at)}" if answer.better_at else ""
         found.append(f"next best `{name(other)}`, {speed(other)}{better}")
-        if other["effective_throughput_high"] >= best["effective_throughput_low"]:
+        low, high = best["effective_throughput_low"], other["effective_throughput_high"]
+        if not high < low:  # also where there is one take, which has no interval
+            few, close = "too few takes to tell these two apart", "these two are too close to tell from takes"
             sides = f"{best['feeder']}:{best['workers']} {other['feeder']}:{other['workers']}"
             # What sets a series apart stands in the device's name as it is set.
             variables = [f"{part} " for part in answer.subject[-1].split(", ") if "=" in part]
             found.append(
-                f"these two are too close to tell from takes, which this does: "
+                f"{few if pd.isna(low + high) else close}, which this does: "
                 f"`{''.join(variables)}python -m feeders compare {sides} --workload {answer.workload}`"
             )
     found += [f"with {ROWS[cell['feeder']].needs}: `{name(cell)}`, {speed(cell)}" for cell in answer.otherwise]

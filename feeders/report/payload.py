@@ -223,7 +223,10 @@ def _answer(each: Answer) -> str:
     where = f"{each.subject[0]}, {each.subject[1]}, {each.subject[2]}"
     if best is None:
         return f'<p class="answer">On <b>{escape(each.workload)}</b> ({escape(where)}) nothing measured is safe.</p>'
-    terms = [("effective samples/s", f"{speed(best)}, {best['measured']} takes"), *costs(best)]
+    terms = [
+        ("effective samples/s", f"{speed(best)}, {best['measured']} take{'' if best['measured'] == 1 else 's'}"),
+        *costs(best),
+    ]
     items = "".join(f"<dt>{escape(title)}</dt><dd>{escape(value)}</dd>" for title, value in terms)
     others = "".join(f"<li>{_code(text)}</li>" for text in alternatives(each))
     return (
