@@ -152,13 +152,18 @@ def _footnote(records: Iterable[Record]) -> str:
     )
     speeds = takes.groupby("cell")["speed"]
     counts, quartiles = speeds.size(), speeds.quantile(np.array([0.25, 0.5, 0.75])).unstack()
-    spread = 50 * (quartiles[0.75] - quartiles[0.25]) / quartiles[0.5]
-    return (
+    # One take has no spread; that is not a spread of 0.
+    spread = (50 * (quartiles[0.75] - quartiles[0.25]) / quartiles[0.5])[counts > 1]
+    told = (
         f"Medians of {_range(counts)} takes, each in fresh processes, and in brackets the interval of the median (95 % "
         "from six takes on, below it their whole range); half the distance between their quartiles is "
-        f"{spread.median():.0f} % of the median in the middle cell and {spread.quantile(0.9):.0f} % in one of ten. "
-        f"{MARK.strip()}: in some take, or where an audit provoked races, not every sample arrived exactly once and "
-        "whole; only those that did count."
+        f"{spread.median():.0f} % of the median in the middle cell and {spread.quantile(0.9):.0f} % in one of ten."
+        if len(spread)
+        else "One take of each, in fresh processes: how far takes spread is not known. `asv run` makes several."
+    )
+    return (
+        f"{told} {MARK.strip()}: in some take, or where an audit provoked races, not every sample arrived exactly once "
+        "and whole; only those that did count."
     )
 
 
