@@ -238,7 +238,7 @@ def test_the_spread_of_takes_is_told_where_there_are_two_of_a_cell(tmp_path):
     """One take has no spread, which is not one of 0 %; two of 90 and 110 have quartiles 5 % to both sides."""
     write(tmp_path, [record(), record("tfdata-map")])
     text = summarise(tmp_path)
-    assert "One take of each, in fresh processes: how far takes spread is not known. `asv run` makes several. ✗: " in text
+    assert "One take of each, in fresh processes: how far takes spread is not known. `asv run` makes several. ✗" in text
     assert "quartiles" not in text
     write(tmp_path, [record(speed=90.0), record(speed=110.0), record("tfdata-map")])
     assert "Medians of 1 to 2 takes" in summarise(tmp_path)
