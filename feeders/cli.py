@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import os
+import select
 import signal
 import sys
 from pathlib import Path
@@ -40,9 +41,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("feeders: interrupted; nothing is left running", file=sys.stderr)
         return 130
     except BrokenPipeError:
+        if not _is_output_closed():
+            raise
         # Whoever reads has seen enough, as `head` has. Python would complain once more when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+
+
+def _is_output_closed() -> bool:
+    """Whether it is the output that nobody reads any more, and not another pipe that has broken."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # errors are told whatever is asked for
+    return bool(poll.poll(0))
 
 
 def _parser() -> argparse.ArgumentParser:

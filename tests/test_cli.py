@@ -81,3 +81,12 @@ def test_output_that_nobody_reads_to_its_end_is_no_error():
     finally:
         os.close(write)
     assert (answer.returncode, answer.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+def test_another_pipe_that_breaks_is_not_taken_for_the_output(monkeypatch):
+    def broken(options):
+        raise BrokenPipeError("to a process that has died")
+
+    monkeypatch.setattr(cli, "_list", broken)
+    with pytest.raises(BrokenPipeError, match="to a process that has died"):
+        cli.main(["list"])

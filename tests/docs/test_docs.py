@@ -101,6 +101,11 @@ def test_the_first_table_is_a_part_of_the_one_that_is_printed():
         [columns(line) for line in part.split("\n")[:-2]] for part in (first, whole)
     )
     assert "<!-- python -m feeders report --summary -->" in readme[readme.index(first) : readme.index(whole)]
+    above, below = readme[: readme.index(first)], readme[readme.index("<!-- python -m feeders report --summary -->") :]
+    stack = re.search(r"\(TensorFlow ([\d.]+), Keras ([\d.]+), two cores\):\s*$", above)
+    assert re.search(
+        r"\*\*TensorFlow {}\.\d+, Keras {}, .*\*\*, 2 cores".format(*map(re.escape, stack.groups())), below
+    )
     printed = {row[0]: dict(zip(all_heads, row)) for row in all_rows}
     assert len(rows) > 1
     assert rows == [[printed[row[0]][head] for head in heads] for row in rows]
