@@ -8,11 +8,11 @@ from typing import Any, Callable
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
+from feeders.loaders import WORKLOADS
 from feeders.measure import METRICS, WORKERS, Cell, current_profile
 from feeders.measure.metrics import SERIES_VERSION
 from feeders.measure.store import Store
 from feeders.strategies import FEEDERS
-from feeders.workloads import WORKLOADS
 
 # One take a round. Five give asv an interval; verdicts need more and are made by feeders.compare.
 ROUNDS = 5

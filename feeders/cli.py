@@ -12,13 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
-from feeders.arguments import count, counts, seconds, writable
-from feeders.compare import commands as comparing
+from feeders import variables
+from feeders.commands import compare as comparing
+from feeders.commands import releases as releases
+from feeders.commands.arguments import count, counts, seconds, writable
 from feeders.errors import FeedersError
+from feeders.keras_api import asked_backend
 from feeders.measure.device import DEVICES
-from feeders.measure.device import VARIABLE as DEVICE_VARIABLE
-from feeders.measure.stack import BACKEND_VARIABLE, BACKENDS
-from feeders.releases import commands as releases
 from feeders.terminal import Progress, write_atomically
 
 
@@ -112,9 +112,9 @@ def _add_audit(commands: Any) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
+    from feeders.loaders import WORKLOADS
     from feeders.measure import METRICS
     from feeders.strategies import FEEDERS
-    from feeders.workloads import WORKLOADS
 
     tables = {
         "Feeders": [(row.name, f"{row.summary}; {row.belief}") for row in FEEDERS],
@@ -134,7 +134,7 @@ def _measure(options: argparse.Namespace) -> int:
     from feeders.measure.crossing import crossing
 
     if options.device:
-        os.environ[DEVICE_VARIABLE] = options.device
+        os.environ[variables.DEVICE] = options.device
     cells = [Cell(options.feeder, options.workload, workers).checked() for workers in options.workers]
     preload()
     records = []
@@ -174,10 +174,11 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
+    from feeders.asv_plugin.machine import describe
     from feeders.audit import audit_all
     from feeders.releases.installed import require_installed
-    from feeders.releases.machine import describe
-    from feeders.report import audits_file, delivery_table, merged_audits
+    from feeders.report import delivery_table
+    from feeders.results.audits import audits_file, merged_audits
 
     foreign = [name for name in given if name not in ("seconds", "workers")]
     if foreign or options.loader or options.json:
@@ -186,7 +187,7 @@ def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
     if not results.is_dir():
         raise FeedersError(f"audit --all: no folder results/ in {Path.cwd()}. Try: call it where asv.conf.json is")
     folder = results / describe(None, results)["machine"]
-    path = audits_file(folder, require_installed().id, os.environ.get(BACKEND_VARIABLE) or BACKENDS[0])
+    path = audits_file(folder, require_installed().id, asked_backend())
     audits: list[dict[str, Any]] = []
     try:
         with Progress() as progress:

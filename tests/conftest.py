@@ -22,11 +22,11 @@ import zlib
 import numpy as np
 import pytest
 
+from feeders.loaders import Material
 from feeders.measure import preload
 from feeders.measure.stack import is_untouched
 from feeders.measure.supervise import Watch, die_with_parent
 from feeders.measure.watched import watched
-from feeders.workloads import Material
 
 # Far above what any child needs on a busy machine.
 CHILD_SECONDS = 100

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from feeders.arguments import count, counts, names, seconds, writable
+from feeders.commands.arguments import count, counts, names, seconds, writable
 from feeders.errors import FeedersError
 
 

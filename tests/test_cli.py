@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from feeders import cli
+from feeders.loaders import WORKLOADS
 from feeders.measure import METRICS
 from feeders.strategies import FEEDERS
-from feeders.workloads import WORKLOADS
 
 
 def test_list_names_every_row_of_the_catalogues(capsys):

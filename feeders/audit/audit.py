@@ -9,9 +9,9 @@ from collections import Counter
 from typing import Any, Callable
 
 from feeders.errors import FeedersError
-from feeders.measure.record import CRASHED, FAILED, HUNG, REFUSED
+from feeders.loaders import workload
 from feeders.measure.stack import describe_host, describe_stack, preload
-from feeders.workloads import workload
+from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
 
 from .causes import cause
 from .counts import Reference, count

@@ -12,12 +12,13 @@ import tracemalloc
 from pathlib import Path
 from typing import Any, Iterator
 
+from feeders.keras_api import seed_everything
 from feeders.measure.processes import tree
 
 from .journal import Journal
 from .loader import DATASET, SEQUENCE, Loader, audited_files, identity_of, open_loader
 from .request import Request
-from .serial import call_hook, one_at_a_time, seed_everything
+from .serial import call_hook, one_at_a_time
 
 # Processes and calls that must agree before their random numbers are called the same.
 PROCESSES, CALLS = 3, 3

@@ -11,13 +11,14 @@ import time
 import warnings
 from typing import Any, Callable
 
+from feeders.keras_api import keras, seed_everything
 from feeders.measure.processes import tree
 from feeders.measure.recording import recording_model
 
 from .journal import Journal
 from .loader import SEQUENCE, Loader, open_loader, provoked_files
 from .request import Request
-from .serial import overrides, seed_everything, told
+from .serial import overrides, told
 from .switches import Switches
 
 # A hook is held back this long, as a busy host may do, while workers read on.
@@ -100,9 +101,7 @@ def _listen(journal: Journal) -> None:
 
 
 def _epochs(journal: Journal) -> Any:
-    import tensorflow as tf
-
-    class Epochs(tf.keras.callbacks.Callback):  # type: ignore[misc]
+    class Epochs(keras().callbacks.Callback):  # type: ignore[misc]
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             journal.write("epoch", number=epoch)
 

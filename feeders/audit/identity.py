@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from feeders.errors import FeedersError
+from feeders.keras_api import flatten
 
 # 48 bits: among 100,000 samples two share one by chance once in 50,000 audits, and JSON readers keep them exact.
 HASH_BYTES = 6
@@ -104,9 +105,7 @@ class ByStamp:
 
 def leaves(batch: Any) -> list[Any]:
     """Return the arrays of a nested batch, in the order in which Keras flattens it."""
-    import tensorflow as tf
-
-    return [leaf for leaf in tf.nest.flatten(batch, expand_composites=True) if leaf is not None]
+    return [leaf for leaf in flatten(batch) if leaf is not None]
 
 
 def content_hashes(batch: Any) -> list[int]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Iterator
 
-from feeders.measure.record import CRASHED, FAILED, HUNG, REFUSED
+from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
 
 from .causes import cause
 from .evidence import ENDED, Evidence, FitRun

@@ -17,8 +17,9 @@ from typing import Any, Callable
 import numpy as np
 
 from feeders.errors import FeedersError
-from feeders.strategies import feeder, generation
-from feeders.workloads import workload
+from feeders.keras_api import generation, is_dataset, sequence_base
+from feeders.loaders import workload
+from feeders.strategies import feeder
 
 from .identity import ByContent, ByKey, ByStamp, Identity
 from .request import WORKERS, Request, nearest
@@ -194,9 +195,7 @@ def _unsized(x: Any) -> bool:
 
 
 def _kind(thing: Any) -> str | None:
-    import tensorflow as tf
-
-    if isinstance(thing, tf.data.Dataset):
+    if is_dataset(thing):
         return DATASET
     if isinstance(thing, GeneratorType):
         return GENERATOR
@@ -204,8 +203,7 @@ def _kind(thing: Any) -> str | None:
         return ARRAYS
     if isinstance(thing, np.ndarray):
         return ARRAYS
-    base = tf.keras.utils.Sequence if generation() == 2 else tf.keras.utils.PyDataset
-    if isinstance(thing, base):
+    if isinstance(thing, sequence_base()):
         return SEQUENCE
     if hasattr(thing, "__next__"):
         return ITERATOR

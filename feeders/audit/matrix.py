@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Callable, Iterator
 
 from feeders.errors import Unsupported
-from feeders.measure.record import UNSUPPORTED
+from feeders.loaders import WORKLOADS
+from feeders.results.audits import SCHEMA
+from feeders.results.record import UNSUPPORTED
 from feeders.strategies import FEEDERS
-from feeders.workloads import WORKLOADS
 
 from .audit import audit
 from .request import Request
-from .show import SCHEMA, to_json
+from .show import to_json
 
 
 def audit_all(seconds: float, workers: int | None, progress: Callable[[str, float], None]) -> Iterator[dict[str, Any]]:

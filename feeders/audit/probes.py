@@ -7,10 +7,10 @@ from typing import Any, Callable
 import psutil
 
 from feeders.errors import FeedersError, Unsupported
-from feeders.measure.record import CRASHED, FAILED, HUNG, REFUSED, UNSUPPORTED
 from feeders.measure.session import message_of
 from feeders.measure.supervise import Answer, Watch
 from feeders.measure.watched import Watched
+from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED, UNSUPPORTED
 
 from .evidence import ENDED, FitRun, PullRun
 from .extras import beyond, draws, growth

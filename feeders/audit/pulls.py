@@ -18,11 +18,13 @@ from dataclasses import asdict
 from types import CodeType
 from typing import Any, Callable, Iterator, Sequence
 
+from feeders.keras_api import seed_everything
+
 from .identity import Columns
 from .journal import Journal
 from .loader import DATASET, GENERATOR, ITERATOR, SEQUENCE, Loader, identity_of, open_loader, provoked_files
 from .request import WORKERS, Request
-from .serial import one_at_a_time, seed_everything, told
+from .serial import one_at_a_time, told
 from .switches import Place, Switches
 
 # Calls of a trial for each worker.

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Iterable
 
 from feeders.errors import FeedersError
+from feeders.loaders import workload
 from feeders.strategies import FEEDERS
-from feeders.workloads import workload
 
 # What people set first; more threads meet more often.
 WORKERS = 4

@@ -10,11 +10,9 @@ import traceback
 from collections import Counter
 from typing import Any, Callable, Iterator
 
-import numpy as np
-
 from feeders.errors import FeedersError
+from feeders.keras_api import generation, seed_everything
 from feeders.measure.session import message_of
-from feeders.strategies import generation
 
 from .identity import Columns
 from .inspection import handles, memory_owner, pickling_fault
@@ -89,15 +87,6 @@ def read_serially(request: Request, seed: int, backwards: bool, journal: Journal
         reading.close_epoch()
     found = reading.found()
     return {**seen, **found, "overlap": _overlap(loader, found["epochs"])}
-
-
-def seed_everything(seed: int) -> None:
-    """Seed the global random numbers that loaders draw from."""
-    import tensorflow as tf
-
-    random.seed(seed)
-    np.random.seed(seed)
-    tf.random.set_seed(seed)
 
 
 def told(error: Exception) -> dict[str, Any]:

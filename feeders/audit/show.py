@@ -9,14 +9,13 @@ import textwrap
 from pathlib import Path
 from typing import Any, Iterator
 
-from feeders.measure.record import CRASHED, HUNG
+from feeders.results.audits import SCHEMA
+from feeders.results.record import CRASHED, HUNG
 
 from .audit import Audit
 from .causes import cause, meaning_of
 from .judge import CONFIDENCE
 from .loader import PACKAGE
-
-SCHEMA = 1
 
 WIDTH = 110
 

@@ -12,9 +12,9 @@ from typing import Any, Callable, Generator, Sequence
 from feeders.errors import FeedersError
 from feeders.releases.catalogue import age
 from feeders.releases.stacks import stacks
+from feeders.results.changes import SCHEMA, Finding, key
 from feeders.terminal import aligned
 
-from .findings import SCHEMA, Finding, key
 from .history import Suspected, Turned
 from .lockstep import Comparison
 from .request import Question, Request, name_of

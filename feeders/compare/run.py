@@ -9,6 +9,7 @@ import random
 import time
 from typing import Any, Callable, Generator, Iterator, Mapping, Sequence
 
+from feeders import variables
 from feeders.errors import FeedersError
 from feeders.measure import Settings, device
 from feeders.measure.stack import describe_host
@@ -43,7 +44,7 @@ def lanes(release_a: str, release_b: str, say: Callable[[str], None]) -> Iterato
         if one != other:
             raise FeedersError(
                 f"{release_a} trains on {one}, {release_b} on {other}; expected one device. "
-                f"Try: {device.VARIABLE}={device.CPU} with the same command"
+                f"Try: {variables.DEVICE}={device.CPU} with the same command"
             )
         yield a, b
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from feeders.results.record import BROKEN, MEASURED, OUTCOMES, Record
+
 from .cells import PROFILES, WORKERS, Cell, Profile, current_profile, profile
 from .metrics import METRICS, Metric
-from .record import BROKEN, MEASURED, OUTCOMES, Record
 from .settings import Settings
 from .stack import preload
 from .takes import take

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from feeders import variables
 from feeders.errors import FeedersError
+from feeders.loaders import WORKLOADS, workload
 from feeders.strategies import FEEDERS, feeder
-from feeders.workloads import WORKLOADS, workload
 
 WORKERS = (1, 2, 4, 8)
-
-PROFILE_VARIABLE = "FEEDERS_PROFILE"
 
 
 @dataclass(frozen=True)
@@ -101,9 +100,9 @@ def profile(name: str) -> Profile:
         if row.name == name:
             return row
     known = " or ".join(row.name for row in PROFILES)
-    raise FeedersError(f"{PROFILE_VARIABLE}={name}: not a profile; expected {known}. Try: unset {PROFILE_VARIABLE}")
+    raise FeedersError(f"{variables.PROFILE}={name}: not a profile; expected {known}. Try: unset {variables.PROFILE}")
 
 
 def current_profile() -> Profile:
     """Return the profile that FEEDERS_PROFILE names, `core` by default."""
-    return profile(os.environ.get(PROFILE_VARIABLE) or "core")
+    return profile(os.environ.get(variables.PROFILE) or "core")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Callable, Iterator, Mapping, Sequence
 
-from feeders.workloads import workload
+from feeders.loaders import workload
+from feeders.results.record import MEASURED, Record
 
 from .cells import Cell
 from .device import CPU
 from .metrics import PARTLY, stall_word
-from .record import MEASURED, Record
 from .settings import NO_MODEL, Settings
 from .store import CEILING_FEEDER, CEILING_WORKERS
 from .takes import take

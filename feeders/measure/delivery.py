@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from feeders.workloads import STATIC_EPOCH
+from feeders.loaders import STATIC_EPOCH
 
 
 @dataclass(frozen=True)

@@ -5,26 +5,33 @@ from __future__ import annotations
 import json
 import os
 import statistics
+import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any, Callable
 
+from feeders import variables
 from feeders.errors import FeedersError, Unsupported
-from feeders.strategies import backend
+from feeders.keras_api import JAX, TENSORFLOW, TORCH, asked_backend, backend, tensorflow
 
 from .nvml import gpu_names
 
-VARIABLE = "FEEDERS_DEVICE"
-
 CPU, GPU, GPUS = DEVICES = ("cpu", "gpu", "gpus")
 
-# Where the backend's own default would be to take all of a GPU's memory at once: its use could not be told, and two
-# takes could not be alive together. CUDA's default order of GPUs is not that of NVML.
-MODEST = {
+# For every process on a GPU host. By their own defaults backends take all of a GPU's memory at once: its use could not
+# be told, and two takes could not be alive together. CUDA's default order of GPUs is not that of NVML. And Keras asks
+# torch for a GPU when it is imported, for which torch starts CUDA: no take could be forked from there any more.
+SHARED_GPU_ENV = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
 }
+
+ROOT = str(Path(__file__).resolve().parents[2])
+
+LOOK = "import json; from feeders.measure.device import visible_gpus; print(json.dumps(visible_gpus()))"
 
 # An odd number, so that the median is one of them; a large batch of photographs takes some milliseconds.
 COPIES = 21
@@ -36,9 +43,11 @@ def asked() -> str:
     Raises:
         FeedersError: for something that is no device.
     """
-    value = os.environ.get(VARIABLE) or ""
+    value = os.environ.get(variables.DEVICE) or ""
     if value and value not in DEVICES:
-        raise FeedersError(f"{VARIABLE}={value}: not a device; expected {' or '.join(DEVICES)}. Try: unset {VARIABLE}")
+        raise FeedersError(
+            f"{variables.DEVICE}={value}: not a device; expected {' or '.join(DEVICES)}. Try: unset {variables.DEVICE}"
+        )
     return value
 
 
@@ -47,46 +56,49 @@ def prepare() -> None:
     if asked() == CPU:
         os.environ.update(CUDA_VISIBLE_DEVICES="-1", JAX_PLATFORMS="cpu")
     elif gpu_names():
-        for name, value in MODEST.items():
+        for name, value in SHARED_GPU_ENV.items():
             os.environ.setdefault(name, value)
 
 
-def settle() -> None:
-    """Once a backend is imported: make FEEDERS_DEVICE say what trains, for this process and those it starts.
+def resolve_device() -> None:
+    """Make FEEDERS_DEVICE say what trains, for this process and those it starts.
 
-    Where there may be a GPU a forked process looks: this one must not touch it.
+    Where there may be a GPU a new interpreter looks: this one must not touch it, and a forked one could not use CUDA if
+    this one had.
 
     Raises:
         FeedersError: what is asked for is not there.
     """
     device = asked()
     if device == CPU or (not device and not gpu_names()):
-        os.environ[VARIABLE] = CPU
+        os.environ[variables.DEVICE] = CPU
         return
-    seen = _in_child(visible_gpus)
+    seen, said = look_for_gpus()
     if not device:
-        os.environ[VARIABLE] = GPU if seen else CPU
+        os.environ[variables.DEVICE] = GPU if seen else CPU
         return
     needed = 2 if device == GPUS else 1
     if len(seen) < needed:
+        sees = f"sees {', '.join(seen) or 'no GPU'}" if not said else f"could not be asked for GPUs ({said})"
         raise FeedersError(
-            f"{VARIABLE}={device}: {backend()} sees {', '.join(seen) or 'no GPU'}, expected {needed} or more; NVIDIA's "
-            f"driver tells of {', '.join(gpu_names()) or 'none'}. Try: pip install -e '.[gpu]', or {VARIABLE}=cpu"
+            f"{variables.DEVICE}={device}: {asked_backend()} {sees}, expected {needed} or more; NVIDIA's "
+            f"driver tells of {', '.join(gpu_names()) or 'none'}. "
+            f"Try: pip install -e '.[gpu]', or {variables.DEVICE}=cpu"
         )
 
 
 def current() -> str:
-    """Return what trains here, once `settle` has run; before, what is asked for, by default the CPU."""
+    """Return what trains here, once `resolve_device` has run; before, what is asked for, by default the CPU."""
     return asked() or CPU
 
 
 def visible_gpus() -> list[str]:
     """Return the names of the GPUs that the backend can use. It touches them: never call it where takes are forked."""
-    if backend() == "jax":
+    if asked_backend() == JAX:
         import jax
 
         return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
-    if backend() == "torch":
+    if asked_backend() == TORCH:
         import torch
 
         return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
@@ -104,16 +116,17 @@ def on_device(make: Callable[[], Any]) -> Any:
     Raises:
         Unsupported: several GPUs, with a backend other than TensorFlow.
     """
-    import tensorflow as tf
-
-    if backend() != "tensorflow":
+    if backend() != TENSORFLOW:
         if current() == GPUS:
-            raise Unsupported(f"{VARIABLE}={GPUS}: measured with tf.distribute.MirroredStrategy, not with {backend()}")
+            raise Unsupported(
+                f"{variables.DEVICE}={GPUS}: measured with tf.distribute.MirroredStrategy, not with {backend()}"
+            )
         # TensorFlow only feeds there, and would take memory of the GPU for nothing.
-        tf.config.set_visible_devices([], "GPU")
+        if tensorflow() is not None:
+            tensorflow().config.set_visible_devices([], "GPU")
     if current() != GPUS:
         return make()
-    with tf.distribute.MirroredStrategy().scope():
+    with tensorflow().distribute.MirroredStrategy().scope():
         return make()
 
 
@@ -128,7 +141,7 @@ def copy_seconds(batch: tuple[Any, ...]) -> float | None:
     Returns:
         Seconds, the median of `COPIES`; None with a TensorFlow too old to wait for its devices.
     """
-    bring = {"tensorflow": _bring_tensorflow, "jax": _bring_jax, "torch": _bring_torch}[backend()](batch)
+    bring = {TENSORFLOW: _bring_tensorflow, JAX: _bring_jax, TORCH: _bring_torch}[backend()](batch)
     if bring is None:
         return None
     times = []
@@ -178,19 +191,19 @@ def _bring_torch(batch: tuple[Any, ...]) -> Callable[[], Any]:
     return bring
 
 
-def _in_child(ask: Callable[[], list[str]]) -> list[str]:
-    """What a function returns in a forked process; nothing if it breaks there, which it says itself."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.write(writing, json.dumps(ask()).encode())
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with open(reading, encoding="utf-8") as answer:
-        said = answer.read()
-    os.waitpid(pid, 0)
-    return json.loads(said) if said else []
+def look_for_gpus() -> tuple[list[str], str]:
+    """Ask a new interpreter for `visible_gpus`.
+
+    Returns:
+        The names, and the last line of what the interpreter printed if it broke; empty if it did not.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))},
+    )
+    if done.returncode:
+        return [], (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1]
+    return json.loads(done.stdout.splitlines()[-1]), ""

@@ -27,8 +27,8 @@ import time
 from typing import Any, Callable
 
 from feeders.errors import FeedersError, Unsupported
+from feeders.results.record import FAILED, MEASURED, REFUSED, UNSUPPORTED
 
-from .record import FAILED, MEASURED, REFUSED, UNSUPPORTED
 from .session import is_refusal, message_of
 from .supervise import Answer, Watch, die_with_parent
 from .watched import Watched

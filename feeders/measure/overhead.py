@@ -11,9 +11,9 @@ import numpy as np
 from scipy import stats
 
 from feeders.errors import FeedersError
+from feeders.results.record import MEASURED, Record
 
 from .cells import Cell
-from .record import MEASURED, Record
 from .settings import Settings
 from .stack import preload
 from .takes import take
@@ -60,7 +60,7 @@ def _measured(settings: Settings) -> Record:
 
 
 def _step_seconds(record: Record) -> float:
-    from feeders.workloads import workload
+    from feeders.loaders import workload
 
     epoch = np.quantile(record.epochs[1:], FAST_QUANTILE)
     return float(epoch) / len(workload(record.workload).open())

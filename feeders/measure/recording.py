@@ -6,15 +6,15 @@ from typing import Any, Callable
 
 import numpy as np
 
-from feeders.strategies import backend, plain, without_xla
+from feeders.keras_api import JAX, TENSORFLOW, TORCH, backend, compile_options, keras, map_structure, no_autograph
 
 
 def idle_model() -> Any:
     """Return a compiled model that trains nothing, and brings its batches nowhere that Keras does not bring them."""
     steps: dict[str, Callable[[], Any]] = {
-        "tensorflow": _counting_step,
-        "jax": lambda: _jax_step(None),
-        "torch": lambda: _torch_step(None),
+        TENSORFLOW: _counting_step,
+        JAX: lambda: _jax_step(None),
+        TORCH: lambda: _torch_step(None),
     }
     return _model(steps[backend()]())
 
@@ -27,16 +27,14 @@ def recording_model(take_down: Callable[[Any], None]) -> Any:
     Args:
         take_down: called with each batch, in the structure it was fed in, its tensors as NumPy arrays.
     """
-    return _model({"tensorflow": _traced_step, "jax": _jax_step, "torch": _torch_step}[backend()](take_down))
+    return _model({TENSORFLOW: _traced_step, JAX: _jax_step, TORCH: _torch_step}[backend()](take_down))
 
 
 def _model(step: Any) -> Any:
-    import tensorflow as tf
-
     # Up to 2.8 Keras calls the model to learn its shapes.
-    model = type("Recorder", (tf.keras.Model,), {"train_step": step, "call": lambda self, x: x})()
+    model = type("Recorder", (keras().Model,), {"train_step": step, "call": lambda self, x: x})()
     # What JAX traces may not call back; TensorFlow has an op for that.
-    model.compile(**(without_xla() if backend() == "tensorflow" else {"run_eagerly": True}))
+    model.compile(**(compile_options() if backend() == TENSORFLOW else {"run_eagerly": True}))
     return model
 
 
@@ -57,7 +55,7 @@ def _traced_step(take_down: Callable[[Any], None]) -> Any:
         done = tf.numpy_function(record, [leaf for leaf in flat if leaf is not None], tf.int64)
         return {"batches": tf.cast(done, tf.float32)}
 
-    return plain(train_step)
+    return no_autograph(train_step)
 
 
 def _counting_step() -> Any:
@@ -67,13 +65,13 @@ def _counting_step() -> Any:
         # The output depends on the batch, or TensorFlow would not fetch it.
         return {"batches": tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], tf.float32)}
 
-    return plain(train_step)
+    return no_autograph(train_step)
 
 
 def _jax_step(take_down: Callable[[Any], None] | None) -> Any:
     def train_step(self: Any, state: Any, data: Any) -> Any:
         if take_down:
-            take_down(_map(np.asarray, data))
+            take_down(map_structure(np.asarray, data))
         return {"batches": 0.0}, state
 
     return train_step
@@ -82,13 +80,7 @@ def _jax_step(take_down: Callable[[Any], None] | None) -> Any:
 def _torch_step(take_down: Callable[[Any], None] | None) -> Any:
     def train_step(self: Any, data: Any) -> dict[str, Any]:
         if take_down:
-            take_down(_map(lambda leaf: leaf.detach().cpu().numpy(), data))
+            take_down(map_structure(lambda leaf: leaf.detach().cpu().numpy(), data))
         return {"batches": 0.0}
 
     return train_step
-
-
-def _map(convert: Callable[[Any], Any], data: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.nest.map_structure(lambda leaf: None if leaf is None else convert(leaf), data)

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 
 from feeders.errors import FeedersError
+from feeders.results.record import Record
 
 from .cells import Cell
-from .record import Record
 from .stack import preload
 from .supervise import die_with_parent
 from .takes import take

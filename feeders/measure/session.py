@@ -9,13 +9,13 @@ from types import TracebackType
 from typing import Any, Callable
 
 from feeders.errors import Unsupported
+from feeders.loaders import STATIC_EPOCH, Material, workload
+from feeders.results.record import FAILED, MEASURED, REFUSED, UNSUPPORTED
 from feeders.strategies import feeder
-from feeders.workloads import STATIC_EPOCH, Material, workload
 
 from . import device
 from .cells import Cell
 from .delivery import DeliveryLog
-from .record import FAILED, MEASURED, REFUSED, UNSUPPORTED
 from .settings import Settings
 from .supervise import Answer
 from .timed import TimedFit, make_model

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from feeders import variables
 from feeders.errors import FeedersError
-from feeders.workloads.models import MODELS
 
 from . import device
-
-MODEL_VARIABLE = "FEEDERS_MODEL"
+from .models import MODELS
 
 # A training step that trains nothing: what is measured then is the feeder. Nobody would choose it for a series.
 NO_MODEL = "none"
@@ -45,10 +44,10 @@ class Settings:
         Raises:
             FeedersError: no such model.
         """
-        model = os.environ.get(MODEL_VARIABLE) or "light"
+        model = os.environ.get(variables.MODEL) or "light"
         if model not in MODELS:
             raise FeedersError(
-                f"{MODEL_VARIABLE}={model}: not a model; expected {' or '.join(MODELS)}. Try: unset {MODEL_VARIABLE}"
+                f"{variables.MODEL}={model}: not a model; expected {' or '.join(MODELS)}. Try: unset {variables.MODEL}"
             )
         steady = cls.steady_seconds if device.current() == device.CPU else GPU_STEADY_SECONDS
         return cls(steady_seconds=steady, model=model)

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import hashlib
 import importlib
+import importlib.util
 import os
 import platform
 import re
@@ -17,78 +18,79 @@ from typing import Any, Iterable
 import psutil
 
 from feeders.errors import FeedersError
+from feeders.keras_api import (
+    BACKEND_VARIABLE,
+    BACKENDS,
+    TENSORFLOW,
+    TORCH,
+    asked_backend,
+    backend,
+    generation,
+    keras,
+    version,
+)
 
 from . import device
 
 # What `digest` must give of this environment; set by whoever made it from pins.
 PINS_VARIABLE = "FEEDERS_PINS"
 
-INSTALL = "Try: pip install -e '.[cpu]' (or '.[gpu]' on a GPU host)"
+INSTALL = "Try: pip install -e '.[cpu]' (or '.[gpu]' on a GPU host); or KERAS_BACKEND=jax, or torch, which need none"
 
-BACKEND_VARIABLE = "KERAS_BACKEND"
-
-# Keras 3 computes with one of them; the first by default.
-BACKENDS = ("tensorflow", "jax", "torch")
-
-# Device files of NVIDIA's driver: whoever has one open has touched a GPU, by whatever library.
-GPU_FILES = "/dev/nvidia"
+# Whoever has this file of NVIDIA's driver open has started CUDA, by whatever library. NVML, which says what GPUs there
+# are and starts nothing, opens others (/dev/nvidiactl, /dev/nvidia0).
+CUDA_FILE = "/dev/nvidia-uvm"
 
 
 def preload() -> None:
     """Import what every take needs, and run nothing: takes are forked from here.
 
-    No TensorFlow operation, no device: a process that has touched either must not be forked.
+    No operation of a backend, no device: a process that has touched either must not be forked. With JAX or torch,
+    TensorFlow is imported where it is installed, for the feeders that are made of it.
 
     Raises:
-        FeedersError: TensorFlow or the backend of Keras is missing or does not import, the device that FEEDERS_DEVICE
-            asks for is not there, or the environment is not what it was made to be.
+        FeedersError: the backend of Keras is missing or does not import, the device that FEEDERS_DEVICE asks for is not
+            there, or the environment is not what it was made to be.
     """
     _check_pins()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     device.prepare()
     _import_backend()
-    try:
-        import tensorflow as tf
-    except ImportError as error:
-        raise FeedersError(f"TensorFlow can't be imported ({error}); this suite measures it. {INSTALL}") from error
-    tf.keras.Model  # noqa: B018  tf.keras is loaded lazily: this loads it
     _check_backend()
     for name in ("PIL.Image", "feeders.measure.session"):
         importlib.import_module(name)
-    device.settle()
+    device.resolve_device()
 
 
 def _import_backend() -> None:
     """Import what KERAS_BACKEND names, before TensorFlow: torch brings an LLVM that aborts beside an earlier one."""
-    name = os.environ.get(BACKEND_VARIABLE) or BACKENDS[0]
+    name = asked_backend()
     if name not in BACKENDS:
         raise FeedersError(
             f"{BACKEND_VARIABLE}={name}: not a backend that is measured; expected {' or '.join(BACKENDS)}. "
             f"Try: unset {BACKEND_VARIABLE}"
         )
-    if name != BACKENDS[0]:
-        try:
-            importlib.import_module(name)
-            importlib.import_module("keras")
-        except ImportError as error:
-            raise FeedersError(
-                f"{BACKEND_VARIABLE}={name}: {name} can't be imported ({error}). "
-                f"Try: pip install {name}, or unset {BACKEND_VARIABLE}"
-            ) from error
+    try:
+        importlib.import_module(name)
+        keras()
+    except ImportError as error:
+        if name == TENSORFLOW:
+            raise FeedersError(f"TensorFlow can't be imported ({error}); this suite measures it. {INSTALL}") from error
+        raise FeedersError(
+            f"{BACKEND_VARIABLE}={name}: {name} can't be imported ({error}). "
+            f"Try: pip install {name} keras, or unset {BACKEND_VARIABLE}"
+        ) from error
+    if name != TENSORFLOW and importlib.util.find_spec(TENSORFLOW):
+        importlib.import_module(TENSORFLOW)
 
 
 def _check_backend() -> None:
     """See to it that Keras computes with what KERAS_BACKEND says, which names the series."""
-    import tensorflow as tf
-
-    from feeders.strategies import backend
-
-    name = os.environ.get(BACKEND_VARIABLE) or BACKENDS[0]
+    name = asked_backend()
     if backend() != name:
-        keras = sys.modules[tf.keras.Model.__module__.split(".")[0]].__version__
         raise FeedersError(
-            f"Keras {keras} computes with {backend()}, expected {name}, as {BACKEND_VARIABLE} says (unset is "
-            f"{BACKENDS[0]}); Keras 2 knows nothing else, Keras 3 also reads ~/.keras/keras.json. "
+            f"Keras {version()} computes with {backend()}, expected {name}, as {BACKEND_VARIABLE} says (unset is "
+            f"{TENSORFLOW}); Keras 2 knows nothing else, Keras 3 also reads ~/.keras/keras.json. "
             f"Try: {BACKEND_VARIABLE}={backend()}"
         )
 
@@ -127,21 +129,34 @@ def _check_pins() -> None:
 
 
 def is_untouched() -> bool:
-    """Whether this process has imported TensorFlow, started no backend and touched no GPU: then it may be forked."""
-    context = sys.modules.get("tensorflow.python.eager.context")
-    if context is None:
+    """Whether this process has imported its backend, started none and touched no GPU: then it may be forked."""
+    name = asked_backend()
+    if sys.modules.get("tensorflow.python.eager.context" if name == TENSORFLOW else name) is None:
         return False
-    current = context.context_safe()
-    started = current is not None and current._initialized
+    return not (_tensorflow_started() or _jax_started() or _torch_started() or holds_cuda())
+
+
+def _tensorflow_started() -> bool:
+    context = sys.modules.get("tensorflow.python.eager.context")
+    current = context.context_safe() if context else None
+    return bool(current is not None and current._initialized)
+
+
+def _jax_started() -> bool:
     bridge = sys.modules.get("jax._src.xla_bridge")
-    return not (started or (bridge is not None and bridge._backends) or holds_gpu())
+    return bool(bridge is not None and bridge._backends)
 
 
-def holds_gpu() -> bool:
-    """Whether this process has a file of NVIDIA's driver open; no where the system does not tell."""
+def _torch_started() -> bool:
+    torch = sys.modules.get(TORCH)
+    return bool(torch is not None and torch.cuda.is_initialized())
+
+
+def holds_cuda() -> bool:
+    """Whether this process has started CUDA; no where the system does not tell."""
     for descriptor in Path("/proc/self/fd").glob("*"):
         with contextlib.suppress(OSError):  # the listing's own is gone
-            if os.readlink(descriptor).startswith(GPU_FILES):
+            if os.readlink(descriptor).startswith(CUDA_FILE):
                 return True
     return False
 
@@ -151,17 +166,13 @@ def describe_stack() -> dict[str, str]:
     """Versions that decide what is measured."""
     import numpy
     import PIL
-    import tensorflow as tf
 
-    from feeders.strategies import backend, generation
-
-    keras = sys.modules[tf.keras.Model.__module__.split(".")[0]]
+    names = dict.fromkeys((TENSORFLOW, backend()))
     return {
-        "tensorflow": tf.__version__,
-        "keras": getattr(tf.keras, "__version__", None) or keras.__version__,
+        **{name: sys.modules[name].__version__ for name in names if name in sys.modules},
+        "keras": version(),
         "generation": str(generation()),
         "backend": backend(),
-        **({} if backend() == "tensorflow" else {backend(): sys.modules[backend()].__version__}),
         "device": device.current(),
         "python": platform.python_version(),
         "numpy": numpy.__version__,

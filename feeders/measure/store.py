@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Callable
 
+from feeders.results.record import BROKEN, MEASURED, Record
+
 from .cells import Cell
-from .record import BROKEN, MEASURED, Record
 from .server import take_by_server
 
 # Where takes are appended, one JSON line each; set by the asv environment of feeders.releases.

@@ -12,17 +12,22 @@ import time
 from pathlib import Path
 from typing import Any
 
+from feeders import variables
 from feeders.errors import FeedersError, Unsupported
-from feeders.workloads import workload
+from feeders.keras_api import asked_backend
+from feeders.loaders import workload
+from feeders.results.record import FAILED, MEASURED, UNSUPPORTED, Record
 
 from . import device
 from .cells import Cell
-from .record import FAILED, MEASURED, UNSUPPORTED, Record
 from .session import time_cell, verify_cell
 from .settings import Settings
 from .stack import describe_host, describe_stack, is_untouched
 from .supervise import Watch
 from .watched import watched
+
+# Set for an interpreter that was started for one take: it starts no further one.
+NEW_VARIABLE = "FEEDERS_NEW_INTERPRETER"
 
 
 def take(cell: Cell, settings: Settings | None = None) -> Record:
@@ -55,6 +60,11 @@ def take(cell: Cell, settings: Settings | None = None) -> Record:
         return dataclasses.replace(base, message=str(error))
     if is_untouched():
         return _forked(cell, settings, base)
+    if os.environ.get(NEW_VARIABLE):
+        raise FeedersError(
+            f"{cell}: this interpreter was started for this take alone, and importing {asked_backend()} has touched a "
+            f"device already; expected one that takes can be forked from. Try: {variables.DEVICE}=cpu"
+        )
     return _in_new_interpreter(cell, settings)
 
 
@@ -104,7 +114,7 @@ def _in_new_interpreter(cell: Cell, settings: Settings) -> Record:
         [sys.executable, "-m", "feeders.measure", request],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path, NEW_VARIABLE: "1"},
     )
     if answer.returncode:
         raise FeedersError(answer.stdout.strip() or f"{cell}: the measuring process ended with {answer.returncode}")

@@ -12,7 +12,7 @@ import importlib
 import time
 from typing import Any, Callable, Iterable, Iterator
 
-from feeders.strategies import backend, plain
+from feeders.keras_api import JAX, TENSORFLOW, backend, keras, no_autograph
 
 # More batches than any take has: the longest steady part is about 30 epochs of 97 batches.
 RING = 1 << 14
@@ -20,7 +20,7 @@ RING = 1 << 14
 
 def wait_tap() -> WaitTap | PulledWaitTap:
     """Return a tap for the backend that Keras runs on."""
-    return WaitTap() if backend() == "tensorflow" else PulledWaitTap(backend())
+    return WaitTap() if backend() == TENSORFLOW else PulledWaitTap(backend())
 
 
 class WaitTap:
@@ -46,7 +46,7 @@ class WaitTap:
 
         iterator = iterator_ops.OwnedIterator
         original = iterator._next_internal
-        iterator._next_internal = plain(self._tapped(original))
+        iterator._next_internal = no_autograph(self._tapped(original))
         try:
             yield
         finally:
@@ -101,7 +101,7 @@ class PulledWaitTap:
 
     def __init__(self, backend: str) -> None:
         trainer = importlib.import_module(f"keras.src.backend.{backend}.trainer")
-        self._iterators: Any = trainer.JAXEpochIterator if backend == "jax" else trainer.TorchEpochIterator
+        self._iterators: Any = trainer.JAXEpochIterator if backend == JAX else trainer.TorchEpochIterator
         self._stamps: list[tuple[float, float]] = []
 
     @contextlib.contextmanager
@@ -169,9 +169,8 @@ def epoch_clock(on_end: Callable[[int], bool], on_begin: Callable[[], None] = la
 
     It overrides no batch hook: those cost some 45 us a step in Keras 2. Before the first epoch it calls ``on_begin()``.
     """
-    import tensorflow as tf
 
-    class EpochClock(tf.keras.callbacks.Callback):  # type: ignore[misc]
+    class EpochClock(keras().callbacks.Callback):  # type: ignore[misc]
         def on_train_begin(self, logs: Any = None) -> None:
             on_begin()
 

@@ -10,9 +10,10 @@ from typing import Any, Callable
 
 import numpy as np
 
-from feeders.strategies import Feed, backend, plain, without_xla
-from feeders.workloads.models import build
+from feeders.keras_api import TENSORFLOW, backend, compile_options, keras, no_autograph
+from feeders.strategies import Feed
 
+from .models import build
 from .processes import cpu_seconds, pss_bytes, tree
 from .recording import idle_model
 from .settings import NO_MODEL, Settings
@@ -172,14 +173,19 @@ def make_model(x_shape: tuple[int, ...], classes: int, settings: Settings) -> An
     if settings.model == NO_MODEL:
         return idle_model()
     model = build(settings.model, x_shape, classes)
-    model.compile(optimizer="sgd", loss=plain(loss), **without_xla())
+    model.compile(optimizer="sgd", loss=no_autograph(loss) if backend() == TENSORFLOW else loss, **compile_options())
     return model
 
 
 def loss(y: Any, predicted: Any) -> Any:
     """Cross-entropy against the label, the first column of y; the other columns are for the audit."""
+    labels = _cast()(y[:, 0], "int32")
+    return keras().losses.sparse_categorical_crossentropy(labels, predicted)
+
+
+def _cast() -> Callable[..., Any]:
+    if backend() != TENSORFLOW:
+        return keras().ops.cast  # type: ignore[no-any-return]
     import tensorflow as tf
 
-    cast = tf.cast if backend() == "tensorflow" else tf.keras.ops.cast
-    labels = cast(y[:, 0], "int32")
-    return tf.keras.losses.sparse_categorical_crossentropy(labels, predicted)
+    return tf.cast  # type: ignore[no-any-return]

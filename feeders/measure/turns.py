@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from typing import Any, Callable
 
+from feeders.keras_api import flatten
+from feeders.loaders import workload
 from feeders.strategies import Feed, feeder
-from feeders.workloads import workload
 
 from . import device
 from .cells import Cell
@@ -32,15 +33,13 @@ class TurnTap(StepTap):
         self._turns = turns
 
     def _timed(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        import tensorflow as tf
-
         turns = self._turns
 
         def train_function(*arguments: Any) -> Any:
             result = function(*arguments)
             if turns.times_this_step():
                 # An accelerator may still be at it, and would go on while this process is stopped.
-                for value in tf.nest.flatten(result)[:1]:
+                for value in flatten(result)[:1]:
                     float(value)
             turns.step_ended()  # not reached when the epoch has no batch left
             return result

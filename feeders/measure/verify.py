@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable
 
+from feeders.loaders import Batch, Material
 from feeders.strategies import Feed
-from feeders.workloads import Batch, Material
 
 from . import device
 from .delivery import Delivery, DeliveryLog

@@ -11,7 +11,8 @@ import tempfile
 from types import TracebackType
 from typing import Any, Callable
 
-from .record import CRASHED, HUNG
+from feeders.results.record import CRASHED, HUNG
+
 from .session import shorten
 from .supervise import Answer, Watch, supervise
 

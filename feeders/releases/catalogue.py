@@ -22,6 +22,9 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Iterable
+
+from feeders.results.takes import Takes
 
 from .dates import KERAS, TENSORFLOW
 
@@ -144,3 +147,15 @@ def age(name: str) -> tuple[str, int]:
     """Return what ids are ordered by: date, then place in the catalogue; unknown ones are last."""
     release = RELEASES.get(name)
     return (release.date, list(RELEASES).index(name)) if release else ("9", 0)
+
+
+def oldest_first(parts: Iterable[Takes]) -> tuple[Takes, ...]:
+    """Return the takes of each machine in order of their releases' dates; machines stay in the order they come in."""
+    known = list(parts)
+    machines = list(dict.fromkeys(part.machine for part in known))
+
+    def place(part: Takes) -> tuple[object, ...]:
+        released = age(part.release) if part.release in RELEASES else (part.records[0].started, 0)
+        return machines.index(part.machine), released, part.environment
+
+    return tuple(sorted(known, key=place))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 from feeders.errors import FeedersError
-from feeders.workloads.cache import root
+from feeders.loaders.cache import root
 
 from .resolve import uv
 from .stacks import Stack

@@ -7,9 +7,11 @@ import sys
 from dataclasses import dataclass, field
 from typing import Callable, Mapping
 
+from feeders import variables
 from feeders.errors import FeedersError
+from feeders.keras_api import BACKEND_VARIABLE, TENSORFLOW
 from feeders.measure import device
-from feeders.measure.stack import BACKEND_VARIABLE, BACKENDS, PINS_VARIABLE
+from feeders.measure.stack import PINS_VARIABLE
 
 from .environments import build
 from .installed import installed
@@ -53,13 +55,13 @@ def interpreter(release: str, say: Callable[[str], None], *, pinned: bool = Fals
             f"Try: python -m feeders releases add {release}"
         )
     _check_request(release)
-    variables = {**dict.fromkeys(FOREIGN, ""), PINS_VARIABLE: stack.digest, device.VARIABLE: device.CPU}
-    return Interpreter(str(build(stack, say)), variables)
+    settings = {**dict.fromkeys(FOREIGN, ""), PINS_VARIABLE: stack.digest, variables.DEVICE: device.CPU}
+    return Interpreter(str(build(stack, say)), settings)
 
 
 def _check_request(release: str) -> None:
     """Refuse what an environment made from pins can't do: it holds TensorFlow for the CPU, and no other backend."""
-    needed = {BACKEND_VARIABLE: BACKENDS[0], device.VARIABLE: device.CPU}
+    needed = {BACKEND_VARIABLE: TENSORFLOW, variables.DEVICE: device.CPU}
     for name, value in needed.items():
         if (os.environ.get(name) or value) != value:
             raise FeedersError(

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Callable
 
 from feeders.errors import FeedersError
-from feeders.measure.record import MEASURED, Record
 from feeders.measure.stack import PINS_VARIABLE
+from feeders.results.record import MEASURED, Record
+from feeders.results.takes import TAKES_SUFFIX
 from feeders.terminal import aligned
 
 from . import environments, resolve
 from .catalogue import age
-from .environment import TAKES_SUFFIX
 from .interpreters import FOREIGN
 from .stacks import FOLDER, KERAS, TENSORFLOW, Stack, stacks
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .audits import audits_file, delivery_table, merged_audits
+from .audits import delivery_table
 from .summary import summarise
-from .takes import Takes, read_takes
 
 __all__ = [
-    "Takes",
-    "audits_file",
     "delivery_table",
     "html_report",
-    "merged_audits",
-    "read_takes",
     "summarise",
 ]
 

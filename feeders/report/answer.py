@@ -8,7 +8,7 @@ from typing import Any, Callable, Mapping
 import pandas as pd
 
 from feeders.measure.metrics import stall_word
-from feeders.measure.record import BROKEN, REFUSED
+from feeders.results.record import BROKEN, REFUSED
 from feeders.strategies import FEEDERS
 
 from .cells import SAFE, SUBJECT, UNSAFE

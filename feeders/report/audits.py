@@ -1,57 +1,14 @@
-"""The one reader of the audits under results/, and their table."""
+"""What arrives, as a Markdown table of the audits under results/."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Iterable
 
-from feeders.audit.show import SCHEMA
-from feeders.errors import FeedersError
-from feeders.json_lines import read_lines
-from feeders.measure.record import UNSUPPORTED
-from feeders.measure.stack import BACKENDS
+from feeders.loaders import WORKLOADS
+from feeders.results.audits import audits_file, read_audits
+from feeders.results.record import UNSUPPORTED
 from feeders.strategies import FEEDERS
-from feeders.workloads import WORKLOADS
-
-AUDITS_SUFFIX = "-audits.jsonl"
-
-
-def audits_file(folder: Path, release: str, backend: str) -> Path:
-    """Return where ``python -m feeders audit --all`` writes.
-
-    Args:
-        folder: of the machine, under results/.
-        release: its id.
-        backend: that Keras computes with.
-    """
-    return folder / f"{release}{'' if backend == BACKENDS[0] else f'-{backend}'}{AUDITS_SUFFIX}"
-
-
-def read_audits(path: Path) -> list[dict[str, Any]]:
-    """Return the audits of one release on one machine; none where the file is missing.
-
-    Args:
-        path: as `audits_file` gives it.
-
-    Raises:
-        FeedersError: a line is damaged or of another schema; the text names the file and the line.
-    """
-    return read_lines(path, _audit)
-
-
-def _audit(line: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(line)
-    if found["schema"] != SCHEMA:
-        raise FeedersError(f"schema {found['schema']}, expected {SCHEMA}. Try: audit --all again")
-    return found
-
-
-def merged_audits(path: Path, audits: Iterable[dict[str, Any]]) -> str:
-    """Return the text of the file after new audits: they take the place of older ones of the same cell."""
-    cells = {(found["loader"], found["workload"]): found for found in (*read_audits(path), *audits)}
-    order = [(row.name, workload.name) for row in FEEDERS for workload in WORKLOADS]
-    return "".join(json.dumps(cells[cell], separators=(",", ":")) + "\n" for cell in order if cell in cells)
 
 
 def summarise_audits(results: Path, measured: Iterable[tuple[str, str, str]]) -> list[str]:

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from feeders import variables
+from feeders.loaders import WORKLOADS
 from feeders.measure import MEASURED, METRICS, Record
-from feeders.measure.device import CPU, VARIABLE
-from feeders.releases.environment import SERIES_VARIABLES, TOOL
+from feeders.measure.device import CPU
+from feeders.results.audits import audits_file, read_audits
+from feeders.results.series import SERIES_VARIABLES, TOOL
+from feeders.results.takes import Takes
 from feeders.strategies import FEEDERS
-from feeders.workloads import WORKLOADS
-
-from .audits import audits_file, read_audits
-from .takes import Takes
 
 # What a number belongs to.
 SUBJECT = ("machine", "release", "device")
@@ -81,7 +81,7 @@ def device(part: Takes) -> str:
         elif text:
             set_apart[-1:] = [f"{set_apart[-1]}-{text}"] if set_apart else [text]
     where = part.records[0].stack.get("device", CPU)
-    return ", ".join([where.upper(), *(text for text in set_apart if text != f"{VARIABLE}={where}")])
+    return ", ".join([where.upper(), *(text for text in set_apart if text != f"{variables.DEVICE}={where}")])
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Iterable, Sequence
 
-from feeders.compare.findings import SUFFIX, Finding, read
 from feeders.compare.show import interval, what_changed
 from feeders.releases.catalogue import age
+from feeders.results.changes import SUFFIX, Finding, read
 
 
 def summarise_changes(machines: Iterable[Path], release: str | None = None) -> list[str]:

@@ -13,22 +13,22 @@ import pandas as pd
 from asv import util
 
 from feeders.audit.show import to_text
-from feeders.compare.findings import SUFFIX, read
 from feeders.compare.show import what_changed
 from feeders.errors import FeedersError
+from feeders.loaders import WORKLOADS
 from feeders.measure import BROKEN, MEASURED, METRICS
 from feeders.measure.metrics import Metric
-from feeders.measure.record import UNSUPPORTED
 from feeders.measure.timed import WAIT_QUANTILES
-from feeders.releases.catalogue import age
-from feeders.releases.machine import name_of_host
-from feeders.workloads import WORKLOADS
+from feeders.releases.catalogue import age, oldest_first
+from feeders.results.audits import audits_file, read_audits
+from feeders.results.changes import SUFFIX, read
+from feeders.results.machines import name_of_host
+from feeders.results.record import UNSUPPORTED
+from feeders.results.takes import Takes, read_takes
 
 from .answer import ROWS, Answer, alternatives, answers, costs, records, speed
-from .audits import audits_file, read_audits
 from .cells import CEILINGS, SAFE, SUBJECT, UNSAFE, WAITS, WORD, device, table
 from .pages import PAGES
-from .takes import Takes, read_takes
 
 SCHEMA = 1
 
@@ -92,7 +92,7 @@ def payload(results: Path) -> dict[str, Any]:
     Raises:
         FeedersError: nothing has been measured yet, or a file is damaged; the text names the file and the line.
     """
-    parts = sorted(read_takes(results), key=lambda part: age(part.release), reverse=True)
+    parts = sorted(oldest_first(read_takes(results)), key=lambda part: age(part.release), reverse=True)
     parts.sort(key=lambda part: part.machine != name_of_host())
     cells = table(results, parts)
     known = [row for row in METRICS if not row.gpu or cells[row.name].notna().any()]

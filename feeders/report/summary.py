@@ -8,19 +8,19 @@ from typing import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from feeders import variables
 from feeders.errors import FeedersError
+from feeders.loaders import WORKLOADS
 from feeders.measure import MEASURED, Record
-from feeders.releases.catalogue import age
-from feeders.releases.machine import VARIABLE as MACHINE_VARIABLE
-from feeders.releases.machine import name_of_host
+from feeders.releases.catalogue import age, oldest_first
+from feeders.results.machines import name_of_host
+from feeders.results.takes import Takes, read_takes
 from feeders.strategies import FEEDERS
-from feeders.workloads import WORKLOADS
 
 from .answer import WRONG, Answer, alternatives, answers, name, share, speed
 from .audits import summarise_audits
 from .cells import UNSAFE, WORD, device, table
 from .changes import summarise_changes
-from .takes import Takes, read_takes
 
 # Behind a number: not every sample arrived once, or not all whole.
 MARK = " ✗"
@@ -38,7 +38,7 @@ def summarise(results: Path, release: str | None = None, trained_on: str | None 
     Raises:
         FeedersError: nothing has been measured, the release or the device has not, or a file is damaged.
     """
-    parts, elsewhere = _asked_for(read_takes(results), release)
+    parts, elsewhere = _asked_for(oldest_first(read_takes(results)), release)
     newest = {part.machine: part.release for part in sorted(parts, key=lambda part: age(part.release))}
     shown = [part for part in parts if part.release == newest[part.machine]]
     if trained_on:
@@ -71,7 +71,7 @@ def _asked_for(parts: Sequence[Takes], release: str | None) -> tuple[list[Takes]
         known = ", ".join(sorted({part.release for part in parts}))
         raise FeedersError(f"report: {release} has not been measured; results/ holds {known}")
     own = [part for part in asked if part.machine == name_of_host()]
-    others = dict.fromkeys(f"`{MACHINE_VARIABLE}={part.machine}`" for part in asked if part.machine != name_of_host())
+    others = dict.fromkeys(f"`{variables.MACHINE}={part.machine}`" for part in asked if part.machine != name_of_host())
     if not own or not others:
         return asked, []
     return own, [f"Of another machine, with {' or '.join(others)} and the same command."]

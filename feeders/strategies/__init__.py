@@ -7,7 +7,6 @@ import difflib
 from feeders.errors import FeedersError
 
 from . import arrays, generator, locked, sequence, tfdata
-from ._keras import backend, generation, plain, without_xla
 from ._row import Feed, Feeder
 
 # Appended and never reordered: asv stores results by parameter value, and tables follow this order.
@@ -28,4 +27,4 @@ def feeder(name: str) -> Feeder:
     raise FeedersError(f"{name}: not a feeder. Known and near: {', '.join(near)}. Try: python -m feeders list")
 
 
-__all__ = ["FEEDERS", "Feed", "Feeder", "backend", "feeder", "generation", "plain", "without_xla"]
+__all__ = ["FEEDERS", "Feed", "Feeder", "feeder"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from feeders.workloads import Material
+from feeders.loaders import Material
 
 
 @dataclass(frozen=True)

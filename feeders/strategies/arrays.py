@@ -6,9 +6,10 @@ import itertools
 
 import numpy as np
 
-from feeders.workloads import STATIC_EPOCH, Material
+from feeders.keras_api import TENSORFLOW, backend
+from feeders.loaders import STATIC_EPOCH, Material
 
-from ._keras import backend, iterator_feed
+from ._feeds import iterator_feed
 from ._row import Feed, Feeder
 
 
@@ -21,7 +22,7 @@ def _arrays(material: Material, workers: int) -> Feed:
 def _resident(material: Material, workers: int) -> Feed:
     x, y = material.prepare(0, STATIC_EPOCH)
     short = material.samples % material.batch_size
-    if backend() != "tensorflow":
+    if backend() != TENSORFLOW:
         # tf.data is a detour there: NumPy arrays train three times as many samples on JAX, 1.3 times as many on torch.
         batches = itertools.cycle([*[(x, y)] * (len(material) - 1), (x[:short], y[:short])])
         return iterator_feed((batch for batch in batches), len(material), workers=1, processes=False)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import threading
 from typing import Iterator
 
-from feeders.workloads import Batch
+from feeders.keras_api import as_sequence
+from feeders.loaders import Batch
 
-from ._keras import as_sequence, sequence_feed
+from ._feeds import sequence_feed
 from ._row import Feed
 
 # Keras 3 reads two batches to learn their shapes (data_adapter_utils.py:NUM_BATCHES_FOR_TENSOR_SPEC), Keras 2 one.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Iterator
 
 from feeders.errors import Unsupported
-from feeders.workloads import Batch, Material
+from feeders.keras_api import generation
+from feeders.loaders import Batch, Material
 
-from ._keras import generation, iterator_feed
+from ._feeds import iterator_feed
 from ._row import Feed, Feeder
 
 

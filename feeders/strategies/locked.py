@@ -7,9 +7,9 @@ import threading
 from typing import Any, Callable, Generic, Iterator, NoReturn, TypeVar
 
 from feeders.errors import Unsupported
-from feeders.workloads import Material
+from feeders.loaders import Material
 
-from ._keras import iterator_feed
+from ._feeds import iterator_feed
 from ._row import Feed, Feeder
 from .bridge import bridge_feed
 from .generator import batches

@@ -6,9 +6,10 @@ import threading
 from functools import partial
 from typing import Any
 
-from feeders.workloads import Batch, Material
+from feeders.keras_api import as_sequence
+from feeders.loaders import Batch, Material
 
-from ._keras import as_sequence, sequence_feed
+from ._feeds import sequence_feed
 from ._row import Feed, Feeder
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Any, Iterator
 
-from feeders.workloads import STATIC_EPOCH, Batch, Material
+from feeders.keras_api import backend, no_autograph
+from feeders.loaders import STATIC_EPOCH, Batch, Material
 
-from ._keras import backend, plain
 from ._row import Feed, Feeder
 
 
@@ -62,13 +62,13 @@ def _map(material: Material, workers: int) -> Feed:
         return tuple(tf.ensure_shape(part, spec.shape) for part, spec in zip(batch, _signature(material)))
 
     indices = tf.data.Dataset.range(len(material))
-    return _prefetched(indices.map(plain(mapped), num_parallel_calls=workers))
+    return _prefetched(indices.map(no_autograph(mapped), num_parallel_calls=workers))
 
 
 def _native(material: Material, workers: int) -> Feed:
     import tensorflow as tf
 
-    return _prefetched(plain(material.native)(workers, tf.constant(STATIC_EPOCH, tf.int64)))
+    return _prefetched(no_autograph(material.native)(workers, tf.constant(STATIC_EPOCH, tf.int64)))
 
 
 def _interleave(material: Material, workers: int) -> Feed:
@@ -85,7 +85,7 @@ def _interleave(material: Material, workers: int) -> Feed:
         return tf.data.Dataset.from_generator(shard, args=(number,), output_signature=_signature(material))
 
     shards = tf.data.Dataset.range(workers).interleave(
-        plain(shard_dataset), cycle_length=workers, num_parallel_calls=workers
+        no_autograph(shard_dataset), cycle_length=workers, num_parallel_calls=workers
     )
     # The number of batches is lost on the way; Keras would find it out in the first epoch.
     return _prefetched(shards.apply(tf.data.experimental.assert_cardinality(len(material))))

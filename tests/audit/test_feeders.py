@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import pytest
 
 from feeders import cli
-from feeders.strategies import generation
+from feeders.keras_api import generation
 
 # A short look is enough for what shows in every epoch.
 SECONDS = "4"

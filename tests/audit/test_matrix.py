@@ -9,9 +9,9 @@ import pytest
 
 from feeders.audit import audit_all
 from feeders.errors import FeedersError, Unsupported
-from feeders.report.audits import audits_file, delivery_table, merged_audits, read_audits, summarise_audits
+from feeders.loaders import WORKLOADS
+from feeders.results.audits import audits_file, delivery_table, merged_audits, read_audits, summarise_audits
 from feeders.strategies import FEEDERS
-from feeders.workloads import WORKLOADS
 
 NAMES = [row.name for row in WORKLOADS]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from asv.runner import BENCHMARK_RUN_SCRIPT
 
+from feeders.loaders import WORKLOADS
 from feeders.measure import METRICS, WORKERS
 from feeders.strategies import FEEDERS
-from feeders.workloads import WORKLOADS
 
 ROOT = Path(__file__).resolve().parents[2]
 

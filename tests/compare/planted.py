@@ -13,9 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from feeders.loaders import workload  # noqa: E402
+from feeders.loaders.text import Text  # noqa: E402
 from feeders.measure import Cell, lane, preload, take, turns  # noqa: E402
-from feeders.workloads import workload  # noqa: E402
-from feeders.workloads.text import Text  # noqa: E402
 
 # Passes over all batches to learn what the added lines cost.
 PASSES = 5

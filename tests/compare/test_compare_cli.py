@@ -19,14 +19,15 @@ import psutil
 import pytest
 
 from feeders import cli
-from feeders.compare import commands, regressions, run, show
+from feeders.asv_plugin import machine
+from feeders.commands import compare as commands
+from feeders.compare import regressions, run, show
 from feeders.errors import FeedersError
 from feeders.measure import Record
-from feeders.releases import machine
 from feeders.releases.catalogue import age
-from feeders.releases.environment import SERIES_VARIABLES
 from feeders.releases.installed import installed
 from feeders.releases.stacks import stacks
+from feeders.results.series import SERIES_VARIABLES
 from tests.compare.made import HUNG, Bench
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import pytest
 
 from feeders.compare import regressions
-from feeders.compare.findings import SCHEMA, merged, read, write
 from feeders.compare.history import Suspected, Turned, by_cell, screen
 from feeders.compare.lockstep import Broken
 from feeders.compare.regressions import INSIDE, MAXIMUM, WHOLE, confirm, is_bad, to_text, unmeasured
@@ -23,6 +22,7 @@ from feeders.errors import FeedersError
 from feeders.measure import Cell, Record
 from feeders.releases.catalogue import age
 from feeders.releases.stacks import stacks
+from feeders.results.changes import SCHEMA, merged, read, write
 from tests.compare.made import ABOUT as ABOUT_PAIR
 from tests.compare.made import HUNG, WILD, Bench, made
 

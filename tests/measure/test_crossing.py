@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from feeders.loaders import workload
 from feeders.measure import Cell, Record, Settings
 from feeders.measure.crossing import crossing, split
 from feeders.measure.settings import NO_MODEL
-from feeders.workloads import workload
 
 STACK = {"device": "gpu", "gpu": "NVIDIA Stand-In"}
 

@@ -8,8 +8,8 @@ import zlib
 import numpy as np
 import pytest
 
+from feeders.loaders import STATIC_EPOCH
 from feeders.measure.delivery import Delivery, DeliveryLog
-from feeders.workloads import STATIC_EPOCH
 
 SAMPLES = 6
 

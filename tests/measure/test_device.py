@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pynvml
 import pytest
 
+from feeders import variables
 from feeders.errors import FeedersError, Unsupported
 from feeders.measure import Settings, device, stack, takes
 from feeders.measure.settings import GPU_STEADY_SECONDS
@@ -20,7 +23,7 @@ from .standin_nvml import Gpu, Library
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch):
     """What `prepare` and `settle` set is taken back after each test."""
-    for name in (device.VARIABLE, "CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", *device.MODEST):
+    for name in (variables.DEVICE, "CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", *device.SHARED_GPU_ENV):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
 
@@ -32,7 +35,7 @@ def gpus(monkeypatch):
     def gpus(driver, backend):
         library = Library(tuple(map(Gpu, driver)), {} if driver else {"nvmlInit": pynvml.NVML_ERROR_DRIVER_NOT_LOADED})
         monkeypatch.setitem(sys.modules, "pynvml", library)
-        monkeypatch.setattr(device, "visible_gpus", lambda: backend)
+        monkeypatch.setattr(device, "look_for_gpus", lambda: (backend, ""))
         monkeypatch.setattr(device, "backend", lambda: "tensorflow")
 
     return gpus
@@ -52,9 +55,9 @@ def gpus(monkeypatch):
 )
 def test_what_trains_is_what_was_asked_for_or_what_there_is(gpus, monkeypatch, asked, driver, backend, settled):
     gpus(driver, backend)
-    monkeypatch.setenv(device.VARIABLE, asked)
-    device.settle()
-    assert device.current() == settled == os.environ[device.VARIABLE]
+    monkeypatch.setenv(variables.DEVICE, asked)
+    device.resolve_device()
+    assert device.current() == settled == os.environ[variables.DEVICE]
 
 
 @pytest.mark.parametrize(
@@ -67,14 +70,14 @@ def test_what_trains_is_what_was_asked_for_or_what_there_is(gpus, monkeypatch, a
 )
 def test_what_is_not_there_is_refused_with_what_is(gpus, monkeypatch, asked, driver, backend, said):
     gpus(driver, backend)
-    monkeypatch.setenv(device.VARIABLE, asked)
+    monkeypatch.setenv(variables.DEVICE, asked)
     with pytest.raises(FeedersError, match=r"FEEDERS_DEVICE=gpus?: tensorflow ") as error:
-        device.settle()
+        device.resolve_device()
     assert said in str(error.value)
 
 
 def test_something_else_is_no_device(monkeypatch):
-    monkeypatch.setenv(device.VARIABLE, "tpu")
+    monkeypatch.setenv(variables.DEVICE, "tpu")
     with pytest.raises(FeedersError) as error:
         device.asked()
     assert str(error.value) == (
@@ -94,12 +97,13 @@ def test_on_a_gpu_memory_is_taken_as_needed(gpus, monkeypatch):
     gpus(["A"], ["A"])
     monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "false")
     device.prepare()
-    assert {name: os.environ[name] for name in device.MODEST} == {**device.MODEST, "TF_FORCE_GPU_ALLOW_GROWTH": "false"}
+    expected = {**device.SHARED_GPU_ENV, "TF_FORCE_GPU_ALLOW_GROWTH": "false"}
+    assert {name: os.environ[name] for name in device.SHARED_GPU_ENV} == expected
 
 
 def test_the_cpu_hides_gpus_from_every_backend(gpus, monkeypatch):
     gpus(["A"], ["A"])
-    monkeypatch.setenv(device.VARIABLE, device.CPU)
+    monkeypatch.setenv(variables.DEVICE, device.CPU)
     device.prepare()
     assert (os.environ["CUDA_VISIBLE_DEVICES"], os.environ["JAX_PLATFORMS"]) == ("-1", "cpu")
 
@@ -107,17 +111,17 @@ def test_the_cpu_hides_gpus_from_every_backend(gpus, monkeypatch):
 @pytest.mark.parametrize(("where", "seconds"), [("cpu", Settings.steady_seconds), ("gpu", GPU_STEADY_SECONDS)])
 def test_a_gpu_is_watched_for_longer(monkeypatch, where, seconds):
     """Its driver notes how busy it was a few times a second."""
-    monkeypatch.setenv(device.VARIABLE, where)
+    monkeypatch.setenv(variables.DEVICE, where)
     assert Settings.from_environment().steady_seconds == seconds
 
 
 def test_a_process_that_has_touched_a_gpu_is_never_forked(loaded, monkeypatch, tmp_path):
     """Whoever has a file of the driver open has touched it, by whatever library; a take then goes another way."""
-    monkeypatch.setattr(stack, "GPU_FILES", str(tmp_path / "nvidia"))
+    monkeypatch.setattr(stack, "CUDA_FILE", str(tmp_path / "nvidia-uvm"))
     assert stack.is_untouched()
     monkeypatch.setattr(takes, "_in_new_interpreter", lambda cell, settings: "a new interpreter")
     monkeypatch.setattr(takes, "_forked", lambda *_: pytest.fail("forked"))
-    with (tmp_path / "nvidia0").open("w"):
+    with (tmp_path / "nvidia-uvm").open("w"):
         assert not stack.is_untouched()
         assert takes.take(takes.Cell("sequence", "window", 1)) == "a new interpreter"
     assert stack.is_untouched()
@@ -147,20 +151,68 @@ def test_jax_tells_of_its_backends_where_it_is_looked_for(loaded, in_child):
     assert in_child(work) == [0, 1, False]
 
 
-def test_looking_for_gpus_is_done_in_another_process(gpus, monkeypatch):
-    gpus(["A"], [])
-    here = os.getpid()
-    monkeypatch.setattr(device, "visible_gpus", lambda: [str(os.getpid())])
-    assert device._in_child(device.visible_gpus) != [str(here)]
-    device.settle()
+STANDIN_CUDA = Path(__file__).with_name("standin_cuda")
+
+
+@pytest.fixture
+def standin_cuda(gpus, monkeypatch):
+    """Torch with a GPU, for this process and those it starts; the driver tells of one as well."""
+    look = device.look_for_gpus
+    gpus(["Stand-In 0"], [])
+    monkeypatch.setattr(device, "look_for_gpus", look)
+    monkeypatch.setenv("PYTHONPATH", str(STANDIN_CUDA))
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    spec = importlib.util.spec_from_file_location("torch", STANDIN_CUDA / "torch" / "__init__.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setitem(sys.modules, "torch", module)
+    return module
+
+
+def test_gpus_are_looked_for_in_a_new_interpreter(standin_cuda):
+    """A forked one can't use CUDA where it has started, and this one may not start it: takes are forked from here."""
+    device.resolve_device()
     assert device.current() == device.GPU
+    assert not standin_cuda.cuda.is_initialized()
+    standin_cuda.cuda.device_count()
+    assert device.look_for_gpus() == (["Stand-In 0"], "")
+
+
+def test_a_forked_process_can_not_use_a_cuda_that_has_started(standin_cuda, in_child):
+    """What the test above is about: the stand-in fails as CUDA does."""
+    standin_cuda.cuda.device_count()
+
+    def work():
+        with pytest.raises(RuntimeError, match="Cannot re-initialize CUDA in forked subprocess"):
+            standin_cuda.cuda.device_count()
+        return True
+
+    assert in_child(work)
+
+
+def test_a_process_whose_torch_has_started_cuda_is_never_forked(loaded, standin_cuda):
+    assert stack.is_untouched()
+    standin_cuda.cuda.device_count()
+    assert not stack.is_untouched()
+
+
+def test_a_backend_that_can_not_be_asked_is_told_with_what_it_said(standin_cuda, monkeypatch):
+    """It does not see no GPU: nobody knows what it sees."""
+    monkeypatch.setenv("STANDIN_CUDA_BREAKS", "the driver is too old")
+    monkeypatch.setenv(variables.DEVICE, device.GPU)
+    with pytest.raises(FeedersError) as error:
+        device.resolve_device()
+    assert "torch could not be asked for GPUs (RuntimeError: the driver is too old), expected 1 or more" in str(
+        error.value
+    )
+    assert "sees no GPU" not in str(error.value)
 
 
 def test_a_take_on_a_gpu_tells_what_was_seen_of_it(take, plant, tiny, gpus, monkeypatch):
     """The whole way of a take, with a stand-in for the driver; what trains here is the CPU all the same."""
     gpus(["NVIDIA Stand-In"], ["NVIDIA Stand-In"])
     monkeypatch.setattr(device, "backend", lambda: "tensorflow")
-    monkeypatch.setenv(device.VARIABLE, device.GPU)
+    monkeypatch.setenv(variables.DEVICE, device.GPU)
     plant(tiny())
     record = take("sequence", steady_seconds=1.0)
     assert record.outcome == "measured", record.message
@@ -189,7 +241,7 @@ def test_a_copy_that_can_not_be_waited_for_is_not_known(in_child):
 def test_a_take_on_a_gpu_that_is_lost_is_a_take(take, plant, tiny, monkeypatch):
     """What broke is the watching: the numbers of the take are there, those of the GPU are not."""
     monkeypatch.setitem(sys.modules, "pynvml", Library(faults={"*": pynvml.NVML_ERROR_GPU_IS_LOST}))
-    monkeypatch.setenv(device.VARIABLE, device.GPU)
+    monkeypatch.setenv(variables.DEVICE, device.GPU)
     plant(tiny())
     record = take("sequence")
     assert record.outcome == "measured", record.message
@@ -221,7 +273,7 @@ def two_devices(monkeypatch):
         return original(make)
 
     monkeypatch.setattr(device, "on_device", on_device)
-    monkeypatch.setenv(device.VARIABLE, device.GPUS)
+    monkeypatch.setenv(variables.DEVICE, device.GPUS)
 
 
 def test_several_gpus_train_under_a_mirrored_strategy(two_devices, in_child):
@@ -248,7 +300,7 @@ def test_a_take_on_several_gpus_is_timed(two_devices, take, plant, tiny, feeder)
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_several_gpus_are_unsupported_on_other_backends(in_child, monkeypatch, backend):
-    monkeypatch.setenv(device.VARIABLE, device.GPUS)
+    monkeypatch.setenv(variables.DEVICE, device.GPUS)
     monkeypatch.setattr(device, "backend", lambda: backend)
 
     def work():
@@ -259,7 +311,7 @@ def test_several_gpus_are_unsupported_on_other_backends(in_child, monkeypatch, b
 
 
 def test_one_gpu_trains_without_a_strategy(in_child, monkeypatch):
-    monkeypatch.setenv(device.VARIABLE, device.GPU)
+    monkeypatch.setenv(variables.DEVICE, device.GPU)
 
     def work():
         import tensorflow as tf

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from feeders.errors import FeedersError
+from feeders.loaders import WORKLOADS
 from feeders.measure import PROFILES, WORKERS, Cell, Settings, current_profile, profile
+from feeders.measure.models import MODELS
 from feeders.measure.store import CEILING_FEEDER, CEILING_WORKERS
 from feeders.strategies import FEEDERS
-from feeders.workloads import WORKLOADS
-from feeders.workloads.models import MODELS
 
 
 @pytest.fixture(autouse=True)

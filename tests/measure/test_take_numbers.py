@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from feeders.measure import METRICS, Record, Settings, session, timed, verify
+from feeders.measure.models import MODELS
 from feeders.measure.store import stall
 from feeders.strategies import Feed, Feeder, feeder
-from feeders.workloads.models import MODELS
 
 SLEEP_SECONDS = 0.02
 

@@ -19,9 +19,10 @@ from asv.commands.show import Show
 from asv.config import Config
 from asv.machine import Machine
 
-from feeders.releases import asv_plugin, runs
-from feeders.releases.environment import StackEnvironment, takes_file
-from feeders.releases.repository import ReleaseRepo
+from feeders.asv_plugin import plugin as asv_plugin
+from feeders.asv_plugin import runs
+from feeders.asv_plugin.environment import StackEnvironment, takes_file
+from feeders.asv_plugin.repository import ReleaseRepo
 
 
 def parameters(function):

@@ -88,6 +88,6 @@ def test_two_tensorflows_over_each_other_are_refused(host, caplog):
 
 
 def test_the_plugin_does_not_import_tensorflow():
-    code = "import sys, feeders.releases.asv_plugin as plugin; plugin.setup(); print('tensorflow' in sys.modules)"
+    code = "import sys, feeders.asv_plugin.plugin as plugin; plugin.setup(); print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -11,14 +11,15 @@ import pytest
 from asv import environment
 from asv.config import Config
 
+from feeders.asv_plugin import environment as environment_module
 from feeders.errors import FeedersError
 from feeders.measure import preload
 from feeders.measure import stack as measured_stack
-from feeders.releases import environment as environment_module
 from feeders.releases import interpreters
 from feeders.releases.catalogue import Release
 from feeders.releases.environments import path_of, python_of
 from feeders.releases.interpreters import FOREIGN, interpreter, is_release
+from feeders.results import series
 
 HERE = Release("2.17.0", "2024-07-11", "TensorFlow 2.17.0, Keras 3.4.1")
 
@@ -112,7 +113,7 @@ def test_an_environment_made_from_pins_has_tensorflow_for_the_cpu_alone(
 def lab(tmp_path, monkeypatch, here):
     """Return asv's environment, in a folder of its own; attributes are those that a run sets."""
     monkeypatch.chdir(tmp_path)
-    for name, _ in environment_module.SERIES_VARIABLES:
+    for name, _ in series.SERIES_VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
     def lab(**extra):

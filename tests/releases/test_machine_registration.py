@@ -8,7 +8,7 @@ import platform
 import pytest
 from asv.machine import Machine
 
-from feeders.releases import machine
+from feeders.asv_plugin import machine
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from asv.config import Config
 from asv.repo import NoSuchNameError, get_repo
 from asv.results import Results
 
-from feeders.releases import interpreters, repository
+from feeders.asv_plugin import repository
+from feeders.asv_plugin.repository import ReleaseRepo
+from feeders.releases import interpreters
 from feeders.releases.catalogue import Release
-from feeders.releases.repository import ReleaseRepo
 from feeders.releases.stacks import Stack
 
 HERE = Release("2.17.0", "2024-07-11", "TensorFlow 2.17.0, Keras 3.4.1")

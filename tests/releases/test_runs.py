@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pytest
 from asv.util import UserError
 
+from feeders.asv_plugin import plugin as asv_plugin
+from feeders.asv_plugin import runs
+from feeders.asv_plugin.runs import UNFINISHED, begin, interleave, may_name_several, request, rounds
 from feeders.measure import metrics
-from feeders.releases import asv_plugin, runs
-from feeders.releases.runs import UNFINISHED, begin, interleave, may_name_several, request, rounds
 
 ASKED = {"range_spec": "ALL", "bench": None, "quick": False}
 

@@ -10,10 +10,10 @@ import pytest
 from asv.benchmarks import Benchmarks
 from asv.commands.compare import unroll_result
 
+from feeders.asv_plugin import selection, tables
+from feeders.loaders import WORKLOADS
 from feeders.measure import WORKERS, current_profile
-from feeders.releases import selection, tables
 from feeders.strategies import FEEDERS
-from feeders.workloads import WORKLOADS
 
 PARAMS = [
     [repr(row.name) for row in FEEDERS],

@@ -14,8 +14,8 @@ from types import SimpleNamespace
 import asv
 import pytest
 
-from feeders.releases import site
-from feeders.releases.site import COPIES, DOTTED, PLAIN, REMOTE, VENDOR, DottedRanges, Offline, Report
+from feeders.asv_plugin import site
+from feeders.asv_plugin.site import COPIES, DOTTED, PLAIN, REMOTE, VENDOR, DottedRanges, Offline, Report
 
 ROOT = Path(__file__).resolve().parents[2]
 WWW = Path(asv.__file__).with_name("www")

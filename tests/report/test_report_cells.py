@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from feeders.measure import Record
-from feeders.report.audits import AUDITS_SUFFIX
 from feeders.report.cells import device, interval, table
-from feeders.report.takes import read_takes
+from feeders.results.audits import AUDITS_SUFFIX
+from feeders.results.takes import read_takes
 
 STACK = {"tensorflow": "2.21.0", "keras": "3.15.1", "python": "3.11.7"}
 RELEASE = "2.16.2"

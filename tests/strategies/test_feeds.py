@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from feeders.strategies import feeder, generation
-from feeders.strategies._keras import as_sequence
+from feeders.keras_api import as_sequence, generation
+from feeders.strategies import feeder
 from feeders.strategies.sequence import CallLocked, Locked, PicklableLocked, Unlocked
 
 pytestmark = pytest.mark.usefixtures("loaded")

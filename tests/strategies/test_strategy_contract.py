@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from feeders.errors import FeedersError
+from feeders.keras_api import generation
+from feeders.loaders import STATIC_EPOCH
 from feeders.measure import Cell
 from feeders.measure.recording import recording_model
 from feeders.measure.session import verify_cell
-from feeders.strategies import FEEDERS, feeder, generation
-from feeders.workloads import STATIC_EPOCH
+from feeders.strategies import FEEDERS, feeder
 
 COUNTS = [(row.name, workers) for row in FEEDERS for workers in (1, 3) if row.parallel or workers == 1]
 

@@ -11,9 +11,10 @@ from collections import Counter
 
 import pytest
 
+from feeders.keras_api import generation
 from feeders.measure import Cell
 from feeders.measure.session import verify_cell
-from feeders.strategies import bridge, generation
+from feeders.strategies import bridge
 
 # Nothing waits that long unless the test is about to fail.
 PATIENCE_SECONDS = 30

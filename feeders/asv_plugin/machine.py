@@ -1,0 +1,91 @@
+"""What asv stores about a machine, without asking anybody and without a file outside the repository.
+
+A machine is registered by its first run, in ``results/<machine>/machine.json``. Later runs keep that description, since
+each value in it is a dimension of every graph: a new kernel must not start new series. Other hardware under the same
+name would mix two machines in one series, so it is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Mapping
+
+from asv import util
+from asv.machine import Machine, MachineCollection
+
+from feeders import variables
+from feeders.measure.nvml import gpu_names
+from feeders.releases.installed import stop
+from feeders.results.machines import DESCRIPTION, name_of_host
+
+# What makes numbers another machine's. Not here: `os` and `ram`, which an update of the kernel changes.
+HARDWARE = ("arch", "cpu", "num_cpu", "gpu")
+
+
+def describe(name: str | None, results: Path) -> dict[str, str]:
+    """Return asv's description of this machine.
+
+    Args:
+        name: what ``asv --machine`` gave; else FEEDERS_MACHINE, else the host name.
+        results: asv's results directory.
+
+    Returns:
+        The entry of ``~/.asv-machine.json`` if there is one, else what the first run registered, else this host.
+    """
+    name = name or name_of_host()
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        stop(
+            f"feeders: machine name {name!r}; expected letters, digits, '.', '_' and '-'. "
+            f"Try: {variables.MACHINE}=my-machine"
+        )
+    written = _written_by_hand(name)
+    if written:
+        return written
+    host = _host(name)
+    registered = _registered(results / name / DESCRIPTION)
+    if registered:
+        _require_same(registered, host)
+    return registered or host
+
+
+def _written_by_hand(name: str) -> dict[str, str]:
+    try:
+        return dict(MachineCollection.load(name))
+    except util.UserError:
+        return {}
+
+
+def _registered(path: Path) -> dict[str, str]:
+    try:
+        return dict(util.load_json(str(path), Machine.api_version))
+    except FileNotFoundError:
+        return {}
+    except util.UserError as error:
+        stop(f"feeders: {error}. Expected: the description of a machine. Try: git checkout {path}, or delete it")
+
+
+def _host(name: str) -> dict[str, str]:
+    host = {key: str(value) for key, value in Machine.get_defaults().items()}
+    gpu = _gpus()
+    return {**host, "machine": name, **({"gpu": gpu} if gpu else {})}
+
+
+def _gpus() -> str:
+    """Names of the NVIDIA GPUs, never their driver's version; empty if there is none."""
+    counts = Counter(gpu_names())
+    return ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counts.items())
+
+
+def _require_same(registered: Mapping[str, str], host: Mapping[str, str]) -> None:
+    differences = [
+        f"{key} was {registered.get(key) or 'none'!r}, is {host.get(key) or 'none'!r}"
+        for key in HARDWARE
+        if registered.get(key, "") != host.get(key, "")
+    ]
+    if differences:
+        stop(
+            f"feeders: results of a machine {host['machine']!r} are here already, and this host is another: "
+            f"{'; '.join(differences)}. Expected: one name per machine. Try: {variables.MACHINE}=another-name asv run"
+        )

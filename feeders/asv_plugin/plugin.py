@@ -1,0 +1,146 @@
+"""asv's door to the releases: loaded by ``"plugins": [".feeders.releases.asv_plugin"]``.
+
+asv finds `ReleaseRepo` by ``"dvcs"``, `StackEnvironment` by ``"environment_type"``, and every publisher. For the rest
+it has no hook: `setup` puts a layer around ten of its functions (asv 0.6.6; tests/releases pins what is relied on).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+import asv.commands.compare
+import asv.commands.run
+import asv.results
+from asv.benchmarks import Benchmarks
+from asv.commands.compare import Compare
+from asv.commands.run import Run
+from asv.commands.show import Show
+from asv.console import log
+from asv.machine import Machine
+from asv.runner import ForkServer
+from asv.util import UserError
+
+from feeders.errors import FeedersError
+from feeders.releases.installed import require_installed, stop
+from feeders.results.machines import DESCRIPTION, name_of_host
+
+from . import machine, runs, selection, tables
+from .environment import StackEnvironment
+from .repository import HEAD, RESULTS, ReleaseRepo
+from .site import DottedRanges, Offline, Report
+
+__all__ = ["DottedRanges", "Offline", "ReleaseRepo", "Report", "StackEnvironment", "setup"]
+
+
+def setup() -> None:
+    """Install the layers; asv calls this once, when it loads the plugin."""
+    Machine.load = classmethod(_load_machine(Machine.load.__func__))
+    Run.run = classmethod(_run(Run.run.__func__))
+    asv.commands.run.run_benchmarks = _run_benchmarks(asv.commands.run.run_benchmarks)
+    Benchmarks.discover = classmethod(_discover(Benchmarks.discover.__func__))
+    ForkServer.preimport = _preimport(ForkServer.preimport)
+    ForkServer.run = _launch(ForkServer.run)
+    for command in (Compare, Show):
+        command.run = classmethod(_of_this_host(command.run.__func__))
+    asv.results._format_benchmark_result = tables.compact(asv.results._format_benchmark_result)
+    asv.commands.compare.unroll_result = tables.measured_only(asv.commands.compare.unroll_result)
+
+
+def _load_machine(original: Callable[..., Any]) -> Callable[..., Any]:
+    def load(cls: Any, interactive: bool = False, force_interactive: bool = False, **kwargs: Any) -> Any:
+        """Describe the machine without asking; ``asv machine`` still asks."""
+        if force_interactive:
+            return original(cls, interactive=interactive, force_interactive=True, **kwargs)
+        described = cls()
+        described.__dict__.update(machine.describe(kwargs.get("machine_name"), Path(RESULTS)))
+        return described
+
+    return load
+
+
+def _run(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run(cls: Any, conf: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuse a wrong host before anything is written; keep samples and takes; go on with what was interrupted."""
+        if kwargs.get("range_spec") in HEAD:
+            require_installed()
+        description = machine.describe(kwargs.get("machine"), Path(conf.results_dir))
+        # The report and every comparison need the samples, not only asv's median of them.
+        kwargs["record_samples"] = True
+        if kwargs.get("dry_run"):
+            return original(cls, conf, *args, **kwargs)
+        if runs.may_name_several(kwargs.get("range_spec")):
+            runs.interleave(kwargs)
+        conf.takes_folder = Path(conf.results_dir) / description["machine"]
+        conf.takes_folder.mkdir(parents=True, exist_ok=True)
+        kept = runs.begin(conf.takes_folder, runs.request(kwargs))
+        conf.run_id = kept.id
+        status = original(cls, conf, *args, **kwargs)
+        kept.end()
+        return status
+
+    return run
+
+
+def _of_this_host(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run(cls: Any, conf: Any, *args: Any, **kwargs: Any) -> Any:
+        """Show what this host has measured, if it has: results of another machine come with the repository."""
+        here = name_of_host()
+        if not kwargs.get("machine") and (Path(conf.results_dir) / here / DESCRIPTION).exists():
+            kwargs["machine"] = here
+        return original(cls, conf, *args, **kwargs)
+
+    return run
+
+
+def _run_benchmarks(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run_benchmarks(benchmarks: Any, env: Any, results: Any = None, **kwargs: Any) -> Any:
+        """Say which round it is, and save what there is when the run is interrupted; asv saves at its end alone."""
+        if kwargs.get("run_rounds"):
+            # asv counts down.
+            env.round = runs.rounds(benchmarks, kwargs.get("extra_params")) - max(kwargs["run_rounds"])
+        try:
+            return original(benchmarks, env, results=results, **kwargs)
+        except UserError:
+            if env.takes_folder:
+                results.save(str(env.takes_folder.parent))
+            raise
+
+    return run_benchmarks
+
+
+def _discover(original: Callable[..., Any]) -> Callable[..., Any]:
+    def discover(cls: Any, conf: Any, repo: Any, environments: Any, commit_hash: Any, **kwargs: Any) -> Any:
+        """Make all environments, or say why not, before the first release is measured; then narrow to the profile."""
+        for environment in environments:
+            if isinstance(environment, StackEnvironment):
+                environment.require(commit_hash)
+        benchmarks = original(cls, conf, repo, environments, commit_hash, **kwargs)
+        selection.narrow(benchmarks)
+        return benchmarks
+
+    return discover
+
+
+def _launch(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        """Show on a terminal that something goes on: the first series of a round makes all takes, for minutes."""
+        result = original(self, *args, **kwargs)
+        log.dot()
+        return result
+
+    return run
+
+
+def _preimport(original: Callable[..., Any]) -> Callable[..., Any]:
+    def preimport(self: Any) -> Any:
+        """Say why the fork server could not import the suite: asv would let every launch fail, and hide the reason."""
+        success, output = original(self)
+        _, found, reason = str(output).rpartition(f"{FeedersError.__name__}: ")
+        if found and self.env.is_running:
+            stop(f"feeders: {reason.strip()}")
+        if found:  # asv marks what it could not launch as failed, and goes on to the next release
+            log.error(f"feeders: {reason.strip()}")
+        return success, output
+
+    return preimport

@@ -1,0 +1,40 @@
+"""Which cells of asv's benchmarks a run launches: those of the profile."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from feeders.errors import FeedersError
+from feeders.releases.installed import stop
+
+
+def narrow(benchmarks: Any) -> None:
+    """Take the cells that the profile leaves out of asv's selection; asv records them as skipped.
+
+    Parameters stay as they are, so that all profiles and machines share one benchmarks.json.
+
+    Args:
+        benchmarks: `asv.benchmarks.Benchmarks`, changed in place.
+    """
+    # Imported here: a host that only publishes results needs none of what measuring imports.
+    from feeders.measure import Settings, current_profile
+
+    try:
+        profile = current_profile()
+        Settings.from_environment()
+    except FeedersError as error:
+        stop(f"feeders: {error}")
+    cells = {(repr(cell.feeder), repr(cell.workload), repr(cell.workers)) for cell in profile.cells}
+    selection = benchmarks.benchmark_selection
+    asked = len(benchmarks)
+    for name, benchmark in list(benchmarks.items()):
+        places = {index for index, cell in enumerate(itertools.product(*benchmark["params"])) if cell in cells}
+        selection[name] = [index for index in selection[name] if index in places]
+        if not selection[name]:
+            del benchmarks[name]
+    if asked and not benchmarks:
+        stop(
+            f"feeders: of the {asked} series asked for, profile {profile.name!r} measures no cell; expected one at "
+            "least. Try: FEEDERS_PROFILE=full asv run ..., or another -b"
+        )

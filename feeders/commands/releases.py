@@ -1,0 +1,49 @@
+"""``python -m feeders releases``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from feeders.terminal import Progress
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's."""
+    releases = commands.add_parser("releases", help="the TensorFlow and Keras releases that can be measured here")
+    releases.set_defaults(command=_list)
+    actions = releases.add_subparsers(metavar="ACTION")
+    listing = actions.add_parser("list", help="date, Python, Keras, built or not, measured or not (the default)")
+    listing.set_defaults(command=_list)
+    adding = actions.add_parser("add", help="resolve a release as of its day, write its pins, build it, train with it")
+    adding.add_argument("release", metavar="ID", help="a TensorFlow, 2.16.2, or a Keras, k3.6.0")
+    adding.set_defaults(command=_add)
+    cleaning = actions.add_parser("clean", help="remove all environments; they are made again when they are needed")
+    cleaning.set_defaults(command=_clean)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from feeders.releases.listing import table
+
+    print(table(Path("results")))
+    return 0
+
+
+def _add(options: argparse.Namespace) -> int:
+    from feeders.measure import MEASURED
+    from feeders.releases.listing import add as add_release
+    from feeders.releases.listing import tried
+
+    with Progress() as progress:
+        path, record = add_release(options.release, progress.print)
+    print(tried(path, record))
+    return int(record.outcome != MEASURED)
+
+
+def _clean(options: argparse.Namespace) -> int:
+    from feeders.releases.listing import clean
+
+    with Progress() as progress:
+        clean(progress.print)
+    return 0

@@ -1,0 +1,10 @@
+"""Environment variables that a person sets, by name; whoever reads one says what it takes."""
+
+from __future__ import annotations
+
+PROFILE = "FEEDERS_PROFILE"
+MODEL = "FEEDERS_MODEL"
+IMAGES = "FEEDERS_IMAGES"
+DEVICE = "FEEDERS_DEVICE"
+CACHE = "FEEDERS_CACHE"
+MACHINE = "FEEDERS_MACHINE"

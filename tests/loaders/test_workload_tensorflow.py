@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from feeders.loaders import WORKLOADS
+from feeders.measure.models import MODELS, build
+
+tf = pytest.importorskip("tensorflow")
+
+
+@pytest.mark.parametrize("name", [row.name for row in WORKLOADS if row.name != "remote"])
+def test_native_is_bit_for_bit_what_prepare_returns(name, opened):
+    """Built inside a graph, as feeders do, over two epochs."""
+    material = opened(name)
+    dataset = tf.data.Dataset.range(4, 6).flat_map(lambda epoch: material.native(2, epoch))
+    assert dataset.element_spec[0].shape[1:] == material.x_shape
+    batches = list(dataset.as_numpy_iterator())
+    assert len(batches) == 2 * len(material)
+    for number, (x, y) in enumerate(batches):
+        epoch, index = divmod(number, len(material))
+        expected_x, expected_y = material.prepare(index, 4 + epoch)
+        assert x.dtype == np.float32
+        assert x.tobytes() == expected_x.tobytes()
+        np.testing.assert_array_equal(y, expected_y)
+
+
+def test_native_decodes_a_persons_grey_and_odd_sized_photographs_alike(own_images, opened):
+    material = opened("jpeg")
+    for index, (x, y) in enumerate(material.native(2, tf.constant(1, tf.int64)).as_numpy_iterator()):
+        expected_x, expected_y = material.prepare(index, 1)
+        assert x.tobytes() == expected_x.tobytes()
+        np.testing.assert_array_equal(y, expected_y)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("row", WORKLOADS, ids=lambda row: row.name)
+def test_each_workload_trains_each_model(row, model, opened):
+    """Full and short batches; probabilities over the classes come out."""
+    material = opened(row)
+    net = build(model, material.x_shape, material.classes)
+    net.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", jit_compile=False)
+    for index in (0, len(material) - 1):
+        x, y = material.prepare(index, 0)
+        assert np.isfinite(net.train_on_batch(x, y[:, 0]))
+    predicted = net(x).numpy()
+    assert predicted.shape == (len(x), material.classes)
+    np.testing.assert_allclose(predicted.sum(axis=1), 1, rtol=1e-4)
