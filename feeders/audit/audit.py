@@ -10,6 +10,7 @@ from typing import Any, Callable
 
 from feeders.errors import FeedersError
 from feeders.loaders import workload
+from feeders.loaders.opening import DATASET, GENERATOR, ITERATOR, SEQUENCE
 from feeders.measure.stack import describe_host, describe_stack, preload
 from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
 
@@ -18,7 +19,6 @@ from .counts import Reference, count
 from .evidence import ENDED, Evidence, FitRun
 from .identity import LABELS
 from .judge import Verdict, judge
-from .loader import DATASET, GENERATOR, ITERATOR, SEQUENCE
 from .probes import Probes, fit_run, is_broken, pull_run
 from .request import Request
 

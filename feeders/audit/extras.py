@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Iterator
 
 from feeders.keras_api import seed_everything
+from feeders.loaders.opening import DATASET, SEQUENCE
 from feeders.measure.processes import tree
 
 from .journal import Journal
-from .loader import DATASET, SEQUENCE, Loader, audited_files, identity_of, open_loader
+from .loader import Loader, audited_files, identity_of, open_loader
 from .request import Request
 from .serial import call_hook, one_at_a_time
 

@@ -12,11 +12,12 @@ import warnings
 from typing import Any, Callable
 
 from feeders.keras_api import keras, seed_everything
+from feeders.loaders.opening import SEQUENCE
 from feeders.measure.processes import tree
 from feeders.measure.recording import recording_model
 
 from .journal import Journal
-from .loader import SEQUENCE, Loader, open_loader, provoked_files
+from .loader import Loader, open_loader, provoked_files
 from .request import Request
 from .serial import overrides, told
 from .switches import Switches

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Iterator
 
+from feeders.loaders.opening import DATASET, GENERATOR, ITERATOR, SEQUENCE
 from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
 
 from .causes import cause
 from .evidence import ENDED, Evidence, FitRun
 from .extras import EPOCHS_AT_LEAST, GROWTH_BYTES, JUDGED
-from .loader import DATASET, GENERATOR, ITERATOR, SEQUENCE, audited_files
+from .loader import audited_files
 from .request import Request
 from .source import call_lock, changed_names, function_at, functions_in, shared_reader
 
@@ -239,7 +240,7 @@ class _Judge:
         ]
         if not functions and not self.request.is_feeder:
             # Before Python 3.12 threads that TensorFlow starts are not seen: only the text is left.
-            file, name = self.request.source()
+            file, name = (self.request.origin().place, self.request.origin().name)
             functions = [(file, function) for function in functions_in(file, name)]
         if any("generator already executing" in one.get("error", "") for _, one in found):
             self._add("generator-shared", text, where or tuple(self._own(found[0][1].get("frames", ()))), observations)

@@ -19,11 +19,12 @@ from types import CodeType
 from typing import Any, Callable, Iterator, Sequence
 
 from feeders.keras_api import seed_everything
+from feeders.loaders.opening import DATASET, GENERATOR, ITERATOR, SEQUENCE, WORKERS
 
 from .identity import Columns
 from .journal import Journal
-from .loader import DATASET, GENERATOR, ITERATOR, SEQUENCE, Loader, identity_of, open_loader, provoked_files
-from .request import WORKERS, Request
+from .loader import Loader, identity_of, open_loader, provoked_files
+from .request import Request
 from .serial import one_at_a_time, told
 from .switches import Place, Switches
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Iterable
 
 from feeders.errors import FeedersError
 from feeders.loaders import workload
+from feeders.loaders.opening import Source, nearest
 from feeders.strategies import FEEDERS
-
-# What people set first; more threads meet more often.
-WORKERS = 4
 
 # A second epoch shows what the end of the first leaves behind.
 EPOCHS = 2
@@ -53,10 +48,9 @@ class Request:
         """Whether it is one of the catalogue, with samples that carry ids."""
         return ":" not in self.loader
 
-    def source(self) -> tuple[str, str]:
-        """The file or module, and the name in it."""
-        place, _, name = self.loader.rpartition(":")
-        return place, name
+    def origin(self) -> Source:
+        """Where a person's loader comes from, and how it is used."""
+        return Source(self.loader, self.call, self.workers, self.processes)
 
     def checked(self) -> Request:
         """Return the request.
@@ -68,10 +62,8 @@ class Request:
             raise FeedersError(f"--start-method {self.start_method} is about processes. Try: add --processes")
         if self.is_feeder:
             self._check_feeder()
-        elif not all(self.source()):
-            raise FeedersError(f"{self.loader}: expected FILE.py:NAME or package.module:NAME")
-        elif self.source()[0].endswith(".py") and not Path(self.source()[0]).is_file():
-            raise FeedersError(f"{self.source()[0]}: no such file, seen from {Path.cwd()}. Try: its path from here")
+        else:
+            self.origin().checked()
         return self
 
     def _check_feeder(self) -> None:
@@ -91,9 +83,3 @@ class Request:
         for name, value in (("--processes", self.processes), ("--call", self.call), ("--steps", self.steps)):
             if value:
                 raise FeedersError(f"{name} is for a loader of your own; {row.name} knows how it is used")
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Return a sentence with the nearest names, or nothing where none is near."""
-    near = difflib.get_close_matches(name, list(names), 3, 0.5)
-    return f" Nearest: {', '.join(near)}." if near else ""

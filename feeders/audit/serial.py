@@ -12,12 +12,13 @@ from typing import Any, Callable, Iterator
 
 from feeders.errors import FeedersError
 from feeders.keras_api import generation, seed_everything
+from feeders.loaders.opening import ARRAYS, DATASET, GENERATOR, ITERATOR, SEQUENCE
 from feeders.measure.session import message_of
 
 from .identity import Columns
 from .inspection import handles, memory_owner, pickling_fault
 from .journal import Journal
-from .loader import ARRAYS, DATASET, GENERATOR, ITERATOR, SEQUENCE, Loader, open_loader
+from .loader import Loader, open_loader
 from .request import Request
 
 # Keras calls the hooks between epochs a different number of times, by release: more states than epochs are read.

@@ -9,13 +9,13 @@ import textwrap
 from pathlib import Path
 from typing import Any, Iterator
 
+from feeders.loaders.opening import PACKAGE
 from feeders.results.audits import SCHEMA
 from feeders.results.record import CRASHED, HUNG
 
 from .audit import Audit
 from .causes import cause, meaning_of
 from .judge import CONFIDENCE
-from .loader import PACKAGE
 
 WIDTH = 110
 

@@ -13,8 +13,9 @@ import pytest
 
 import feeders
 from feeders.audit.loader import audited_files, identity_of, open_loader
-from feeders.audit.request import Request, nearest
+from feeders.audit.request import Request
 from feeders.errors import FeedersError
+from feeders.loaders.opening import nearest
 
 SOURCE = """\
 import numpy as np
