@@ -122,7 +122,6 @@ def _resolve_device() -> None:
     if not device.asked() and gpu_names():
         log.info("Looking for what the backend can use of this host's GPUs")
     try:
-        device.prepare()
         device.resolve_device()
     except FeedersError as error:
         stop(f"feeders: {error}")

@@ -20,13 +20,11 @@ from .nvml import gpu_names
 CPU, GPU, GPUS = DEVICES = ("cpu", "gpu", "gpus")
 
 # For every process on a GPU host. By their own defaults backends take all of a GPU's memory at once: its use could not
-# be told, and two takes could not be alive together. CUDA's default order of GPUs is not that of NVML. And Keras asks
-# torch for a GPU when it is imported, for which torch starts CUDA: no take could be forked from there any more.
+# be told, and two takes could not be alive together. CUDA's default order of GPUs is not that of NVML.
 SHARED_GPU_ENV = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
 }
 
 ROOT = str(Path(__file__).resolve().parents[2])
@@ -52,12 +50,20 @@ def asked() -> str:
 
 
 def prepare() -> None:
-    """Before a backend is imported: hide GPUs from it if the CPU is asked for."""
-    if asked() == CPU:
-        os.environ.update(CUDA_VISIBLE_DEVICES="-1", JAX_PLATFORMS="cpu")
-    elif gpu_names():
+    """Before a backend is imported: find out what trains, and hide GPUs from it if that is the CPU.
+
+    Raises:
+        FeedersError: what is asked for is not there.
+    """
+    if asked() != CPU and gpu_names():
         for name, value in SHARED_GPU_ENV.items():
             os.environ.setdefault(name, value)
+    resolve_device()
+    # Else Keras asks torch for a GPU when it is imported, for which torch starts CUDA: no process that is forked from
+    # there could use it.
+    os.environ.setdefault("KERAS_TORCH_DEVICE", "cpu" if current() == CPU else "cuda")
+    if current() == CPU:
+        os.environ.update(CUDA_VISIBLE_DEVICES="-1", JAX_PLATFORMS="cpu")
 
 
 def resolve_device() -> None:

@@ -37,9 +37,9 @@ PINS_VARIABLE = "FEEDERS_PINS"
 
 INSTALL = "Try: pip install -e '.[cpu]' (or '.[gpu]' on a GPU host); or KERAS_BACKEND=jax, or torch, which need none"
 
-# Whoever has this file of NVIDIA's driver open has started CUDA, by whatever library. NVML, which says what GPUs there
-# are and starts nothing, opens others (/dev/nvidiactl, /dev/nvidia0).
-CUDA_FILE = "/dev/nvidia-uvm"
+# Device files of NVIDIA's driver: whoever has one open has touched a GPU, by whatever library. NVML, which starts no
+# CUDA, opens the same ones, and closes them when it is shut down.
+GPU_FILES = "/dev/nvidia"
 
 
 def preload() -> None:
@@ -59,7 +59,6 @@ def preload() -> None:
     _check_backend()
     for name in ("PIL.Image", "feeders.measure.session"):
         importlib.import_module(name)
-    device.resolve_device()
 
 
 def _import_backend() -> None:
@@ -133,7 +132,7 @@ def is_untouched() -> bool:
     name = asked_backend()
     if sys.modules.get("tensorflow.python.eager.context" if name == TENSORFLOW else name) is None:
         return False
-    return not (_tensorflow_started() or _jax_started() or _torch_started() or holds_cuda())
+    return not (_tensorflow_started() or _jax_started() or _torch_started() or holds_gpu())
 
 
 def _tensorflow_started() -> bool:
@@ -152,11 +151,11 @@ def _torch_started() -> bool:
     return bool(torch is not None and torch.cuda.is_initialized())
 
 
-def holds_cuda() -> bool:
-    """Whether this process has started CUDA; no where the system does not tell."""
+def holds_gpu() -> bool:
+    """Whether this process has a file of NVIDIA's driver open; no where the system does not tell."""
     for descriptor in Path("/proc/self/fd").glob("*"):
         with contextlib.suppress(OSError):  # the listing's own is gone
-            if os.readlink(descriptor).startswith(CUDA_FILE):
+            if os.readlink(descriptor).startswith(GPU_FILES):
                 return True
     return False
 

@@ -23,7 +23,13 @@ from .standin_nvml import Gpu, Library
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch):
     """What `prepare` and `settle` set is taken back after each test."""
-    for name in (variables.DEVICE, "CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", *device.SHARED_GPU_ENV):
+    for name in (
+        variables.DEVICE,
+        "CUDA_VISIBLE_DEVICES",
+        "JAX_PLATFORMS",
+        "KERAS_TORCH_DEVICE",
+        *device.SHARED_GPU_ENV,
+    ):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
 
@@ -85,11 +91,16 @@ def test_something_else_is_no_device(monkeypatch):
     )
 
 
-def test_a_host_without_a_gpu_is_not_changed(gpus):
+def test_a_host_without_a_gpu_trains_on_the_cpu_whatever_else_a_backend_finds(gpus):
+    """What trains is part of a series' name: torch on a Mac would take its GPU, JAX a TPU."""
     gpus([], [])
-    before = dict(os.environ)
     device.prepare()
-    assert dict(os.environ) == before
+    assert {name: os.environ.get(name) for name in (variables.DEVICE, "JAX_PLATFORMS", "KERAS_TORCH_DEVICE")} == {
+        variables.DEVICE: "cpu",
+        "JAX_PLATFORMS": "cpu",
+        "KERAS_TORCH_DEVICE": "cpu",
+    }
+    assert not set(device.SHARED_GPU_ENV) & set(os.environ)
 
 
 def test_on_a_gpu_memory_is_taken_as_needed(gpus, monkeypatch):
@@ -117,11 +128,11 @@ def test_a_gpu_is_watched_for_longer(monkeypatch, where, seconds):
 
 def test_a_process_that_has_touched_a_gpu_is_never_forked(loaded, monkeypatch, tmp_path):
     """Whoever has a file of the driver open has touched it, by whatever library; a take then goes another way."""
-    monkeypatch.setattr(stack, "CUDA_FILE", str(tmp_path / "nvidia-uvm"))
+    monkeypatch.setattr(stack, "GPU_FILES", str(tmp_path / "nvidia"))
     assert stack.is_untouched()
     monkeypatch.setattr(takes, "_in_new_interpreter", lambda cell, settings: "a new interpreter")
     monkeypatch.setattr(takes, "_forked", lambda *_: pytest.fail("forked"))
-    with (tmp_path / "nvidia-uvm").open("w"):
+    with (tmp_path / "nvidia0").open("w"):
         assert not stack.is_untouched()
         assert takes.take(takes.Cell("sequence", "window", 1)) == "a new interpreter"
     assert stack.is_untouched()
