@@ -54,7 +54,7 @@ def test_an_epoch_has_the_promised_shapes_ids_stamps_and_checksums(row, opened):
     assert len(material) == material.samples // material.batch_size + 1
     ids = []
     for index in range(len(material)):
-        x, y = material.prepare(index, 7)
+        x, y = material.batch(index, 7)
         assert (x.dtype, y.dtype) == (np.float32, np.int64)
         assert x.shape == (len(y), *material.x_shape)
         assert y.shape == (len(y), material.y_width) == (len(y), 4)
@@ -78,7 +78,7 @@ def test_samples_differ(row, opened):
 def test_every_label_occurs(row, opened):
     """A constant label would train nothing."""
     material = opened(row)
-    labels = {label for index in range(20) for label in material.prepare(index, 0)[1][:, 0].tolist()}
+    labels = {label for index in range(20) for label in material.batch(index, 0)[1][:, 0].tolist()}
     assert labels == set(range(material.classes))
 
 
@@ -87,7 +87,7 @@ def test_two_opens_prepare_the_same(row, opened):
     """Takes compare only if their material is the same."""
     first, second = opened(row), opened(row)
     for index in (0, len(first) - 1):
-        for one, other in zip(first.prepare(index, 3), second.prepare(index, 3)):
+        for one, other in zip(first.batch(index, 3), second.batch(index, 3)):
             np.testing.assert_array_equal(one, other)
 
 
@@ -95,7 +95,7 @@ def test_two_opens_prepare_the_same(row, opened):
 def test_index_and_epoch_may_be_numpy_integers(row, opened):
     """``tf.numpy_function`` passes such."""
     material = opened(row)
-    for one, other in zip(material.prepare(np.int64(1), np.int64(2)), material.prepare(1, 2)):
+    for one, other in zip(material.batch(np.int64(1), np.int64(2)), material.batch(1, 2)):
         np.testing.assert_array_equal(one, other)
         assert one.dtype == other.dtype
 
@@ -107,7 +107,7 @@ def test_no_batch_beyond_the_epoch(row, opened):
     for index in (-1, len(material)):
         expected = f"{row.name}: batch {index} asked for; an epoch has 0 to {len(material) - 1}"
         with pytest.raises(IndexError, match=expected):
-            material.prepare(index, 0)
+            material.batch(index, 0)
 
 
 @EACH
@@ -115,7 +115,7 @@ def test_material_survives_pickling(row, opened):
     """Spawned workers get it that way."""
     material = opened(row)
     copy = pickle.loads(pickle.dumps(material))
-    for one, other in zip(copy.prepare(1, 5), material.prepare(1, 5)):
+    for one, other in zip(copy.batch(1, 5), material.batch(1, 5)):
         np.testing.assert_array_equal(one, other)
     copy.close()
 
@@ -128,7 +128,7 @@ def test_material_survives_forking(row, opened):
     pid = os.fork()
     if pid == 0:
         try:
-            x, y = material.prepare(2, 0)
+            x, y = material.batch(2, 0)
             os._exit(0 if y[:, 3].tolist() == checksums(x) else 3)
         finally:
             os._exit(4)

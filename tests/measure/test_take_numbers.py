@@ -29,7 +29,7 @@ def unbuffered(material, workers):
 
     def one_epoch():
         for index in range(len(material)):
-            yield material.prepare(index, 0)
+            yield material.batch(index, 0)
 
     signature = (
         tf.TensorSpec((None, *material.x_shape), tf.float32),
@@ -45,7 +45,7 @@ def unbuffered(material, workers):
 def first_half_twice(material, workers):
     def batches():
         for index in itertools.cycle(range(len(material) // 2)):
-            batch = material.prepare(index, 0)
+            batch = material.batch(index, 0)
             yield batch
             yield batch
 
@@ -92,8 +92,8 @@ def test_torn_content_is_not_effective(take, plant, tiny):
     """Samples that arrive damaged count as delivered and not as effective."""
 
     class Torn(tiny):
-        def prepare(self, index, epoch):
-            x, y = super().prepare(index, epoch)
+        def batch(self, index, epoch):
+            x, y = super().batch(index, epoch)
             if index == 1:
                 x[:2] += 1
             return x, y
@@ -201,9 +201,9 @@ def test_set_up_and_verification_come_before_the_timed_fit_and_nothing_is_built_
         return feeder("generator").build(material, workers)
 
     class Noted(tiny):
-        def prepare(self, index, epoch):
+        def batch(self, index, epoch):
             note("prepare")
-            return super().prepare(index, epoch)
+            return super().batch(index, epoch)
 
     plant(Noted(), row(noted_build))
     monkeypatch.setattr(tf.keras.Model, "fit", noted_fit)
