@@ -166,6 +166,26 @@ def _keras_may_warn():
 
 
 @pytest.fixture(scope="session")
+def verify(loaded):
+    """Return a function that answers what the verifying process of a take does, for a feeder's name and a loader."""
+
+    def verify(name, loader, workers):
+        from feeders.measure.session import verify_cell
+        from feeders.measure.verify import Verified
+        from feeders.strategies import feeder
+
+        answers = []
+        verify_cell(feeder(name), TinyRow(loader), workers, answers.append)
+        seen = {"outcome": answers[0].outcome, "message": answers[0].message}
+        if answers[0].value:
+            verified = Verified.from_json(answers[0].value)
+            seen.update(metrics=verified.metrics(), guarantee=verified.delivery.guarantee)
+        return seen
+
+    return verify
+
+
+@pytest.fixture(scope="session")
 def take(loaded):
     """`feeders.measure.take`, by default with a short steady part."""
     from feeders import measure

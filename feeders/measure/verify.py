@@ -30,11 +30,16 @@ class CountedLoader(Loader):
     """
 
     def __init__(self, loader: Loader, counter: str) -> None:
-        self.name, self.signature, self.hooks = loader.name, loader.signature, loader.hooks
+        self.name, self.hooks = loader.name, loader.hooks
         self._loader = loader
         self._counter = counter
         # Appending is atomic, across processes too, and needs no lock in the code under test.
         self._descriptor = os.open(counter, os.O_WRONLY | os.O_APPEND)
+
+    @property
+    def signature(self) -> Any:
+        """That of the loader."""
+        return self._loader.signature
 
     @property
     def offers(self) -> frozenset[str]:

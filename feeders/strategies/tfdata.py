@@ -86,9 +86,7 @@ def _map(loader: Loader, workers: int) -> Feed:
 
     def mapped(index: Any) -> Any:
         parts = tf.numpy_function(prepare, [index], [spec.dtype for spec in leaves])
-        return tf.nest.pack_sequence_as(
-            specs, [tf.ensure_shape(part, spec.shape) for part, spec in zip(parts, leaves)]
-        )
+        return tf.nest.pack_sequence_as(specs, [tf.ensure_shape(part, spec.shape) for part, spec in zip(parts, leaves)])
 
     indices = tf.data.Dataset.range(len(loader))
     return _prefetched(indices.map(no_autograph(mapped), num_parallel_calls=workers))

@@ -33,7 +33,7 @@ def test_every_kind_of_material_is_listed():
     kinds = {kind for kind in Material.__subclasses__() if kind.__module__.startswith("feeders.")}
     assert kinds == {row.kind for row in WORKLOADS}
     files = {path.stem for path in Path(feeders.loaders.__file__).parent.glob("[a-z]*.py")}
-    assert files - {"cache", "models"} == {row.name for row in WORKLOADS}
+    assert files - {"cache", "opening", "own"} == {row.name for row in WORKLOADS}
 
 
 @EACH
@@ -56,8 +56,11 @@ def test_an_epoch_has_the_promised_shapes_ids_stamps_and_checksums(row, opened):
     for index in range(len(material)):
         x, y = material.batch(index, 7)
         assert (x.dtype, y.dtype) == (np.float32, np.int64)
+        assert [(leaf.shape[1:], leaf.dtype) for leaf in material.signature] == [
+            (part.shape[1:], part.dtype.name) for part in (x, y)
+        ]
         assert x.shape == (len(y), *material.x_shape)
-        assert y.shape == (len(y), material.y_width) == (len(y), 4)
+        assert y.shape == (len(y), 4)
         assert x.flags.writeable and x.flags.owndata
         assert np.isfinite(x).all() and np.abs(x).max() <= 1000
         assert ((y[:, 0] >= 0) & (y[:, 0] < material.classes)).all()
@@ -150,7 +153,7 @@ def test_unknown_workload_names_the_nearest():
 
 def test_remote_has_no_native_form(opened):
     """A dataset without the wait would be lighter work under the same name."""
-    with pytest.raises(Unsupported, match="remote: its preparation can't be written in TensorFlow ops"):
+    with pytest.raises(Unsupported, match="remote: its preparation is not written in TensorFlow ops"):
         opened("remote").native(1, 0)
 
 

@@ -31,10 +31,7 @@ def unbuffered(material, workers):
         for index in range(len(material)):
             yield material.batch(index, 0)
 
-    signature = (
-        tf.TensorSpec((None, *material.x_shape), tf.float32),
-        tf.TensorSpec((None, material.y_width), tf.int64),
-    )
+    signature = tuple(tf.TensorSpec(leaf.shape, leaf.dtype) for leaf in material.signature)
     options = tf.data.Options()
     options.autotune.enabled = False
     options.experimental_optimization.apply_default_optimizations = False
@@ -185,7 +182,7 @@ def test_set_up_and_verification_come_before_the_timed_fit_and_nothing_is_built_
     """The order is pinned: verified in one process, then timed in another; built first, then fed, then answered."""
     import tensorflow as tf
 
-    fit, build_model, answer = tf.keras.Model.fit, timed.build, session._timed_fields
+    fit, build_model, answer = tf.keras.Model.fit, timed.build, session._timed
 
     def note(*fields):
         events.add(os.getpid(), *fields)
@@ -208,7 +205,7 @@ def test_set_up_and_verification_come_before_the_timed_fit_and_nothing_is_built_
     plant(Noted(), row(noted_build))
     monkeypatch.setattr(tf.keras.Model, "fit", noted_fit)
     monkeypatch.setattr(timed, "build", lambda *arguments: note("model") or build_model(*arguments))
-    monkeypatch.setattr(session, "_timed_fields", lambda *arguments: note("answer") or answer(*arguments))
+    monkeypatch.setattr(session, "_timed", lambda *arguments: note("answer") or answer(*arguments))
     record = take(feeder="generator")
     assert record.outcome == "measured", record.message
     assert len(record.epochs) >= 2
