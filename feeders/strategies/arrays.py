@@ -18,7 +18,10 @@ from ._feeds import iterator_feed
 def _arrays(loader: Loader, workers: int) -> Feed:
     batches = [loader.batch(index, STATIC_EPOCH) for index in range(len(loader))]
     _check_cuts(loader.name, [rows(batch) for batch in batches])
-    whole = map_structure(lambda *parts: np.concatenate(parts), *batches)
+    try:
+        whole = map_structure(lambda *parts: np.concatenate(parts), *batches)
+    except ValueError as error:
+        raise Unsupported(f"arrays on {loader.name}: its batches can't be joined ({error})") from None
     x, y, *weights = whole if isinstance(whole, (tuple, list)) else (whole, None)
     fit: dict[str, Any] = {"batch_size": rows(batches[0])}
     if weights:

@@ -294,6 +294,13 @@ class Uneven(Indexed):
         return tuple(part[: 1 if index == 1 else None] for part in super().batch(index, epoch))
 
 
+class Growing(Indexed):
+    """Sequences of batch i are i + 1 long."""
+
+    def batch(self, index, epoch):
+        return tuple(part[:, : index + 1] for part in super().batch(index, epoch)[:1])
+
+
 def test_arrays_that_fit_would_cut_otherwise_are_unsupported(in_child):
     def work():
         with pytest.raises(Unsupported) as error:
@@ -301,3 +308,12 @@ def test_arrays_that_fit_would_cut_otherwise_are_unsupported(in_child):
         return str(error.value)
 
     assert in_child(work) == ("arrays on indexed pair: batches of 1 to 4 rows; fit(x, y) cuts all but the last equally")
+
+
+def test_batches_that_can_not_be_joined_are_unsupported(in_child):
+    def work():
+        with pytest.raises(Unsupported) as error:
+            feeder("arrays").build(Growing("pair"), 1)
+        return str(error.value)
+
+    assert in_child(work).startswith("arrays on indexed pair: its batches can't be joined (all the input array dim")
