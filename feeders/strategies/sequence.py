@@ -19,16 +19,14 @@ class Unlocked:
     def __init__(self, loader: Loader) -> None:
         self.loader = loader
         self.epoch = 0
+        if loader.hooks:  # Keras 3 calls it when its workers have started already: no method for those that need none
+            self.on_epoch_begin = loader.on_epoch_begin
 
     def __len__(self) -> int:
         return len(self.loader)
 
     def __getitem__(self, index: int) -> Any:
         return self.loader.batch(index, self.epoch)
-
-    def on_epoch_begin(self) -> None:
-        """Keras 3 calls it, once its workers have started."""
-        self.loader.on_epoch_begin()
 
     def on_epoch_end(self) -> None:
         """Keras calls it between epochs."""

@@ -244,6 +244,7 @@ def test_hooks_are_called_between_epochs(in_child, name):
 
     def work():
         loader = Indexed("pair")
+        loader.hooks = True
         fitted(name, loader, 1)
         return loader.called
 
