@@ -11,7 +11,7 @@ if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
 # asv's fork server imports the suite once and forks every launch from there; beside it runs one process that imports
-# TensorFlow (3-10 s) and forks the takes. Discovery and setup_cache have no use for it.
+# the backend (3-10 s) and forks the takes. Discovery and setup_cache have no use for it.
 if "run_server" in sys.argv:
     from feeders.measure.server import start
     from feeders.measure.supervise import die_with_parent

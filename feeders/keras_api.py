@@ -77,9 +77,7 @@ def compile_options() -> dict[str, bool]:
 
 def no_autograph(function: Callable[..., Any]) -> Callable[..., Any]:
     """Keep AutoGraph away from a traced function of ours: nothing to convert, and looking takes half a second."""
-    import tensorflow as tf
-
-    return tf.autograph.experimental.do_not_convert(function)  # type: ignore[no-any-return]
+    return tensorflow().autograph.experimental.do_not_convert(function)  # type: ignore[no-any-return]
 
 
 def sequence_base() -> type:
@@ -105,10 +103,22 @@ def flatten(batch: Any) -> list[Any]:
     return keras().tree.flatten(batch)  # type: ignore[no-any-return]
 
 
-def map_structure(function: Callable[[Any], Any], batch: Any) -> Any:
-    """Return a nested batch with each leaf replaced by what the function makes of it; None stays None."""
+def map_structure(function: Callable[..., Any], *batches: Any) -> Any:
+    """Return a nested batch with each leaf replaced by what the function makes of it; None stays None.
+
+    Args:
+        function: called with a leaf of each batch.
+        batches: one, or several of the same structure.
+    """
     nest = tensorflow().nest if tensorflow() is not None else keras().tree
-    return nest.map_structure(lambda leaf: None if leaf is None else function(leaf), batch)
+    return nest.map_structure(lambda *leaves: None if leaves[0] is None else function(*leaves), *batches)
+
+
+def cast(array: Any, dtype: str) -> Any:
+    """Return a tensor of the backend as another type, inside a loss."""
+    if backend() != TENSORFLOW:
+        return keras().ops.cast(array, dtype)
+    return tensorflow().cast(array, dtype)
 
 
 def seed_everything(seed: int) -> None:

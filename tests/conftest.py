@@ -1,4 +1,4 @@
-"""What tests of several folders share: TensorFlow imported once, forked children, and a material of six small batches.
+"""What tests of several folders share: TensorFlow imported once, forked children, and a loader of six small batches.
 
 No TensorFlow operation may run in the pytest process before the last of these tests: what needs one runs in a child.
 """
@@ -22,7 +22,7 @@ import zlib
 import numpy as np
 import pytest
 
-from feeders.loaders import Material
+from feeders.loaders import Stamped
 from feeders.measure import preload
 from feeders.measure.stack import is_untouched
 from feeders.measure.supervise import Watch, die_with_parent
@@ -56,11 +56,11 @@ def pytest_configure():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-class Tiny(Material):
+class Tiny(Stamped):
     """Six batches, the last one short, made in memory; it needs no cache folder.
 
     Args:
-        before: called with index and epoch at each `prepare`, to plant what a test needs.
+        before: called with index and epoch at each `batch`, to plant what a test needs.
         batches: in an epoch.
         samples: in an epoch, if it is not to end in a short batch.
     """
@@ -80,7 +80,7 @@ class Tiny(Material):
     def __reduce__(self):
         return Tiny, self._arguments
 
-    def prepare(self, index, epoch):
+    def batch(self, index, epoch):
         ids = self.ids(index)
         if self.before:
             self.before(int(index), int(epoch))
@@ -90,10 +90,12 @@ class Tiny(Material):
     def native(self, workers, epoch):
         import tensorflow as tf
 
+        from feeders.loaders._native import native_ids, native_y
+
         def prepare(index):
-            ids = self._native_ids(index)
+            ids = native_ids(self, index)
             x = tf.gather(self.rows, ids)
-            return x, self._native_y(ids, x[:, 0] > 0.5, epoch)
+            return x, native_y(self, ids, x[:, 0] > 0.5, epoch)
 
         return tf.data.Dataset.range(len(self)).map(prepare, num_parallel_calls=workers)
 
@@ -128,13 +130,12 @@ def loaded():
 
 
 def _plant(patch, material=None, row=None):
-    from feeders.measure import session, takes
+    from feeders.measure import cells
 
     if material is not None:
-        for module in (session, takes):
-            patch.setattr(module, "workload", lambda name: TinyRow(material))
+        patch.setattr(cells, "workload", lambda name: TinyRow(material))
     if row is not None:
-        patch.setattr(session, "feeder", lambda name: row)
+        patch.setattr(cells, "feeder", lambda name: row)
 
 
 @pytest.fixture
@@ -165,6 +166,26 @@ def _keras_may_warn():
 
 
 @pytest.fixture(scope="session")
+def verify(loaded):
+    """Return a function that answers what the verifying process of a take does, for a feeder's name and a loader."""
+
+    def verify(name, loader, workers):
+        from feeders.measure.session import verify_cell
+        from feeders.measure.verify import Verified
+        from feeders.strategies import feeder
+
+        answers = []
+        verify_cell(feeder(name), TinyRow(loader), workers, answers.append)
+        seen = {"outcome": answers[0].outcome, "message": answers[0].message}
+        if answers[0].value:
+            verified = Verified.from_json(answers[0].value)
+            seen.update(metrics=verified.metrics(), guarantee=verified.delivery.guarantee)
+        return seen
+
+    return verify
+
+
+@pytest.fixture(scope="session")
 def take(loaded):
     """`feeders.measure.take`, by default with a short steady part."""
     from feeders import measure
@@ -179,14 +200,14 @@ def take(loaded):
 
 def _in_child(function):
     with _keras_may_warn():
-        seen = watched(lambda answer: answer({"value": function()}), Watch(CHILD_SECONDS, memory=False))
-    return _value(seen)
+        ended = watched(lambda finish: finish({"value": function()}), Watch(CHILD_SECONDS, memory=False))
+    return _value(ended)
 
 
-def _value(seen):
-    if seen.get("status") == 0:
-        return seen["value"]
-    raise AssertionError(f"the child {seen['outcome']}: {seen['message']}")
+def _value(ended):
+    if ended.answer is not None:
+        return ended.answer["value"]
+    raise AssertionError(f"the child {ended.outcome}: {ended.message}")
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ def audited_files(request: Request) -> Callable[[str], bool]:
         request: for a feeder of the catalogue, what this suite wrote of it.
     """
     if request.is_feeder:
-        roots = (str(PACKAGE / "strategies") + os.sep, str(PACKAGE / "workloads") + os.sep)
+        roots = (str(PACKAGE / "strategies") + os.sep, str(PACKAGE / "loaders") + os.sep)
         return lambda file: file.startswith(roots)
     return own_files(request.origin())
 

@@ -7,9 +7,9 @@ from typing import Any, Callable
 import psutil
 
 from feeders.errors import FeedersError, Unsupported
-from feeders.measure.session import message_of
-from feeders.measure.supervise import Answer, Watch
+from feeders.measure.supervise import Finish, Watch
 from feeders.measure.watched import Watched
+from feeders.messages import message_of
 from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED, UNSUPPORTED
 
 from .evidence import ENDED, FitRun, PullRun
@@ -46,7 +46,7 @@ class Running:
     def __init__(self, work: Callable[[Journal], dict[str, Any]], patience: float, memory: int) -> None:
         self._journal = Journal()
 
-        def answered(answer: Answer) -> None:
+        def answered(answer: Finish) -> None:
             try:
                 value = {"outcome": ENDED, **work(self._journal)}
             except Unsupported as error:
@@ -74,7 +74,8 @@ class Running:
             FeedersError: the loader can't be opened.
             Unsupported: the feeder can't feed the workload.
         """
-        answer = self._watched.wait()
+        end = self._watched.wait()
+        answer = {"outcome": end.outcome, "message": end.message, "printed": end.printed, **(end.answer or {})}
         if answer["outcome"] == UNSUPPORTED:
             raise Unsupported(answer["message"])
         if "call" in answer:

@@ -13,7 +13,7 @@ from typing import Any, Callable, Iterator
 from feeders.errors import FeedersError
 from feeders.keras_api import generation, seed_everything
 from feeders.loaders.opening import ARRAYS, DATASET, GENERATOR, ITERATOR, SEQUENCE
-from feeders.measure.session import message_of
+from feeders.messages import message_of
 
 from .identity import Columns
 from .inspection import handles, memory_owner, pickling_fault

@@ -1,4 +1,4 @@
-"""What is fed: material on disk, the preparation of a batch, and the models that consume it.
+"""What is fed: loaders, a person's own or built in.
 
 Order here is the order of every table, plot and asv parameter.
 """
@@ -9,15 +9,35 @@ import difflib
 
 from feeders.errors import FeedersError
 
-from ._material import STATIC_EPOCH, Batch, Material
-from ._row import Workload
+from ._loader import INDEX, ITERATOR, MISSING, OPS, STATIC_EPOCH, Leaf, Loader
+from ._material import Material
+from ._stamped import CHECKSUM, EPOCH, ID, LABEL, Batch, Stamped
+from ._workload import Workload
 from .jpeg import Jpeg
 from .records import Records
 from .remote import Remote
 from .text import Text
 from .window import Window
 
-__all__ = ["STATIC_EPOCH", "WORKLOADS", "Batch", "Material", "Workload", "workload"]
+__all__ = [
+    "CHECKSUM",
+    "EPOCH",
+    "ID",
+    "INDEX",
+    "ITERATOR",
+    "LABEL",
+    "MISSING",
+    "OPS",
+    "STATIC_EPOCH",
+    "WORKLOADS",
+    "Batch",
+    "Leaf",
+    "Loader",
+    "Material",
+    "Stamped",
+    "Workload",
+    "workload",
+]
 
 WORKLOADS: tuple[Workload, ...] = (
     Workload(

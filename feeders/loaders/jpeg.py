@@ -16,7 +16,8 @@ from feeders import variables
 
 from . import cache
 from ._images import OwnFolder, write_crops
-from ._material import Batch, Material
+from ._material import Material
+from ._stamped import Batch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,7 +83,7 @@ class Jpeg(Material):
         self.classes = max(2, int(np.max(self.labels)) + 1)
         self.note = index["note"]
 
-    def prepare(self, index: int, epoch: int) -> Batch:
+    def batch(self, index: int, epoch: int) -> Batch:
         """Read, decode, crop and normalise the photographs one by one."""
         ids = self.ids(index)
         x = np.stack([self._crop(i) for i in ids])
@@ -100,13 +101,15 @@ class Jpeg(Material):
         """The same by ``tf.io.decode_jpeg``, one call per photograph."""
         import tensorflow as tf
 
+        from ._native import native_y
+
         def crop(i: Any, path: Any, label: Any, place: Any) -> Any:
             # Pillow decodes with libjpeg's accurate integer transform; TensorFlow's default is the fast one.
             pixels = tf.io.decode_jpeg(tf.io.read_file(path), channels=3, dct_method="INTEGER_ACCURATE")
             free = tf.shape(pixels, tf.int64)[:2] - SIDE + 1
             corner = tf.bitwise.right_shift(free * place, tf.constant(PLACE_BITS, tf.int64))
             piece = tf.slice(pixels, tf.concat([corner, [0]], 0), [SIDE, SIDE, 3])
-            return (tf.cast(piece, tf.float32) - MIDDLE) * SCALE, self._native_y(i, label, epoch)
+            return (tf.cast(piece, tf.float32) - MIDDLE) * SCALE, native_y(self, i, label, epoch)
 
         columns = (np.arange(self.samples), self._encoded, self.labels, np.array(self.places, np.int64))
         photographs = tf.data.Dataset.from_tensor_slices(columns)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ._material import Batch, Material
+from ._material import Material
+from ._stamped import Batch
 
 # A small picture; with them a batch of 32 takes 0.2-0.5 ms.
 SHAPE = (64, 64, 3)
@@ -40,7 +41,7 @@ class Records(Material):
     def _load(self) -> None:
         self.file: Any = open(self.folder / "records.bin", "rb", buffering=0)  # noqa: SIM115  (stays open)
 
-    def prepare(self, index: int, epoch: int) -> Batch:
+    def batch(self, index: int, epoch: int) -> Batch:
         """Seek and read each record."""
         ids = self.ids(index)
         records = np.zeros((len(ids), *SHAPE), np.uint8)
@@ -53,11 +54,13 @@ class Records(Material):
         """The same records by ``FixedLengthRecordDataset``, which reads ahead in order: TensorFlow has no seek."""
         import tensorflow as tf
 
+        from ._native import native_ids, native_y
+
         def decode(index: Any, records: Any) -> Any:
-            ids = self._native_ids(index)
+            ids = native_ids(self, index)
             decoded = tf.reshape(tf.io.decode_raw(records, tf.uint8), (-1, *SHAPE))
             labels = decoded[:, 0, 0, 0] // 64
-            return tf.cast(decoded, tf.float32) * SCALE, self._native_y(ids, labels, epoch)
+            return tf.cast(decoded, tf.float32) * SCALE, native_y(self, ids, labels, epoch)
 
         records = tf.data.FixedLengthRecordDataset(str(self.folder / "records.bin"), RECORD_BYTES)
         numbered = tf.data.Dataset.zip((tf.data.Dataset.range(len(self)), records.batch(self.batch_size)))

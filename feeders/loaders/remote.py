@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ._material import Batch, Material
+from ._material import Material
+from ._stamped import Batch
 
 # One request to an object store in the same region, per batch.
 WAIT_SECONDS = 0.005
@@ -39,7 +40,7 @@ class Remote(Material):
     def _load(self) -> None:
         self.rows = np.load(self.folder / "rows.npy")
 
-    def prepare(self, index: int, epoch: int) -> Batch:
+    def batch(self, index: int, epoch: int) -> Batch:
         """Wait, then copy the rows."""
         ids = self.ids(index)
         time.sleep(WAIT_SECONDS)

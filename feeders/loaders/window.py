@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ._material import Batch, Material
+from ._material import Material
+from ._stamped import Batch
 
 # Two weeks of hours of sixteen quantities; with them a batch of 32 takes 0.2-0.5 ms.
 STEPS = 336
@@ -40,7 +41,7 @@ class Window(Material):
     def _load(self) -> None:
         self.series = np.load(self.folder / "series.npy")
 
-    def prepare(self, index: int, epoch: int) -> Batch:
+    def batch(self, index: int, epoch: int) -> Batch:
         """Cut the windows out of the series."""
         ids = self.ids(index)
         windows = np.stack([self.series[i * STRIDE : i * STRIDE + STEPS] for i in ids])
@@ -51,10 +52,12 @@ class Window(Material):
         """The same by ``tf.gather``."""
         import tensorflow as tf
 
+        from ._native import native_ids, native_y
+
         def windows(index: Any) -> Any:
-            ids = self._native_ids(index)
+            ids = native_ids(self, index)
             steps = tf.gather(self.series, ids[:, None] * STRIDE + tf.range(STEPS + 1, dtype=tf.int64))
             x = (steps[:, :-1] - steps[:, -2:-1]) * SCALE
-            return x, self._native_y(ids, steps[:, -1, 0] > steps[:, -2, 0], epoch)
+            return x, native_y(self, ids, steps[:, -1, 0] > steps[:, -2, 0], epoch)
 
         return tf.data.Dataset.range(len(self)).map(windows, num_parallel_calls=workers)

@@ -7,19 +7,15 @@ from dataclasses import dataclass
 
 from feeders import variables
 from feeders.errors import FeedersError
-from feeders.loaders import WORKLOADS, workload
-from feeders.strategies import FEEDERS, feeder
+from feeders.loaders import WORKLOADS, Workload, workload
+from feeders.strategies import FEEDERS, Feeder, feeder
 
 WORKERS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What one take measures: a feeder, a workload and a number of workers.
-
-    Raises:
-        FeedersError: from `checked`, for a name that is in no catalogue or a number of workers below one.
-    """
+    """What one take measures: a feeder, a workload and a number of workers."""
 
     feeder: str
     workload: str
@@ -28,12 +24,24 @@ class Cell:
     def __str__(self) -> str:
         return f"{self.feeder} on {self.workload}, workers {self.workers}"
 
-    def checked(self) -> Cell:
-        """Return the cell if its names are known."""
-        feeder(self.feeder)
-        workload(self.workload)
+    def rows(self) -> tuple[Feeder, Workload]:
+        """Return the rows of the catalogues that it names.
+
+        Raises:
+            FeedersError: there is no such row, or the number of workers is below one.
+        """
+        found = feeder(self.feeder), workload(self.workload)
         if self.workers < 1:
             raise FeedersError(f"{self}: {self.workers} workers; expected 1 or more. Try: 1, 2, 4 or 8")
+        return found
+
+    def checked(self) -> Cell:
+        """Return the cell.
+
+        Raises:
+            FeedersError: as `rows`.
+        """
+        self.rows()
         return self
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from feeders.loaders import STATIC_EPOCH
+from feeders.loaders import CHECKSUM, EPOCH, ID, STATIC_EPOCH
+
+FAULTS = ("missing", "duplicated", "disordered", "corrupt", "stale")
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Delivery:
         delivered: samples that reached the training step.
         missing: ids that never did.
         duplicated: deliveries of an id after its first.
-        disordered: samples that came after one of a higher id.
+        disordered: samples that came after one of a higher id; None where they have no order.
         corrupt: samples whose content has not the checksum their id promises.
         stale: samples stamped with another epoch than most; None where the feeder can't stamp.
         whole: ids that arrived at least once, whole and in their epoch.
@@ -29,10 +31,19 @@ class Delivery:
     delivered: int
     missing: int
     duplicated: int
-    disordered: int
+    disordered: int | None
     corrupt: int
     stale: int | None
     whole: int
+
+    def faults(self) -> dict[str, int | None]:
+        """Return the counts of what may go wrong, None for one that is not known."""
+        return {name: getattr(self, name) for name in FAULTS}
+
+    @property
+    def whole_share(self) -> float:
+        """Ids that arrived whole, of all that should have."""
+        return self.whole / (self.delivered - self.duplicated + self.missing)
 
     @property
     def guarantee(self) -> str:
@@ -54,11 +65,11 @@ class DeliveryLog:
 
         Args:
             x: float32, (batch, ...): content.
-            y: int64, (batch, 4): label, id, epoch stamp, CRC-32 of the right content of that id.
+            y: int64, (batch, 4): as in `Stamped`.
         """
         sums = np.array([zlib.crc32(row.tobytes()) for row in x], np.int64)
         # JAX has no 64-bit integers by default; a CRC-32 has 32 bits.
-        self._batches.append((y[:, 1], y[:, 2], (sums ^ y[:, 3]) & 0xFFFFFFFF == 0))
+        self._batches.append((y[:, ID], y[:, EPOCH], (sums ^ y[:, CHECKSUM]) & 0xFFFFFFFF == 0))
 
     @property
     def batches(self) -> int:

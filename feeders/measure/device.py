@@ -13,8 +13,9 @@ from typing import Any, Callable
 
 from feeders import variables
 from feeders.errors import FeedersError, Unsupported
-from feeders.keras_api import JAX, TENSORFLOW, TORCH, asked_backend, backend, tensorflow
+from feeders.keras_api import TENSORFLOW, asked_backend, backend, tensorflow
 
+from . import backends
 from .nvml import gpu_names
 
 CPU, GPU, GPUS = DEVICES = ("cpu", "gpu", "gpus")
@@ -100,18 +101,7 @@ def current() -> str:
 
 def visible_gpus() -> list[str]:
     """Return the names of the GPUs that the backend can use. It touches them: never call it where takes are forked."""
-    if asked_backend() == JAX:
-        import jax
-
-        return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
-    if asked_backend() == TORCH:
-        import torch
-
-        return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    import tensorflow as tf
-
-    devices = tf.config.list_physical_devices("GPU")
-    return [tf.config.experimental.get_device_details(device).get("device_name", "GPU") for device in devices]
+    return backends.of(asked_backend()).visible_gpus()
 
 
 def on_device(make: Callable[[], Any]) -> Any:
@@ -147,7 +137,7 @@ def copy_seconds(batch: tuple[Any, ...]) -> float | None:
     Returns:
         Seconds, the median of `COPIES`; None with a TensorFlow too old to wait for its devices.
     """
-    bring = {TENSORFLOW: _bring_tensorflow, JAX: _bring_jax, TORCH: _bring_torch}[backend()](batch)
+    bring = backends.current().copier(batch)
     if bring is None:
         return None
     times = []
@@ -156,45 +146,6 @@ def copy_seconds(batch: tuple[Any, ...]) -> float | None:
         bring()
         times.append(time.perf_counter() - start)
     return statistics.median(times)
-
-
-def _bring_tensorflow(batch: tuple[Any, ...]) -> Callable[[], Any] | None:
-    import tensorflow as tf
-
-    wait = getattr(tf.test.experimental, "sync_devices", None)
-    if wait is None:
-        return None
-    with tf.device("CPU:0"):
-        tensors = [tf.constant(part) for part in batch]
-    place = "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"
-
-    def bring() -> None:
-        with tf.device(place):
-            for tensor in tensors:
-                tf.identity(tensor)
-        wait()
-
-    return bring
-
-
-def _bring_jax(batch: tuple[Any, ...]) -> Callable[[], Any]:
-    import jax
-
-    return lambda: jax.block_until_ready(jax.device_put(batch))
-
-
-def _bring_torch(batch: tuple[Any, ...]) -> Callable[[], Any]:
-    import torch
-
-    place = "cuda" if torch.cuda.is_available() else "cpu"
-
-    def bring() -> None:
-        for part in batch:
-            torch.as_tensor(part).to(place)
-        if place == "cuda":
-            torch.cuda.synchronize()
-
-    return bring
 
 
 def look_for_gpus() -> tuple[list[str], str]:

@@ -27,10 +27,11 @@ import time
 from typing import Any, Callable
 
 from feeders.errors import FeedersError, Unsupported
+from feeders.messages import message_of
 from feeders.results.record import FAILED, MEASURED, REFUSED, UNSUPPORTED
 
-from .session import is_refusal, message_of
-from .supervise import Answer, Watch, die_with_parent
+from .session import is_refusal
+from .supervise import Finish, Watch, die_with_parent
 from .watched import Watched
 
 # A take that waits for its turn is alive; how often that is noted, as a part of the deadline.
@@ -121,7 +122,7 @@ class Turns:
         answer: ends the take.
     """
 
-    def __init__(self, wire: Wire, pulse: Pulse, answer: Answer) -> None:
+    def __init__(self, wire: Wire, pulse: Pulse, answer: Finish) -> None:
         self._wire, self._pulse, self._answer = wire, pulse, answer
         self._steps = self._done = self._until = self._epochs = 0
         self._warm = False
@@ -238,13 +239,16 @@ def _take(wire: Wire, work: Work, request: Any) -> dict[str, Any] | None:
             while not (left or ended):
                 left, ended = wire.closes(alive, deadline / BEATS)
                 pulse.pass_on(wire.has_command())
-            return None if left else running.wait()
+            if left:
+                return None
+            end = running.wait()
+            return end.answer or {"outcome": end.outcome, "message": end.message}
     finally:
         os.close(alive)
         pulse.close()
 
 
-def _work(work: Work, request: Any, turns: Turns, answer: Answer) -> None:
+def _work(work: Work, request: Any, turns: Turns, answer: Finish) -> None:
     try:
         work(request, turns)
         message = "fit() returned before its last turn: the feed ran out of data"

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-import numpy as np
+from feeders.keras_api import keras
 
-from feeders.keras_api import JAX, TENSORFLOW, TORCH, backend, compile_options, keras, map_structure, no_autograph
+from . import backends
 
 
 def idle_model() -> Any:
     """Return a compiled model that trains nothing, and brings its batches nowhere that Keras does not bring them."""
-    steps: dict[str, Callable[[], Any]] = {
-        TENSORFLOW: _counting_step,
-        JAX: lambda: _jax_step(None),
-        TORCH: lambda: _torch_step(None),
-    }
-    return _model(steps[backend()]())
+    return _model(None)
 
 
 def recording_model(take_down: Callable[[Any], None]) -> Any:
@@ -27,60 +22,13 @@ def recording_model(take_down: Callable[[Any], None]) -> Any:
     Args:
         take_down: called with each batch, in the structure it was fed in, its tensors as NumPy arrays.
     """
-    return _model({TENSORFLOW: _traced_step, JAX: _jax_step, TORCH: _torch_step}[backend()](take_down))
+    return _model(take_down)
 
 
-def _model(step: Any) -> Any:
+def _model(take_down: Callable[[Any], None] | None) -> Any:
+    backend = backends.current()
     # Up to 2.8 Keras calls the model to learn its shapes.
-    model = type("Recorder", (keras().Model,), {"train_step": step, "call": lambda self, x: x})()
-    # What JAX traces may not call back; TensorFlow has an op for that.
-    model.compile(**(compile_options() if backend() == TENSORFLOW else {"run_eagerly": True}))
+    body = {"train_step": backend.train_step(take_down), "call": lambda self, x: x}
+    model = type("Recorder", (keras().Model,), body)()
+    model.compile(**backend.compile_options())
     return model
-
-
-def _traced_step(take_down: Callable[[Any], None]) -> Any:
-    import tensorflow as tf
-
-    def train_step(self: Any, data: Any) -> dict[str, Any]:
-        flat = tf.nest.flatten(data, expand_composites=True)
-        simple = len(flat) == len(tf.nest.flatten(data))
-
-        def record(*arrays: Any) -> Any:
-            rest = iter(arrays)
-            filled = [None if leaf is None else next(rest) for leaf in flat]
-            take_down(tf.nest.pack_sequence_as(data, filled) if simple else arrays)
-            return np.int64(0)
-
-        # The output depends on the batch: a step whose fetch failed records nothing.
-        done = tf.numpy_function(record, [leaf for leaf in flat if leaf is not None], tf.int64)
-        return {"batches": tf.cast(done, tf.float32)}
-
-    return no_autograph(train_step)
-
-
-def _counting_step() -> Any:
-    import tensorflow as tf
-
-    def train_step(self: Any, data: Any) -> dict[str, Any]:
-        # The output depends on the batch, or TensorFlow would not fetch it.
-        return {"batches": tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], tf.float32)}
-
-    return no_autograph(train_step)
-
-
-def _jax_step(take_down: Callable[[Any], None] | None) -> Any:
-    def train_step(self: Any, state: Any, data: Any) -> Any:
-        if take_down:
-            take_down(map_structure(np.asarray, data))
-        return {"batches": 0.0}, state
-
-    return train_step
-
-
-def _torch_step(take_down: Callable[[Any], None] | None) -> Any:
-    def train_step(self: Any, data: Any) -> dict[str, Any]:
-        if take_down:
-            take_down(map_structure(lambda leaf: leaf.detach().cpu().numpy(), data))
-        return {"batches": 0.0}
-
-    return train_step

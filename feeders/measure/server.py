@@ -1,4 +1,4 @@
-"""A process that has imported TensorFlow and forks takes for others, which stay small.
+"""A process that has imported the backend and forks takes for others, which stay small.
 
 Forking a process that holds TensorFlow takes 12-15 ms where one without takes 3, and asv forks once for every series of
 every cell: this server is asked once a take instead.
@@ -35,21 +35,21 @@ def start(folder: Path) -> None:
         folder: where its socket goes; whoever owns the folder removes it.
 
     Raises:
-        FeedersError: TensorFlow can't be imported.
+        FeedersError: the backend can't be imported.
     """
     address = str(folder / "takes")
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(address)
     listening.listen()
-    ready, tell = os.pipe()
+    read_end, write_end = os.pipe()
     parent = os.getpid()
     if os.fork() == 0:
-        os.close(ready)
-        _serve(listening, parent, tell)
-    os.close(tell)
+        os.close(read_end)
+        _serve(listening, parent, write_end)
+    os.close(write_end)
     listening.close()
-    with open(ready, encoding="utf-8") as said:
-        problem = said.read()
+    with open(read_end, encoding="utf-8") as problems:
+        problem = problems.read()
     if problem:
         raise FeedersError(problem)
     os.environ[ADDRESS_VARIABLE] = address
@@ -78,7 +78,7 @@ def take_by_server(cell: Cell) -> Record:
     return Record.from_json(text)
 
 
-def _serve(listening: socket.socket, parent: int, tell: int) -> None:
+def _serve(listening: socket.socket, parent: int, ready: int) -> None:
     """Answer requests until the parent dies; never returns."""
     status = 70
     try:
@@ -86,9 +86,9 @@ def _serve(listening: socket.socket, parent: int, tell: int) -> None:
         try:
             preload()
         except FeedersError as error:
-            os.write(tell, str(error).encode())
+            os.write(ready, str(error).encode())
             os._exit(2)
-        os.close(tell)
+        os.close(ready)
         listening.settimeout(LOOK_UP_SECONDS)
         while os.getppid() == parent:
             try:

@@ -2,89 +2,78 @@
 
 from __future__ import annotations
 
-import re
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 from feeders.errors import Unsupported
-from feeders.loaders import STATIC_EPOCH, Material, workload
+from feeders.loaders import STATIC_EPOCH, Stamped, Workload
+from feeders.messages import message_of
 from feeders.results.record import FAILED, MEASURED, REFUSED, UNSUPPORTED
-from feeders.strategies import feeder
+from feeders.strategies import Feeder
 
 from . import device
-from .cells import Cell
 from .delivery import DeliveryLog
 from .settings import Settings
-from .supervise import Answer
-from .timed import TimedFit, make_model
+from .timed import Timed, TimedFit, make_model
 from .verify import verify
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A TensorFlow error carries a whole graph; its head names the error, its tail the cause.
-MESSAGE_LIMIT = 1600
+
+@dataclass(frozen=True)
+class Answered:
+    """What a process of a take answers.
+
+    Attributes:
+        outcome: how it went, in the words of a `Record`.
+        message: what was seen, where it did not go well.
+        value: a `Verified` or `Timed` as JSON, where it did.
+    """
+
+    outcome: str
+    message: str = ""
+    value: Mapping[str, Any] | None = None
 
 
-def verify_cell(cell: Cell, answer: Answer) -> None:
-    """Answer with the delivery of one epoch as fields of a `Record`, and under "seconds" what its ``fit()`` took."""
-    row, log = feeder(cell.feeder), DeliveryLog()
-
-    def work() -> dict[str, Any]:
-        material = workload(cell.workload).open()
-        verified = verify(row.build, material, cell.workers, log)
-        metrics = verified.metrics()
-        if device.current() == device.GPUS:
-            # Each takes its part of a batch, in no order.
-            metrics = {name: value for name, value in metrics.items() if name not in ("disordered", "reads")}
-        fields: dict[str, Any] = {"outcome": MEASURED, "seconds": verified.seconds, "metrics": metrics}
-        if row.ceiling:
-            return {**fields, "metrics": {"left": verified.left}}
-        delivery = verified.delivery
-        whole = delivery.whole / material.samples
-        return {**fields, "guarantee": delivery.guarantee, "delivered": delivery.delivered, "whole": whole}
-
-    answer(_or_outcome(work, log))
-
-
-def time_cell(cell: Cell, settings: Settings, answer: Answer) -> None:
-    """Answer with the timed fit as fields of a `Record`, and under "seconds" what it took."""
-
-    def work() -> dict[str, Any]:
-        material = workload(cell.workload).open()
-        model = device.on_device(lambda: make_model(material.x_shape, material.classes, settings))
-        timed = TimedFit(feeder(cell.feeder).build(material, cell.workers), model, len(material), settings)
-        # It answers from within fit(), at the end of the last epoch: how long Keras takes to close is not our matter.
-        timed.run(lambda: answer(_timed_fields(timed, material)))
-        raise RuntimeError("fit() returned before its last epoch: the feed ran out of data")
-
-    answer(_or_outcome(work, None))
-
-
-def _timed_fields(timed: TimedFit, material: Material) -> dict[str, Any]:
-    metrics = timed.metrics(material.samples)
-    copy = device.copy_seconds(material.prepare(0, STATIC_EPOCH)) if device.current() != device.CPU else None
-    if copy is not None:
-        metrics["copy"] = copy
-    return {
-        "outcome": MEASURED,
-        "seconds": timed.seconds(),
-        "metrics": metrics,
-        "epochs": timed.epochs(),
-        "waits": timed.wait_quantiles(),
-        "span": timed.span(),
-    }
-
-
-def _or_outcome(work: Callable[[], dict[str, Any]], log: DeliveryLog | None) -> dict[str, Any]:
+def verify_cell(row: Feeder, load: Workload, workers: int, answer: Callable[[Answered], None]) -> None:
+    """Answer with the `Verified` epoch of a feeder on a workload."""
+    log = DeliveryLog()
     try:
-        return work()
-    except Unsupported as error:
-        return {"outcome": UNSUPPORTED, "message": str(error)}
+        answer(Answered(MEASURED, value=verify(row, load.open(), workers, log).to_json()))
     except Exception as error:
-        refused = log is not None and not log.batches and is_refusal(error)
-        return {"outcome": REFUSED if refused else FAILED, "message": message_of(error)}
+        answer(_broken(error, before_any_batch=not log.batches))
+
+
+def time_cell(
+    row: Feeder, load: Workload, workers: int, settings: Settings, answer: Callable[[Answered], None]
+) -> None:
+    """Answer with the `Timed` fit of a feeder on a workload.
+
+    It answers from within ``fit()``, at the end of the last epoch: how long Keras takes to close is not our matter.
+    """
+    try:
+        loader = load.open()
+        model = device.on_device(lambda: make_model(loader.x_shape, loader.classes, settings))
+        fit = TimedFit(row.build(loader, workers), model, len(loader), settings)
+        fit.run(lambda: answer(Answered(MEASURED, value=_timed(fit, loader).to_json())))
+        raise RuntimeError("fit() returned before its last epoch: the feed ran out of data")
+    except Exception as error:
+        answer(_broken(error, before_any_batch=False))
+
+
+def _timed(fit: TimedFit, loader: Stamped) -> Timed:
+    copy = device.copy_seconds(loader.batch(0, STATIC_EPOCH)) if device.current() != device.CPU else None
+    return fit.timed(loader.samples, copy)
+
+
+def _broken(error: Exception, before_any_batch: bool) -> Answered:
+    if isinstance(error, Unsupported):
+        return Answered(UNSUPPORTED, str(error))
+    refused = before_any_batch and is_refusal(error)
+    return Answered(REFUSED if refused else FAILED, message_of(error))
 
 
 def is_refusal(error: Exception) -> bool:
@@ -93,19 +82,5 @@ def is_refusal(error: Exception) -> bool:
 
 
 def _comes_from_feeding(trace: TracebackType | None) -> bool:
-    folders = (str(ROOT / "strategies"), str(ROOT / "workloads"))
+    folders = (str(ROOT / "strategies"), str(ROOT / "loaders"))
     return any(frame.filename.startswith(folders) for frame in traceback.extract_tb(trace))
-
-
-def message_of(error: Exception) -> str:
-    """Type and text of an exception; for one that carries a traceback in its text, the errors named there first."""
-    text = f"{type(error).__name__}: {error}"
-    causes = dict.fromkeys(re.findall(r"^(?:\w+\.)*\w*(?:Error|Exception): .+$", str(error), re.MULTILINE))
-    return shorten(" <- ".join([*causes, text]))
-
-
-def shorten(text: str) -> str:
-    """Keep head and tail of a long text."""
-    text = text.strip()
-    half = MESSAGE_LIMIT // 2
-    return text if len(text) <= MESSAGE_LIMIT else f"{text[:half]} [...] {text[-half:]}"

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import hashlib
 import importlib
-import importlib.util
 import os
 import platform
 import re
@@ -79,7 +78,7 @@ def _import_backend() -> None:
             f"{BACKEND_VARIABLE}={name}: {name} can't be imported ({error}). "
             f"Try: pip install {name} keras, or unset {BACKEND_VARIABLE}"
         ) from error
-    if name != TENSORFLOW and importlib.util.find_spec(TENSORFLOW):
+    with contextlib.suppress(ImportError):
         importlib.import_module(TENSORFLOW)
 
 

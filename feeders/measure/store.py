@@ -11,6 +11,7 @@ from typing import Callable
 from feeders.results.record import BROKEN, MEASURED, Record
 
 from .cells import Cell
+from .delivery import FAULTS
 from .server import take_by_server
 
 # Where takes are appended, one JSON line each; set by the asv environment of feeders.releases.
@@ -18,9 +19,6 @@ TAKES_VARIABLE = "FEEDERS_TAKES"
 
 # The run that takes are made for, and its first round that this store serves; set as well.
 RUN_VARIABLE, ROUND_VARIABLE = "FEEDERS_RUN", "FEEDERS_ROUND"
-
-# Counted before anything is timed, so known whatever became of the timed part.
-DELIVERY = ("missing", "duplicated", "disordered", "corrupt", "stale")
 
 # The feeder that costs nothing, with the one worker it is measured with: the ceiling of each workload.
 CEILING_FEEDER, CEILING_WORKERS = "resident", 1
@@ -54,7 +52,8 @@ class Store:
         record = self._take(cell, turn)
         if series == "broken":
             return int(record.outcome in BROKEN)
-        if record.outcome != MEASURED and series not in DELIVERY:
+        # Faults are counted before anything is timed, so known whatever became of the timed part.
+        if record.outcome != MEASURED and series not in FAULTS:
             return None
         if series == "stall":
             ceiling = dataclasses.replace(cell, feeder=CEILING_FEEDER, workers=CEILING_WORKERS)

@@ -16,8 +16,8 @@ import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
-from typing import IO, Any, Callable, NoReturn
+from dataclasses import asdict, dataclass, field
+from typing import IO, Any, Callable, Mapping, NoReturn
 
 import psutil
 
@@ -34,7 +34,8 @@ STACKS_SECONDS = 0.5
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
-Answer = Callable[[Any], NoReturn]
+# Hands over an answer, anything that JSON can hold, and ends the process.
+Finish = Callable[[Any], NoReturn]
 
 
 @dataclass(frozen=True)
@@ -46,27 +47,46 @@ class Watch:
         memory: whether to sample the memory of its process tree; it costs, so not while something is timed.
         heartbeat: descriptor of a file; if given, the deadline counts from when it last grew.
         memory_limit: bytes that its process tree may hold; it is ended beyond that.
-        gpu: whether to watch the GPU that it uses, which costs it nothing.
+        gpu_span: if given, the GPU that it uses is watched, which costs it nothing; called with its answer it returns
+            the span of time to tell of, in seconds of ``time.time()``, or None.
     """
 
     deadline_seconds: float
     memory: bool
     heartbeat: int | None = None
     memory_limit: int | None = None
-    gpu: bool = False
+    gpu_span: Callable[[Any], tuple[float, float] | None] | None = None
 
 
-def supervise(work: Callable[[Answer], None], watch: Watch, lifeline: int, result: int, log: int) -> None:
-    """Run ``work`` in a forked child and write how it went to ``result``; call it in a forked process of its own.
+@dataclass(frozen=True)
+class Seen:
+    """What the watching process saw.
+
+    Attributes:
+        answer: of the work; None if it gave none.
+        status: wait status of its process; None if it had to be ended.
+        over_limit: whether for its memory.
+        memory: peak proportional set size in bytes; 0 where that was not sampled.
+        ended: when it was over, in seconds of ``time.perf_counter()``.
+        gpu: as `GpuWatch.told` gives it of the span, where the GPU was watched; else empty.
+    """
+
+    answer: Any = None
+    status: int | None = None
+    over_limit: bool = False
+    memory: int = 0
+    ended: float = 0.0
+    gpu: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def supervise(work: Callable[[Finish], None], watch: Watch, lifeline: int, result: int, log: int) -> None:
+    """Run ``work`` in a forked child and write what was `Seen` of it; call it in a forked process of its own.
 
     Args:
-        work: calls its argument with its answer, anything that JSON can hold; the child ends there.
-        watch: deadline, and whether memory is sampled.
+        work: calls its argument with its answer; the child ends there.
+        watch: deadline, and what is sampled.
         lifeline: descriptor that closes when nobody wants the result any more.
-        result: descriptor to write to, as JSON: {"answer": what `work` answered or null, "status": wait status or null
-            if it had to be ended, "over_limit": whether for its memory, "memory": peak proportional set size in bytes,
-            "ended": ``time.perf_counter()``}; with "gpu", as `GpuWatch.told` gives it of the "span" of the answer, if
-            it is watched.
+        result: descriptor to write to, the fields of a `Seen` as JSON.
         log: descriptor that becomes standard output and error of the child.
     """
     os.setsid()
@@ -84,7 +104,7 @@ def supervise(work: Callable[[Answer], None], watch: Watch, lifeline: int, resul
             tempfile.tempdir = os.environ["TMPDIR"] = scratch
             _child(work, watch, answer, log)
         # Opened after the fork: the child must not hold the driver's files of another.
-        with nvml() if watch.gpu else contextlib.nullcontext() as library:
+        with nvml() if watch.gpu_span else contextlib.nullcontext() as library:
             gpu = GpuWatch(library)
             try:
                 status, memory, over_limit = _wait(child, watch, lifeline, wake_read, gpu)
@@ -92,18 +112,17 @@ def supervise(work: Callable[[Answer], None], watch: Watch, lifeline: int, resul
                 _end_descendants()
             answer.seek(0)
             text = answer.read()
-            told = json.loads(text) if text and status == 0 else None
-            outcome: dict[str, Any] = {"status": status, "answer": told, "over_limit": over_limit, "memory": memory}
-            outcome["ended"] = time.perf_counter()
-            if watch.gpu and told and "span" in told:
-                outcome["gpu"] = gpu.told(*told["span"])
-    os.write(result, json.dumps(outcome).encode())
+            value = json.loads(text) if text and status == 0 else None
+            ended = time.perf_counter()
+            span = watch.gpu_span(value) if watch.gpu_span and value is not None else None
+            seen = Seen(value, status, over_limit, memory, ended, gpu.told(*span) if span else {})
+    os.write(result, json.dumps(asdict(seen)).encode())
 
 
-def _child(work: Callable[[Answer], None], watch: Watch, answer: IO[bytes], log: int) -> None:
+def _child(work: Callable[[Finish], None], watch: Watch, answer: IO[bytes], log: int) -> None:
     """Do the work and end the process; never returns."""
 
-    def tell(value: Any) -> NoReturn:
+    def finish(value: Any) -> NoReturn:
         answer.write(json.dumps(value).encode())
         answer.flush()
         os._exit(0)
@@ -118,7 +137,7 @@ def _child(work: Callable[[Answer], None], watch: Watch, answer: IO[bytes], log:
         sys.stdout, sys.stderr = (open(descriptor, "w", buffering=1, closefd=False) for descriptor in (1, 2))  # noqa: SIM115
         faulthandler.enable(file=2)
         faulthandler.register(STACKS_SIGNAL, file=2)
-        work(tell)
+        work(finish)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
@@ -140,7 +159,7 @@ def _wait(child: int, watch: Watch, lifeline: int, wake: int, gpu: GpuWatch) -> 
         if watch.memory_limit and _over(watch.memory_limit, child):
             return None, memory, True
         gpu.look()
-        if watch.memory or watch.memory_limit or watch.gpu or watch.heartbeat is not None:
+        if watch.memory or watch.memory_limit or watch.gpu_span or watch.heartbeat is not None:
             pause = min(pause, MEMORY_EVERY_SECONDS)
         ready, _, _ = select.select([lifeline, wake], [], [], pause)
         if lifeline in ready:

@@ -10,20 +10,23 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from feeders import variables
 from feeders.errors import FeedersError, Unsupported
 from feeders.keras_api import asked_backend
-from feeders.loaders import workload
+from feeders.loaders import Workload
 from feeders.results.record import FAILED, MEASURED, UNSUPPORTED, Record
+from feeders.strategies import Feeder
 
 from . import device
 from .cells import Cell
-from .session import time_cell, verify_cell
+from .session import Answered, time_cell, verify_cell
 from .settings import Settings
 from .stack import describe_host, describe_stack, is_untouched
-from .supervise import Watch
+from .supervise import Seen, Watch
+from .timed import Timed
+from .verify import Verified
 from .watched import watched
 
 # Set for an interpreter that was started for one take: it starts no further one.
@@ -33,7 +36,7 @@ NEW_VARIABLE = "FEEDERS_NEW_INTERPRETER"
 def take(cell: Cell, settings: Settings | None = None) -> Record:
     """Measure a cell once: a fresh process verifies the delivery of an epoch, another one times ``fit()``.
 
-    They are forked from this process if TensorFlow has been imported here and has run nothing (see `preload`), else
+    They are forked from this process if the backend has been imported here and has run nothing (see `preload`), else
     from a new interpreter that imports it: 2-10 s more. What breaks in them becomes the outcome.
 
     Args:
@@ -41,10 +44,10 @@ def take(cell: Cell, settings: Settings | None = None) -> Record:
         settings: how; those of the environment by default.
 
     Raises:
-        FeedersError: unknown cell, or no TensorFlow.
+        FeedersError: unknown cell, or no backend.
     """
     settings = settings or Settings.from_environment()
-    cell.checked()
+    row, load = cell.rows()
     base = Record(
         **dataclasses.asdict(cell),
         outcome=FAILED,
@@ -53,13 +56,13 @@ def take(cell: Cell, settings: Settings | None = None) -> Record:
         settings=dataclasses.asdict(settings),
     )
     try:
-        workload(cell.workload).material()
+        load.material()
     except Unsupported as error:
         return dataclasses.replace(base, outcome=UNSUPPORTED, message=str(error))
     except FeedersError as error:
         return dataclasses.replace(base, message=str(error))
     if is_untouched():
-        return _forked(cell, settings, base)
+        return _forked(row, load, settings, base)
     if os.environ.get(NEW_VARIABLE):
         raise FeedersError(
             f"{cell}: this interpreter was started for this take alone, and importing {asked_backend()} has touched a "
@@ -68,42 +71,63 @@ def take(cell: Cell, settings: Settings | None = None) -> Record:
     return _in_new_interpreter(cell, settings)
 
 
-def _forked(cell: Cell, settings: Settings, base: Record) -> Record:
-    base = dataclasses.replace(base, stack=describe_stack())
+def _forked(row: Feeder, load: Workload, settings: Settings, base: Record) -> Record:
+    base, deadline, workers = dataclasses.replace(base, stack=describe_stack()), settings.deadline_seconds, base.workers
     start = time.perf_counter()
-    verified = watched(lambda answer: verify_cell(cell, answer), Watch(settings.deadline_seconds, memory=True))
-    if verified["outcome"] != MEASURED:
-        return dataclasses.replace(base, **_outcome(verified))
-    watch = Watch(settings.deadline_seconds, memory=False, gpu=device.current() != device.CPU)
-    timed = watched(lambda answer: time_cell(cell, settings, answer), watch)
-    if timed["outcome"] != MEASURED:
-        # The delivery is known all the same.
-        return dataclasses.replace(base, **{**_fields(verified), **_outcome(timed)})
-    gpu = timed.get("gpu", {"metrics": {}, "stack": {}})
-    metrics, stack = {**_metrics(verified, timed), **gpu["metrics"]}, {**base.stack, **gpu["stack"]}
-    fields = {**_fields(verified), **_fields(timed), "metrics": metrics, "stack": stack}
-    fields.update({name: tuple(timed[name]) for name in ("epochs", "waits")})
-    inside = verified["seconds"] + timed["seconds"]
-    return dataclasses.replace(base, **fields, overhead=timed["ended"] - start - inside)
+    answer, checked = _in_child(lambda answer: verify_cell(row, load, workers, answer), Watch(deadline, memory=True))
+    if answer.value is None:
+        return dataclasses.replace(base, outcome=answer.outcome, message=answer.message)
+    verified = Verified.from_json(answer.value)
+    # Known whatever becomes of the timed fit.
+    base = _with_delivery(base, verified)
+    watch = Watch(deadline, memory=False, gpu_span=None if device.current() == device.CPU else _steady_span)
+    answer, seen = _in_child(lambda answer: time_cell(row, load, workers, settings, answer), watch)
+    if answer.value is None:
+        return dataclasses.replace(base, outcome=answer.outcome, message=answer.message)
+    timed = Timed.from_json(answer.value)
+    overhead = seen.ended - start - verified.seconds - timed.seconds
+    return dataclasses.replace(_with_speed(base, verified, timed, checked, seen), overhead=overhead)
 
 
-def _metrics(verified: dict[str, Any], timed: dict[str, Any]) -> dict[str, float]:
-    """Put delivery and speed together: only what arrived once and whole is effective."""
-    metrics = {**verified["metrics"], **timed["metrics"]}
-    metrics["effective_throughput"] = metrics["throughput"] * verified.get("whole", 1.0)
+def _in_child(work: Callable[[Callable[[Answered], None]], None], watch: Watch) -> tuple[Answered, Seen]:
+    """Do the work in a watched process; one that gave no answer has its outcome all the same."""
+    ended = watched(lambda finish: work(lambda answer: finish(dataclasses.asdict(answer))), watch)
+    if ended.answer is None:
+        return Answered(ended.outcome, ended.message), ended.seen
+    return Answered(**ended.answer), ended.seen
+
+
+def _steady_span(answer: dict[str, Any]) -> tuple[float, float] | None:
+    value = Answered(**answer).value
+    return None if value is None else Timed.from_json(value).span
+
+
+def _with_delivery(base: Record, verified: Verified) -> Record:
+    base = dataclasses.replace(base, metrics=verified.metrics())
+    delivery = verified.delivery
+    if delivery is None:
+        return base
+    return dataclasses.replace(base, guarantee=delivery.guarantee, delivered=delivery.delivered)
+
+
+def _with_speed(base: Record, verified: Verified, timed: Timed, checked: Seen, seen: Seen) -> Record:
+    """Put the speed to a record with the delivery: only what arrived once and whole is effective."""
+    metrics = {**base.metrics, **timed.metrics}
+    if verified.delivery:
+        metrics["effective_throughput"] *= verified.delivery.whole_share
     if metrics["effective_throughput"]:
         metrics["effective"] = 1000 / metrics["effective_throughput"]
-    peak = max(metrics.get("memory", 0.0), float(verified["memory"]))
-    return {**metrics, "memory": peak} if peak else metrics
-
-
-def _outcome(answer: dict[str, Any]) -> dict[str, Any]:
-    return {name: answer[name] for name in ("outcome", "message")}
-
-
-def _fields(answer: dict[str, Any]) -> dict[str, Any]:
-    names = {field.name for field in dataclasses.fields(Record)}
-    return {name: value for name, value in answer.items() if name in names}
+    peak = max(metrics.get("memory", 0.0), float(checked.memory))
+    if peak:
+        metrics["memory"] = peak
+    return dataclasses.replace(
+        base,
+        outcome=MEASURED,
+        metrics={**metrics, **seen.gpu.get("metrics", {})},
+        stack={**base.stack, **seen.gpu.get("stack", {})},
+        epochs=timed.epochs,
+        waits=timed.waits,
+    )
 
 
 def _in_new_interpreter(cell: Cell, settings: Settings) -> Record:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from dataclasses import dataclass
-from typing import Any, Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Callable, Mapping
 
 import numpy as np
 
-from feeders.keras_api import TENSORFLOW, backend, compile_options, keras, no_autograph
+from feeders.keras_api import TENSORFLOW, backend, cast, compile_options, keras, no_autograph
+from feeders.loaders import LABEL
 from feeders.strategies import Feed
 
+from . import backends
 from .models import build
 from .processes import cpu_seconds, pss_bytes, tree
 from .recording import idle_model
 from .settings import NO_MODEL, Settings
-from .taps import StepTap, epoch_clock, wait_tap
+from .taps import StepTap, epoch_clock
 
 WAIT_QUANTILES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 
@@ -40,6 +42,34 @@ class Usage:
         return cls(cpu_seconds(processes), pss_bytes(processes), time.perf_counter())
 
 
+@dataclass(frozen=True)
+class Timed:
+    """What was timed.
+
+    Attributes:
+        metrics: name of a `Metric` to its value, every sample taken as effective.
+        epochs: seconds of each epoch, the first from the call of ``fit()``.
+        waits: wait per batch over the steady epochs, in seconds, at `WAIT_QUANTILES`; empty where that is not known.
+        span: start and end of the steady part, in seconds of ``time.time()``.
+        seconds: from the call of ``fit()`` to the end of the last epoch.
+    """
+
+    metrics: Mapping[str, float]
+    epochs: tuple[float, ...]
+    waits: tuple[float, ...]
+    span: tuple[float, float]
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Timed:
+        """Return what `to_json` was called on."""
+        return cls(**{**values, **{name: tuple(values[name]) for name in ("epochs", "waits", "span")}})
+
+
 class TimedFit:
     """One ``fit()`` of a fresh model.
 
@@ -52,7 +82,7 @@ class TimedFit:
 
     def __init__(self, feed: Feed, model: Any, steps: int, settings: Settings) -> None:
         self._feed, self._model, self._steps, self._settings = feed, model, steps, settings
-        self._wait, self._step = wait_tap(), StepTap()
+        self._wait, self._step = backends.current().wait_tap(), StepTap()
         self._steps_at_end: list[int] = []
         self._start = 0.0
         self._ends: list[float] = []
@@ -99,26 +129,30 @@ class TimedFit:
     def _steady_seconds(self) -> float:
         return self._ends[-1] - self._bounds[0].taken
 
-    def seconds(self) -> float:
-        """From the call of ``fit()`` to the end of the last epoch."""
-        return self._ends[-1] - self._start
-
-    def span(self) -> tuple[float, float]:
-        """Return start and end of the steady part, in seconds of ``time.time()``."""
-        offset = time.time() - time.perf_counter()
-        return self._bounds[0].taken + offset, self._ends[-1] + offset
-
-    def epochs(self) -> list[float]:
-        """Seconds of each epoch, the first from the call of ``fit()``."""
-        starts = [self._start, self._bounds[0].taken, *self._ends[1:-1]]
-        return np.subtract(self._ends, starts).tolist()  # type: ignore[no-any-return]
-
-    def metrics(self, samples: int) -> dict[str, float]:
-        """Return the metrics of this fit, every sample taken as effective.
+    def timed(self, samples: int, copy: float | None) -> Timed:
+        """Return what was timed.
 
         Args:
-            samples: samples of an epoch.
+            samples: of an epoch.
+            copy: seconds that the copy of a batch to the device takes; None if not known.
         """
+        metrics = self._metrics(samples)
+        if copy is not None:
+            metrics["copy"] = copy
+        offset = time.time() - time.perf_counter()
+        return Timed(
+            metrics=metrics,
+            epochs=self._epochs(),
+            waits=self._wait_quantiles(),
+            span=(self._bounds[0].taken + offset, self._ends[-1] + offset),
+            seconds=self._ends[-1] - self._start,
+        )
+
+    def _epochs(self) -> tuple[float, ...]:
+        starts = [self._start, self._bounds[0].taken, *self._ends[1:-1]]
+        return tuple(np.subtract(self._ends, starts).tolist())
+
+    def _metrics(self, samples: int) -> dict[str, float]:
         epochs = len(self._ends) - 1
         before, after = self._bounds
         throughput = samples * epochs / self._steady_seconds()
@@ -157,10 +191,9 @@ class TimedFit:
             **_of_steps(steps[first:, 1] - begun),
         }
 
-    def wait_quantiles(self) -> list[float]:
-        """Wait per batch over the steady epochs, in seconds, at `WAIT_QUANTILES`; empty without taps."""
+    def _wait_quantiles(self) -> tuple[float, ...]:
         waits = [arrived - asked for asked, arrived in self._wait.read()[self._steps_at_end[0] :]]
-        return np.quantile(waits, WAIT_QUANTILES).tolist() if waits else []
+        return tuple(np.quantile(waits, WAIT_QUANTILES).tolist()) if waits else ()
 
 
 def _of_steps(lengths: Any) -> dict[str, float]:
@@ -178,14 +211,5 @@ def make_model(x_shape: tuple[int, ...], classes: int, settings: Settings) -> An
 
 
 def loss(y: Any, predicted: Any) -> Any:
-    """Cross-entropy against the label, the first column of y; the other columns are for the audit."""
-    labels = _cast()(y[:, 0], "int32")
-    return keras().losses.sparse_categorical_crossentropy(labels, predicted)
-
-
-def _cast() -> Callable[..., Any]:
-    if backend() != TENSORFLOW:
-        return keras().ops.cast  # type: ignore[no-any-return]
-    import tensorflow as tf
-
-    return tf.cast  # type: ignore[no-any-return]
+    """Cross-entropy against the label; the other columns of y are for the audit."""
+    return keras().losses.sparse_categorical_crossentropy(cast(y[:, LABEL], "int32"), predicted)

@@ -6,11 +6,11 @@ import os
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any, Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Mapping
 
-from feeders.loaders import Batch, Material
-from feeders.strategies import Feed
+from feeders.loaders import Loader, Stamped
+from feeders.strategies import Feeder
 
 from . import device
 from .delivery import Delivery, DeliveryLog
@@ -21,33 +21,45 @@ from .recording import recording_model
 GRACE_SECONDS = 0.3
 
 
-class CountedMaterial:
-    """A material that counts how often a batch is prepared, in whatever thread or process.
+class CountedLoader(Loader):
+    """A loader that counts how often a batch is prepared, in whatever thread or process.
 
     Args:
-        material: what is counted.
+        loader: what is counted.
         counter: an empty file; it grows by a byte each time.
     """
 
-    def __init__(self, material: Material, counter: str) -> None:
-        self._material = material
+    def __init__(self, loader: Loader, counter: str) -> None:
+        self.name, self.hooks = loader.name, loader.hooks
+        self._loader = loader
         self._counter = counter
         # Appending is atomic, across processes too, and needs no lock in the code under test.
         self._descriptor = os.open(counter, os.O_WRONLY | os.O_APPEND)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._material, name)
+    @property
+    def signature(self) -> Any:
+        """That of the loader."""
+        return self._loader.signature
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """Those of the loader."""
+        return self._loader.offers
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return CountedMaterial, (self._material, self._counter)
+        return CountedLoader, (self._loader, self._counter)
 
     def __len__(self) -> int:
-        return len(self._material)
+        return len(self._loader)
 
-    def prepare(self, index: int, epoch: int) -> Batch:
+    def batch(self, index: int, epoch: int) -> Any:
         """Prepare the batch, and count."""
         os.write(self._descriptor, b".")
-        return self._material.prepare(index, epoch)
+        return self._loader.batch(index, epoch)
+
+    def native(self, workers: int, epoch: Any) -> Any:
+        """Return that of the loader: what is read there is not known."""
+        return self._loader.native(workers, epoch)
 
     def reads(self) -> int:
         """Batches prepared so far."""
@@ -59,50 +71,61 @@ class Verified:
     """The verified epoch.
 
     Attributes:
-        delivery: what reached the training step.
-        steps: batches that did.
-        reads: batches prepared meanwhile; 0 where the feeder prepares before ``fit()`` or without Python.
+        delivery: what reached the training step; None for one that repeats a batch, which has no delivery to judge.
+        reads: batches prepared for each that was trained on; None where that is not known.
         left: Python threads and child processes still alive after ``fit()`` returned.
         seconds: what the ``fit()`` took.
     """
 
-    delivery: Delivery
-    steps: int
-    reads: int
+    delivery: Delivery | None
+    reads: float | None
     left: int
     seconds: float
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Verified:
+        """Return what `to_json` was called on."""
+        delivery = values["delivery"]
+        return cls(**{**values, "delivery": Delivery(**delivery) if delivery else None})
+
     def metrics(self) -> dict[str, float]:
         """The delivery metrics, those that are known."""
-        names = ("missing", "duplicated", "disordered", "corrupt", "stale")
-        counts = {name: getattr(self.delivery, name) for name in names}
-        counts["left"] = self.left
-        if self.reads and self.steps:
-            counts["reads"] = self.reads / self.steps
-        return {name: value for name, value in counts.items() if value is not None}
+        counts = self.delivery.faults() if self.delivery else {}
+        known = {**counts, "left": self.left, "reads": self.reads if self.delivery else None}
+        return {name: value for name, value in known.items() if value is not None}
 
 
-def verify(build: Callable[[Material, int], Feed], material: Material, workers: int, log: DeliveryLog) -> Verified:
+def verify(row: Feeder, loader: Stamped, workers: int, log: DeliveryLog) -> Verified:
     """Feed one epoch to a model whose training step only takes down ids, stamps and content.
 
     Args:
-        build: makes the feed.
-        material: what is fed.
-        workers: passed to `build`.
+        row: makes the feed.
+        loader: what is fed.
+        workers: of the feeder.
         log: filled batch by batch, so that it tells how far delivery got when ``fit()`` raises.
     """
     with tempfile.NamedTemporaryFile() as counter:
         # Before the feed, which may wake up TensorFlow and its devices. Several of them get batches in another way.
         model = device.on_device(lambda: recording_model(lambda batch: log.add(*batch)))
-        counted = CountedMaterial(material, counter.name)
-        feed = build(counted, workers)  # type: ignore[arg-type]
+        counted = CountedLoader(loader, counter.name)
+        feed = row.build(counted, workers)
         before = counted.reads()
         threads, children = _threads(), len(tree(os.getpid()))
         start = time.perf_counter()
         model.fit(feed.x, feed.y, epochs=1, shuffle=False, verbose=0, **feed.fit)
         seconds = time.perf_counter() - start
         reads, left = counted.reads() - before, _left_behind(threads, children)
-    return Verified(log.count(material.samples), log.batches, reads, left, seconds)
+    delivery = None if row.ceiling else log.count(loader.samples)
+    # A feeder may prepare before fit(), or without Python.
+    share = reads / log.batches if reads and log.batches else None
+    if delivery and device.current() == device.GPUS:
+        # Each takes its part of a batch, in no order.
+        delivery, share = replace(delivery, disordered=None), None
+    return Verified(delivery, share, left, seconds)
 
 
 def _threads() -> int:

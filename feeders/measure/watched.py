@@ -8,27 +8,50 @@ import os
 import signal
 import sys
 import tempfile
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Callable
 
+from feeders.messages import shorten
 from feeders.results.record import CRASHED, HUNG
 
-from .session import shorten
-from .supervise import Answer, Watch, supervise
+from .supervise import Finish, Seen, Watch, supervise
 
 # Writing ends of the lifelines held here. A process forked later must not hold them too: it would keep them open.
 _held: set[int] = set()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How watched work has ended.
+
+    Attributes:
+        outcome: `HUNG` or `CRASHED` if it gave no answer, else empty.
+        message: what is known of that.
+        printed: what it wrote to standard output and error.
+        seen: what the process that watched it saw.
+    """
+
+    outcome: str
+    message: str
+    printed: str
+    seen: Seen
+
+    @property
+    def answer(self) -> Any:
+        """What the work answered; None if it gave no answer."""
+        return self.seen.answer
 
 
 class Watched:
     """Work that has started in a forked, watched process; as a context it ends there at the latest.
 
     Args:
-        work: calls its argument with its answer, a JSON object; the process ends there.
+        work: calls its argument with its answer; the process ends there.
         watch: deadline and limits.
     """
 
-    def __init__(self, work: Callable[[Answer], None], watch: Watch) -> None:
+    def __init__(self, work: Callable[[Finish], None], watch: Watch) -> None:
         self._watch = watch
         self._result, self._log = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  (see __exit__)
         lifeline, self._hold = os.pipe()
@@ -66,13 +89,8 @@ class Watched:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
 
-    def wait(self) -> dict[str, Any]:
-        """Wait for the answer.
-
-        Returns:
-            What the work answered, with "memory" and "ended" of `supervise`; or "outcome" hung or crashed and its
-            "message". Always with "printed": what it wrote to standard output and error.
-        """
+    def wait(self) -> Ended:
+        """Wait for the end of the work."""
         try:
             os.waitpid(self._pid, 0)
         finally:
@@ -80,29 +98,23 @@ class Watched:
         with self._result as result, self._log as log:
             result.seek(0)
             log.seek(0)
-            text, printed = result.read(), log.read().decode(errors="replace")
-        return {**self._outcome(text.decode(), printed), "printed": printed}
+            text, printed = result.read().decode(), log.read().decode(errors="replace")
+        seen = Seen(**json.loads(text)) if text else Seen()
+        outcome, message = ("", "") if seen.answer is not None else self._fault(seen if text else None)
+        return Ended(outcome, shorten(f"{message}. {printed}") if message else "", printed, seen)
 
-    def _outcome(self, text: str, printed: str) -> dict[str, Any]:
-        if not text:
-            return {"outcome": CRASHED, "message": shorten(f"the process that watched the take has ended. {printed}")}
-        seen = json.loads(text)
-        if seen["over_limit"]:
-            limit = f"over its limit of {(self._watch.memory_limit or 0) / 2**30:.1f} GiB of memory"
-            return {"outcome": CRASHED, "message": shorten(f"{limit}. {printed}"), "over_limit": True}
-        if seen["status"] is None:
-            message = shorten(f"no end after {self._watch.deadline_seconds:g} s. {printed}")
-            return {"outcome": HUNG, "message": message}
-        if seen["answer"] is None:
-            return {
-                "outcome": CRASHED,
-                "message": shorten(f"{_ending(seen['status'])}. {printed}"),
-                "status": seen["status"],
-            }
-        return {**seen, **seen["answer"]}
+    def _fault(self, seen: Seen | None) -> tuple[str, str]:
+        """Return outcome and message of work that gave no answer."""
+        if seen is None:
+            return CRASHED, "the process that watched the take has ended"
+        if seen.over_limit:
+            return CRASHED, f"over its limit of {(self._watch.memory_limit or 0) / 2**30:.1f} GiB of memory"
+        if seen.status is None:
+            return HUNG, f"no end after {self._watch.deadline_seconds:g} s"
+        return CRASHED, _ending(seen.status)
 
 
-def watched(work: Callable[[Answer], None], watch: Watch) -> dict[str, Any]:
+def watched(work: Callable[[Finish], None], watch: Watch) -> Ended:
     """Do the work in a watched process and return what `Watched.wait` does."""
     with Watched(work, watch) as running:
         return running.wait()

@@ -7,7 +7,7 @@ import difflib
 from feeders.errors import FeedersError
 
 from . import arrays, generator, locked, sequence, tfdata
-from ._row import Feed, Feeder
+from ._feeder import Feed, Feeder
 
 # Appended and never reordered: asv stores results by parameter value, and tables follow this order.
 FEEDERS: tuple[Feeder, ...] = (*arrays.ROWS, *generator.ROWS, *locked.ROWS, *sequence.ROWS, *tfdata.ROWS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from feeders.keras_api import generation
 
-from ._row import Feed
+from ._feeder import Feed
 
 
 def sequence_feed(sequence: Any, workers: int, processes: bool) -> Feed:

@@ -3,35 +3,60 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 
-from feeders.keras_api import TENSORFLOW, backend
-from feeders.loaders import STATIC_EPOCH, Material
+from feeders.errors import Unsupported
+from feeders.keras_api import TENSORFLOW, backend, flatten, map_structure
+from feeders.loaders import STATIC_EPOCH, Loader
 
+from ._feeder import Feed, Feeder
 from ._feeds import iterator_feed
-from ._row import Feed, Feeder
 
 
-def _arrays(material: Material, workers: int) -> Feed:
-    batches = [material.prepare(index, STATIC_EPOCH) for index in range(len(material))]
-    x, y = (np.concatenate(parts) for parts in zip(*batches))
-    return Feed(x, y, fit={"batch_size": material.batch_size})
+def _arrays(loader: Loader, workers: int) -> Feed:
+    batches = [loader.batch(index, STATIC_EPOCH) for index in range(len(loader))]
+    _check_cuts(loader.name, [rows(batch) for batch in batches])
+    try:
+        whole = map_structure(lambda *parts: np.concatenate(parts), *batches)
+    except ValueError as error:
+        raise Unsupported(f"arrays on {loader.name}: its batches can't be joined ({error})") from None
+    x, y, *weights = whole if isinstance(whole, (tuple, list)) else (whole, None)
+    fit: dict[str, Any] = {"batch_size": rows(batches[0])}
+    if weights:
+        fit["sample_weight"] = weights[0]
+    return Feed(x, y, fit=fit)
 
 
-def _resident(material: Material, workers: int) -> Feed:
-    x, y = material.prepare(0, STATIC_EPOCH)
-    short = material.samples % material.batch_size
-    if backend() != TENSORFLOW:
-        # tf.data is a detour there: NumPy arrays train three times as many samples on JAX, 1.3 times as many on torch.
-        batches = itertools.cycle([*[(x, y)] * (len(material) - 1), (x[:short], y[:short])])
-        return iterator_feed((batch for batch in batches), len(material), workers=1, processes=False)
-    import tensorflow as tf
+def _check_cuts(name: str, sizes: list[int]) -> None:
+    """See to it that ``fit()`` cuts the arrays into the batches that they were made of.
 
-    x, y = tf.constant(x), tf.constant(y)
-    full = tf.data.Dataset.from_tensors((x, y)).repeat(len(material) - 1)
-    last = tf.data.Dataset.from_tensors((x[:short], y[:short]))
-    return Feed(full.concatenate(last))
+    Raises:
+        Unsupported: they are not of one size.
+    """
+    first, last = sizes[0], sizes[-1]
+    if set(sizes[:-1]) - {first} or last > first:
+        raise Unsupported(
+            f"arrays on {name}: batches of {min(sizes)} to {max(sizes)} rows; fit(x, y) cuts all but the last equally"
+        )
+
+
+def rows(batch: Any) -> int:
+    """Return how many samples a batch has."""
+    return len(next(leaf for leaf in flatten(batch) if leaf is not None))
+
+
+def _resident(loader: Loader, workers: int) -> Feed:
+    batch, short, count = loader.batch(0, STATIC_EPOCH), rows(loader.batch(len(loader) - 1, STATIC_EPOCH)), len(loader)
+    if backend() == TENSORFLOW:
+        from .tfdata import repeated
+
+        return Feed(repeated(batch, count, short))
+    # tf.data is a detour there: NumPy arrays train three times as many samples on JAX, 1.3 times as many on torch.
+    last = map_structure(lambda leaf: leaf[:short], batch)
+    batches = itertools.cycle([*[batch] * (count - 1), last])
+    return iterator_feed((batch for batch in batches), count, workers=1, processes=False)
 
 
 RESIDENT = Feeder(

@@ -8,13 +8,12 @@ the workers.
 from __future__ import annotations
 
 import threading
-from typing import Iterator
+from typing import Any, Iterator
 
 from feeders.keras_api import as_sequence
-from feeders.loaders import Batch
 
+from ._feeder import Feed
 from ._feeds import sequence_feed
-from ._row import Feed
 
 # Keras 3 reads two batches to learn their shapes (data_adapter_utils.py:NUM_BATCHES_FOR_TENSOR_SPEC), Keras 2 one.
 PROBES = 2
@@ -33,16 +32,16 @@ class Bridge:
         steps: batches per epoch, more than two.
     """
 
-    def __init__(self, iterator: Iterator[Batch], steps: int) -> None:
+    def __init__(self, iterator: Iterator[Any], steps: int) -> None:
         self._iterator = iterator
         self._steps = steps
         self._owner = threading.get_ident()
-        self._probed: dict[int, Batch] = {}
+        self._probed: dict[int, Any] = {}
 
     def __len__(self) -> int:
         return self._steps
 
-    def __getitem__(self, index: int) -> Batch:
+    def __getitem__(self, index: int) -> Any:
         kept = self._probed.pop(index, None)
         if kept is not None:
             return kept
@@ -51,13 +50,13 @@ class Bridge:
             self._keep(index, batch)
         return batch
 
-    def _keep(self, index: int, batch: Batch) -> None:
+    def _keep(self, index: int, batch: Any) -> None:
         if index < PROBES:
             self._probed[index] = batch
         else:  # this thread is training, not probing: what it took before has been used
             self._probed.clear()
 
 
-def bridge_feed(iterator: Iterator[Batch], steps: int, workers: int) -> Feed:
+def bridge_feed(iterator: Iterator[Any], steps: int, workers: int) -> Feed:
     """Feed a thread-safe iterator to ``workers`` threads through a `Bridge`."""
     return sequence_feed(as_sequence(Bridge)(iterator, steps), workers, processes=False)

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+import itertools
+from typing import Any, Iterator
 
 from feeders.errors import Unsupported
 from feeders.keras_api import generation
-from feeders.loaders import Batch, Material
+from feeders.loaders import ITERATOR, Loader
 
+from ._feeder import Feed, Feeder
 from ._feeds import iterator_feed
-from ._row import Feed, Feeder
 
 
-def batches(material: Material) -> Iterator[Batch]:
-    """Yield the epoch's batches in order, epoch after epoch, without end."""
-    epoch = 0
-    while True:
-        for index in range(len(material)):
-            yield material.prepare(index, epoch)
-        epoch += 1
+def endless(loader: Loader) -> Iterator[Any]:
+    """Yield the batches of one epoch after the other, without end."""
+    for epoch in itertools.count():
+        loader.on_epoch_begin()
+        yield from loader.batches(epoch)
+        loader.on_epoch_end()
 
 
-def _threads(material: Material, workers: int) -> Feed:
-    return iterator_feed(batches(material), len(material), workers, processes=False)
+def _threads(loader: Loader, workers: int) -> Feed:
+    return iterator_feed(endless(loader), len(loader), workers, processes=False)
 
 
-def _processes(material: Material, workers: int) -> Feed:
+def _processes(loader: Loader, workers: int) -> Feed:
     if generation() == 3:
         raise Unsupported("generator-processes: Keras 3 has no worker processes for generators; use a PyDataset")
-    return iterator_feed(batches(material), len(material), workers, processes=True)
+    return iterator_feed(endless(loader), len(loader), workers, processes=True)
 
 
 ROWS = (
@@ -38,6 +38,7 @@ ROWS = (
         "a plain generator, shared by all workers",
         "Keras 2 with worker threads: 'generator already executing'; Keras 3: one thread, whatever you do",
         shared_by="threads",
+        pulls=ITERATOR,
     ),
     Feeder(
         "generator-processes",
@@ -46,5 +47,6 @@ ROWS = (
         "every worker process runs its own copy: each sample arrives several times, without a warning",
         shared_by="processes",
         mistake=True,
+        pulls=ITERATOR,
     ),
 )

@@ -7,12 +7,12 @@ import threading
 from typing import Any, Callable, Generic, Iterator, NoReturn, TypeVar
 
 from feeders.errors import Unsupported
-from feeders.loaders import Material
+from feeders.loaders import ITERATOR, Loader
 
+from ._feeder import Feed, Feeder
 from ._feeds import iterator_feed
-from ._row import Feed, Feeder
 from .bridge import bridge_feed
-from .generator import batches
+from .generator import endless
 
 T = TypeVar("T")
 
@@ -67,23 +67,23 @@ def locked(function: Callable[..., Iterator[T]]) -> Callable[..., LockedIterator
     return wrapper
 
 
-locked_batches = locked(batches)
+locked_endless = locked(endless)
 
 
-def _bare(material: Material, workers: int) -> Feed:
-    return iterator_feed(LockedIterator(batches(material)), len(material), workers, processes=False)
+def _bare(loader: Loader, workers: int) -> Feed:
+    return iterator_feed(LockedIterator(endless(loader)), len(loader), workers, processes=False)
 
 
-def _bare_processes(material: Material, workers: int) -> Feed:
-    return iterator_feed(LockedIterator(batches(material)), len(material), workers, processes=True)
+def _bare_processes(loader: Loader, workers: int) -> Feed:
+    return iterator_feed(LockedIterator(endless(loader)), len(loader), workers, processes=True)
 
 
-def _bridged(material: Material, workers: int) -> Feed:
-    return bridge_feed(locked_batches(material), len(material), workers)
+def _bridged(loader: Loader, workers: int) -> Feed:
+    return bridge_feed(locked_endless(loader), len(loader), workers)
 
 
-def _serialized(material: Material, workers: int) -> Feed:
-    return bridge_feed(_serialize()(batches(material)), len(material), workers)
+def _serialized(loader: Loader, workers: int) -> Feed:
+    return bridge_feed(_serialize()(endless(loader)), len(loader), workers)
 
 
 def _serialize() -> Callable[[Iterator[Any]], Iterator[Any]]:
@@ -107,6 +107,7 @@ ROWS = (
         "an iterator class whose __next__ holds one lock around a generator",
         "Keras 2: no error, but serial, out of order and across the end of an epoch; Keras 3 refuses it",
         shared_by="lock",
+        pulls=ITERATOR,
     ),
     Feeder(
         "generator-locked-processes",
@@ -115,6 +116,7 @@ ROWS = (
         "the lock is copied with the process and excludes nobody: duplicates",
         shared_by="processes",
         mistake=True,
+        pulls=ITERATOR,
     ),
     Feeder(
         "generator-locked-bridge",
@@ -122,6 +124,7 @@ ROWS = (
         "a generator function under the @locked decorator, pulled by N workers through an indexable bridge",
         "accepted by both generations of Keras; safe, and still serial",
         shared_by="lock",
+        pulls=ITERATOR,
     ),
     Feeder(
         "generator-serialized",
@@ -129,5 +132,6 @@ ROWS = (
         "threading.serialize_iterator (Python 3.15) or more_itertools.serialize, through the same bridge",
         "the same guarantees from a well-kept library",
         shared_by="lock",
+        pulls=ITERATOR,
     ),
 )

@@ -7,38 +7,41 @@ from functools import partial
 from typing import Any
 
 from feeders.keras_api import as_sequence
-from feeders.loaders import Batch, Material
+from feeders.loaders import Loader
 
+from ._feeder import Feed, Feeder
 from ._feeds import sequence_feed
-from ._row import Feed, Feeder
 
 
 class Unlocked:
-    """Batch ``i`` is prepared by whichever worker is asked for it; safe while ``prepare`` shares no state."""
+    """Batch ``i`` is prepared by whichever worker is asked for it; safe while the loader shares no state."""
 
-    def __init__(self, material: Material) -> None:
-        self.material = material
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
         self.epoch = 0
+        if loader.hooks:  # Keras 3 calls it when its workers have started already: no method for those that need none
+            self.on_epoch_begin = loader.on_epoch_begin
 
     def __len__(self) -> int:
-        return len(self.material)
+        return len(self.loader)
 
-    def __getitem__(self, index: int) -> Batch:
-        return self.material.prepare(index, self.epoch)
+    def __getitem__(self, index: int) -> Any:
+        return self.loader.batch(index, self.epoch)
 
     def on_epoch_end(self) -> None:
         """Keras calls it between epochs."""
         self.epoch += 1
+        self.loader.on_epoch_end()
 
 
 class Locked(Unlocked):
     """One lock per instance: workers take turns. It can't be pickled, and a forked worker has its own copy."""
 
-    def __init__(self, material: Material) -> None:
-        super().__init__(material)
+    def __init__(self, loader: Loader) -> None:
+        super().__init__(loader)
         self.lock = threading.Lock()
 
-    def __getitem__(self, index: int) -> Batch:
+    def __getitem__(self, index: int) -> Any:
         with self.lock:
             return super().__getitem__(index)
 
@@ -46,7 +49,7 @@ class Locked(Unlocked):
 class CallLocked(Unlocked):
     """A new lock in each call: it pickles, and nobody ever waits for it."""
 
-    def __getitem__(self, index: int) -> Batch:
+    def __getitem__(self, index: int) -> Any:
         with threading.Lock():
             return super().__getitem__(index)
 
@@ -64,8 +67,8 @@ class PicklableLocked(Locked):
         self.lock = threading.Lock()
 
 
-def _build(body: type, processes: bool, material: Material, workers: int) -> Feed:
-    return sequence_feed(as_sequence(body)(material), workers, processes)
+def _build(body: type, processes: bool, loader: Loader, workers: int) -> Feed:
+    return sequence_feed(as_sequence(body)(loader), workers, processes)
 
 
 def _row(name: str, body: type, processes: bool, summary: str, belief: str) -> Feeder:

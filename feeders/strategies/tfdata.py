@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
-from feeders.keras_api import backend, no_autograph
-from feeders.loaders import STATIC_EPOCH, Batch, Material
+from feeders.errors import Unsupported
+from feeders.keras_api import TENSORFLOW, backend, flatten, map_structure, no_autograph
+from feeders.loaders import ITERATOR, OPS, STATIC_EPOCH, Leaf, Loader
 
-from ._row import Feed, Feeder
+from ._feeder import Feed, Feeder
 
 
-def _signature(material: Material) -> Any:
+def _tuples(structure: Any) -> Any:
+    """Return a nested structure with its lists as tuples: ``tf.data`` takes a list for one tensor."""
+    if isinstance(structure, dict):
+        return {key: _tuples(part) for key, part in structure.items()}
+    return tuple(map(_tuples, structure)) if isinstance(structure, (list, tuple)) else structure
+
+
+def _specs(loader: Loader) -> Any:
     import tensorflow as tf
 
-    return (
-        tf.TensorSpec((None, *material.x_shape), tf.float32),
-        tf.TensorSpec((None, material.y_width), tf.int64),
-    )
+    return map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), _tuples(loader.signature))
+
+
+def _is_plain(signature: Any) -> bool:
+    """Whether batches are tuples of arrays, which nothing needs to flatten."""
+    return isinstance(signature, tuple) and all(isinstance(part, Leaf) for part in signature)
 
 
 def _prefetched(dataset: Any) -> Feed:
@@ -26,17 +36,28 @@ def _prefetched(dataset: Any) -> Feed:
     return Feed(dataset.prefetch(tf.data.experimental.AUTOTUNE))
 
 
-def _generator(material: Material, workers: int) -> Feed:
+def repeated(batch: Any, count: int, short: int) -> Any:
+    """Return a dataset that repeats a batch, `count` to the epoch, of which the last is cut to `short` rows."""
     import tensorflow as tf
 
-    passes = itertools.count()
+    batch = map_structure(tf.constant, _tuples(batch))
+    full = tf.data.Dataset.from_tensors(batch).repeat(count - 1)
+    last = tf.data.Dataset.from_tensors(map_structure(lambda leaf: leaf[:short], batch))
+    return full.concatenate(last)
 
-    def one_epoch() -> Iterator[Batch]:
-        epoch = next(passes)
-        for index in range(len(material)):
-            yield material.prepare(index, epoch)
 
-    return _prefetched(tf.data.Dataset.from_generator(one_epoch, output_signature=_signature(material)))
+def _generator(loader: Loader, workers: int) -> Feed:
+    import tensorflow as tf
+
+    passes, plain = itertools.count(), _is_plain(loader.signature)
+
+    def one_epoch() -> Iterator[Any]:
+        loader.on_epoch_begin()
+        batches = loader.batches(next(passes))
+        yield from batches if plain else map(_tuples, batches)
+        loader.on_epoch_end()
+
+    return _prefetched(tf.data.Dataset.from_generator(one_epoch, output_signature=_specs(loader)))
 
 
 def _passes() -> Iterator[int]:
@@ -45,50 +66,69 @@ def _passes() -> Iterator[int]:
     Keras for JAX and torch begins an epoch that it does not train on, to learn shapes, and drops it with some parts
     begun and others not: there a part can't tell its epoch.
     """
-    return itertools.count() if backend() == "tensorflow" else itertools.repeat(STATIC_EPOCH)
+    return itertools.count() if backend() == TENSORFLOW else itertools.repeat(STATIC_EPOCH)
 
 
-def _map(material: Material, workers: int) -> Feed:
+def _check_hooks(loader: Loader) -> None:
+    if loader.hooks:
+        raise Unsupported(
+            f"{loader.name}: its on_epoch_begin or on_epoch_end would never be called: parallel tf.data "
+            "pipelines do not tell their epochs. Try: sequence, generator or tfdata-generator"
+        )
+
+
+def _map(loader: Loader, workers: int) -> Feed:
     import tensorflow as tf
 
-    # A dataset does not know its epoch: an index is in the epoch that it has been asked for before.
-    epochs = [_passes() for _ in range(len(material))]
-
-    def prepare(index: int) -> Batch:
-        return material.prepare(index, next(epochs[index]))
+    _check_hooks(loader)
+    specs, prepare = _specs(loader), _flat_batch(loader)
+    leaves = tf.nest.flatten(specs)
 
     def mapped(index: Any) -> Any:
-        batch = tf.numpy_function(prepare, [index], (tf.float32, tf.int64))
-        return tuple(tf.ensure_shape(part, spec.shape) for part, spec in zip(batch, _signature(material)))
+        parts = tf.numpy_function(prepare, [index], [spec.dtype for spec in leaves])
+        return tf.nest.pack_sequence_as(specs, [tf.ensure_shape(part, spec.shape) for part, spec in zip(parts, leaves)])
 
-    indices = tf.data.Dataset.range(len(material))
+    indices = tf.data.Dataset.range(len(loader))
     return _prefetched(indices.map(no_autograph(mapped), num_parallel_calls=workers))
 
 
-def _native(material: Material, workers: int) -> Feed:
+def _flat_batch(loader: Loader) -> Callable[[int], Any]:
+    """Return a function of an index that gives the arrays of its batch, one after the other."""
+    # A dataset does not know its epoch: an index is in the epoch that it has been asked for before.
+    epochs = [_passes() for _ in range(len(loader))]
+
+    def prepare(index: int) -> Any:
+        return loader.batch(index, next(epochs[index]))
+
+    return prepare if _is_plain(loader.signature) else lambda index: flatten(prepare(index))
+
+
+def _native(loader: Loader, workers: int) -> Feed:
     import tensorflow as tf
 
-    return _prefetched(no_autograph(material.native)(workers, tf.constant(STATIC_EPOCH, tf.int64)))
+    return _prefetched(no_autograph(loader.native)(workers, tf.constant(STATIC_EPOCH, tf.int64)))
 
 
-def _interleave(material: Material, workers: int) -> Feed:
+def _interleave(loader: Loader, workers: int) -> Feed:
     import tensorflow as tf
 
-    passes = [_passes() for _ in range(workers)]
+    _check_hooks(loader)
+    passes, plain = [_passes() for _ in range(workers)], _is_plain(loader.signature)
 
-    def shard(number: int) -> Iterator[Batch]:
+    def shard(number: int) -> Iterator[Any]:
         epoch = next(passes[number])
-        for index in range(number, len(material), workers):
-            yield material.prepare(index, epoch)
+        for index in range(number, len(loader), workers):
+            batch = loader.batch(index, epoch)
+            yield batch if plain else _tuples(batch)
 
     def shard_dataset(number: Any) -> Any:
-        return tf.data.Dataset.from_generator(shard, args=(number,), output_signature=_signature(material))
+        return tf.data.Dataset.from_generator(shard, args=(number,), output_signature=_specs(loader))
 
     shards = tf.data.Dataset.range(workers).interleave(
         no_autograph(shard_dataset), cycle_length=workers, num_parallel_calls=workers
     )
     # The number of batches is lost on the way; Keras would find it out in the first epoch.
-    return _prefetched(shards.apply(tf.data.experimental.assert_cardinality(len(material))))
+    return _prefetched(shards.apply(tf.data.experimental.assert_cardinality(len(loader))))
 
 
 ROWS = (
@@ -98,6 +138,8 @@ ROWS = (
         "Dataset.from_generator and prefetch",
         "one Python thread, whatever prefetch says",
         parallel=False,
+        pulls=ITERATOR,
+        tensorflow=True,
     ),
     Feeder(
         "tfdata-map",
@@ -105,6 +147,7 @@ ROWS = (
         "an index dataset, map(numpy_function, num_parallel_calls=workers)",
         "parallel only where the body releases the GIL, and no wider than TensorFlow's thread pool",
         shared_by="threads",
+        tensorflow=True,
     ),
     Feeder(
         "tfdata-native",
@@ -113,6 +156,8 @@ ROWS = (
         "no Python in the loop, no GIL",
         shared_by="ops",
         needs="the preparation written in TensorFlow ops",
+        pulls=OPS,
+        tensorflow=True,
     ),
     Feeder(
         "tfdata-interleave",
@@ -120,5 +165,6 @@ ROWS = (
         "one from_generator per worker over disjoint shards, interleaved",
         "exactly once only if the shards are disjoint",
         shared_by="threads",
+        tensorflow=True,
     ),
 )

@@ -137,7 +137,7 @@ def test_a_key_that_is_not_python_says_so():
 
 
 def test_a_sample_of_this_suite_tells_its_id_its_epoch_and_whether_it_is_whole(tiny):
-    x, y = tiny().prepare(1, 3)
+    x, y = tiny().batch(1, 3)
     x[2, 0] += 1
     columns = ByStamp().columns((x, y))
     assert (columns.keys, columns.contents, columns.stamps) == ([4, 5, 6, 7], [1, 1, 0, 1], [3] * 4)

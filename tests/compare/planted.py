@@ -20,20 +20,20 @@ from feeders.measure import Cell, lane, preload, take, turns  # noqa: E402
 # Passes over all batches to learn what the added lines cost.
 PASSES = 5
 
-plain = Text.prepare
+plain = Text.batch
 
 
 def slowed(lines):
-    """Return a `prepare` that parses so many lines of its batch once more: counted work, never a sleep."""
+    """Return a `batch` that parses so many lines of its batch once more: counted work, never a sleep."""
 
-    def prepare(self, index, epoch):
+    def batch(self, index, epoch):
         with open(self.paths[index], encoding="ascii") as file:
             for line in file.readlines()[:lines]:
                 _, *fields = line.rstrip("\n").split(",")
                 [float(field) if field else 0.0 for field in fields]
         return plain(self, index, epoch)
 
-    return prepare
+    return batch
 
 
 def added_seconds(lines):
@@ -56,7 +56,7 @@ def main(lines, *rest):
         print(added_seconds(lines))
         return 0
     if lines:
-        Text.prepare = slowed(lines)
+        Text.batch = slowed(lines)
     if rest[0].isdigit():
         return lane.main(turns.fit_in_turns, turns.stack_of_takes, *map(int, rest))
     preload()

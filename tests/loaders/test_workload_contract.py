@@ -33,7 +33,7 @@ def test_every_kind_of_material_is_listed():
     kinds = {kind for kind in Material.__subclasses__() if kind.__module__.startswith("feeders.")}
     assert kinds == {row.kind for row in WORKLOADS}
     files = {path.stem for path in Path(feeders.loaders.__file__).parent.glob("[a-z]*.py")}
-    assert files - {"cache", "models"} == {row.name for row in WORKLOADS}
+    assert files - {"cache", "opening", "own"} == {row.name for row in WORKLOADS}
 
 
 @EACH
@@ -54,10 +54,13 @@ def test_an_epoch_has_the_promised_shapes_ids_stamps_and_checksums(row, opened):
     assert len(material) == material.samples // material.batch_size + 1
     ids = []
     for index in range(len(material)):
-        x, y = material.prepare(index, 7)
+        x, y = material.batch(index, 7)
         assert (x.dtype, y.dtype) == (np.float32, np.int64)
+        assert [(leaf.shape[1:], leaf.dtype) for leaf in material.signature] == [
+            (part.shape[1:], part.dtype.name) for part in (x, y)
+        ]
         assert x.shape == (len(y), *material.x_shape)
-        assert y.shape == (len(y), material.y_width) == (len(y), 4)
+        assert y.shape == (len(y), 4)
         assert x.flags.writeable and x.flags.owndata
         assert np.isfinite(x).all() and np.abs(x).max() <= 1000
         assert ((y[:, 0] >= 0) & (y[:, 0] < material.classes)).all()
@@ -78,7 +81,7 @@ def test_samples_differ(row, opened):
 def test_every_label_occurs(row, opened):
     """A constant label would train nothing."""
     material = opened(row)
-    labels = {label for index in range(20) for label in material.prepare(index, 0)[1][:, 0].tolist()}
+    labels = {label for index in range(20) for label in material.batch(index, 0)[1][:, 0].tolist()}
     assert labels == set(range(material.classes))
 
 
@@ -87,7 +90,7 @@ def test_two_opens_prepare_the_same(row, opened):
     """Takes compare only if their material is the same."""
     first, second = opened(row), opened(row)
     for index in (0, len(first) - 1):
-        for one, other in zip(first.prepare(index, 3), second.prepare(index, 3)):
+        for one, other in zip(first.batch(index, 3), second.batch(index, 3)):
             np.testing.assert_array_equal(one, other)
 
 
@@ -95,7 +98,7 @@ def test_two_opens_prepare_the_same(row, opened):
 def test_index_and_epoch_may_be_numpy_integers(row, opened):
     """``tf.numpy_function`` passes such."""
     material = opened(row)
-    for one, other in zip(material.prepare(np.int64(1), np.int64(2)), material.prepare(1, 2)):
+    for one, other in zip(material.batch(np.int64(1), np.int64(2)), material.batch(1, 2)):
         np.testing.assert_array_equal(one, other)
         assert one.dtype == other.dtype
 
@@ -107,7 +110,7 @@ def test_no_batch_beyond_the_epoch(row, opened):
     for index in (-1, len(material)):
         expected = f"{row.name}: batch {index} asked for; an epoch has 0 to {len(material) - 1}"
         with pytest.raises(IndexError, match=expected):
-            material.prepare(index, 0)
+            material.batch(index, 0)
 
 
 @EACH
@@ -115,7 +118,7 @@ def test_material_survives_pickling(row, opened):
     """Spawned workers get it that way."""
     material = opened(row)
     copy = pickle.loads(pickle.dumps(material))
-    for one, other in zip(copy.prepare(1, 5), material.prepare(1, 5)):
+    for one, other in zip(copy.batch(1, 5), material.batch(1, 5)):
         np.testing.assert_array_equal(one, other)
     copy.close()
 
@@ -128,7 +131,7 @@ def test_material_survives_forking(row, opened):
     pid = os.fork()
     if pid == 0:
         try:
-            x, y = material.prepare(2, 0)
+            x, y = material.batch(2, 0)
             os._exit(0 if y[:, 3].tolist() == checksums(x) else 3)
         finally:
             os._exit(4)
@@ -150,7 +153,7 @@ def test_unknown_workload_names_the_nearest():
 
 def test_remote_has_no_native_form(opened):
     """A dataset without the wait would be lighter work under the same name."""
-    with pytest.raises(Unsupported, match="remote: its preparation can't be written in TensorFlow ops"):
+    with pytest.raises(Unsupported, match="remote: its preparation is not written in TensorFlow ops"):
         opened("remote").native(1, 0)
 
 

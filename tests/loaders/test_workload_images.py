@@ -89,7 +89,7 @@ def test_one_good_photograph_fills_the_epoch(own, empty_cache, opened):
     save(own / "trip" / "good.JPG", (400, 300), format="JPEG")
     material = opened("jpeg")
     assert material.note == f"FEEDERS_IMAGES={own}: 1 of 1 photographs used"
-    x, y = material.prepare(0, 0)
+    x, y = material.batch(0, 0)
     assert x.shape == (16, 96, 96, 3)
     assert (y[:, 0] == 0).all()
     assert material.classes == 2
@@ -101,7 +101,7 @@ def test_mixed_sizes_with_some_too_small(own_images, opened):
     """Labels are the subfolders; what was skipped is told."""
     material = opened("jpeg")
     assert material.note.endswith(": 4 of 5 photographs used; skipped: 1 smaller than 96x96 pixels")
-    x, y = material.prepare(0, 0)
+    x, y = material.batch(0, 0)
     assert x.shape == (16, 96, 96, 3)
     assert set(y[:, 0].tolist()) == {0, 1}
     assert abs(x).max() <= 1

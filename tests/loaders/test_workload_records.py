@@ -31,7 +31,7 @@ def test_two_unlocked_threads_get_each_others_records(opened):
     material = opened("records")
     material.file = Yielding(material.file, threading.Barrier(2, timeout=60).wait)
     with ThreadPoolExecutor(2) as pool:
-        batches = list(pool.map(lambda index: material.prepare(index, 0), (3, 50)))
+        batches = list(pool.map(lambda index: material.batch(index, 0), (3, 50)))
     assert 32 <= wrong(batches) <= 64
     for index, (_, y) in zip((3, 50), batches):
         np.testing.assert_array_equal(y[:, 1], np.arange(32) + 32 * index)
@@ -44,7 +44,7 @@ def test_a_lock_makes_it_right(opened):
 
     def prepare(index):
         with lock:
-            return material.prepare(index, 0)
+            return material.batch(index, 0)
 
     with ThreadPoolExecutor(4) as pool:
         assert wrong(pool.map(prepare, range(len(material)))) == 0
@@ -55,6 +55,6 @@ def test_reading_past_the_end_delivers_a_wrong_record_not_an_error(opened):
     material = opened("records")
     last = len(material) - 1
     material.file = Yielding(material.file, lambda: material.file.read(-1))
-    x, y = material.prepare(last, 0)
+    x, y = material.batch(last, 0)
     assert wrong([(x, y)]) == len(y)
     assert not x.any()

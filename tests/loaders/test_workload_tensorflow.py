@@ -19,7 +19,7 @@ def test_native_is_bit_for_bit_what_prepare_returns(name, opened):
     assert len(batches) == 2 * len(material)
     for number, (x, y) in enumerate(batches):
         epoch, index = divmod(number, len(material))
-        expected_x, expected_y = material.prepare(index, 4 + epoch)
+        expected_x, expected_y = material.batch(index, 4 + epoch)
         assert x.dtype == np.float32
         assert x.tobytes() == expected_x.tobytes()
         np.testing.assert_array_equal(y, expected_y)
@@ -28,7 +28,7 @@ def test_native_is_bit_for_bit_what_prepare_returns(name, opened):
 def test_native_decodes_a_persons_grey_and_odd_sized_photographs_alike(own_images, opened):
     material = opened("jpeg")
     for index, (x, y) in enumerate(material.native(2, tf.constant(1, tf.int64)).as_numpy_iterator()):
-        expected_x, expected_y = material.prepare(index, 1)
+        expected_x, expected_y = material.batch(index, 1)
         assert x.tobytes() == expected_x.tobytes()
         np.testing.assert_array_equal(y, expected_y)
 
@@ -41,7 +41,7 @@ def test_each_workload_trains_each_model(row, model, opened):
     net = build(model, material.x_shape, material.classes)
     net.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", jit_compile=False)
     for index in (0, len(material) - 1):
-        x, y = material.prepare(index, 0)
+        x, y = material.batch(index, 0)
         assert np.isfinite(net.train_on_batch(x, y[:, 0]))
     predicted = net(x).numpy()
     assert predicted.shape == (len(x), material.classes)

@@ -59,12 +59,30 @@ def test_the_record_says_what_computed(record):
     assert record.stack[backend]  # its version
 
 
+@pytest.mark.parametrize(("feeder", "outcome"), [("sequence", "measured"), ("tfdata-map", "unsupported")])
+def test_a_take_needs_no_tensorflow_where_another_backend_trains(monkeypatch, tmp_path, feeder, outcome):
+    """A row of tf.data is unsupported there, with the way to get it; nothing else asks for TensorFlow."""
+    if not find_spec("jax"):
+        pytest.skip("jax is not installed")
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('no tensorflow here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    cell = {"feeder": feeder, "workload": "remote", "workers": 1}
+    answer = run("jax", "-m", "feeders.measure", json.dumps([cell, {"steady_seconds": 0.1, "deadline_seconds": 100}]))
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    record = Record.from_json(answer.stdout.splitlines()[-1])
+    assert record.outcome == outcome, record.message
+    assert "tensorflow" not in record.stack
+    if outcome == "unsupported":
+        assert record.message.startswith("tfdata-map: TensorFlow is not installed (no tensorflow here), and tf.data")
+
+
 def test_a_backend_that_is_not_installed_is_one_message(monkeypatch, tmp_path):
     (tmp_path / "jax.py").write_text("raise ImportError('no jax here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     answer = run("jax", "-m", "feeders", "measure", "sequence")
     assert answer.returncode == 2
-    assert "KERAS_BACKEND=jax: jax can't be imported (no jax here). Try: pip install jax, or unset" in answer.stderr
+    expected = "KERAS_BACKEND=jax: jax can't be imported (no jax here). Try: pip install jax keras, or unset"
+    assert expected in answer.stderr
     assert "Traceback" not in answer.stderr
 
 

@@ -29,12 +29,9 @@ def unbuffered(material, workers):
 
     def one_epoch():
         for index in range(len(material)):
-            yield material.prepare(index, 0)
+            yield material.batch(index, 0)
 
-    signature = (
-        tf.TensorSpec((None, *material.x_shape), tf.float32),
-        tf.TensorSpec((None, material.y_width), tf.int64),
-    )
+    signature = tuple(tf.TensorSpec(leaf.shape, leaf.dtype) for leaf in material.signature)
     options = tf.data.Options()
     options.autotune.enabled = False
     options.experimental_optimization.apply_default_optimizations = False
@@ -45,7 +42,7 @@ def unbuffered(material, workers):
 def first_half_twice(material, workers):
     def batches():
         for index in itertools.cycle(range(len(material) // 2)):
-            batch = material.prepare(index, 0)
+            batch = material.batch(index, 0)
             yield batch
             yield batch
 
@@ -92,8 +89,8 @@ def test_torn_content_is_not_effective(take, plant, tiny):
     """Samples that arrive damaged count as delivered and not as effective."""
 
     class Torn(tiny):
-        def prepare(self, index, epoch):
-            x, y = super().prepare(index, epoch)
+        def batch(self, index, epoch):
+            x, y = super().batch(index, epoch)
             if index == 1:
                 x[:2] += 1
             return x, y
@@ -185,7 +182,7 @@ def test_set_up_and_verification_come_before_the_timed_fit_and_nothing_is_built_
     """The order is pinned: verified in one process, then timed in another; built first, then fed, then answered."""
     import tensorflow as tf
 
-    fit, build_model, answer = tf.keras.Model.fit, timed.build, session._timed_fields
+    fit, build_model, answer = tf.keras.Model.fit, timed.build, session._timed
 
     def note(*fields):
         events.add(os.getpid(), *fields)
@@ -201,14 +198,14 @@ def test_set_up_and_verification_come_before_the_timed_fit_and_nothing_is_built_
         return feeder("generator").build(material, workers)
 
     class Noted(tiny):
-        def prepare(self, index, epoch):
+        def batch(self, index, epoch):
             note("prepare")
-            return super().prepare(index, epoch)
+            return super().batch(index, epoch)
 
     plant(Noted(), row(noted_build))
     monkeypatch.setattr(tf.keras.Model, "fit", noted_fit)
     monkeypatch.setattr(timed, "build", lambda *arguments: note("model") or build_model(*arguments))
-    monkeypatch.setattr(session, "_timed_fields", lambda *arguments: note("answer") or answer(*arguments))
+    monkeypatch.setattr(session, "_timed", lambda *arguments: note("answer") or answer(*arguments))
     record = take(feeder="generator")
     assert record.outcome == "measured", record.message
     assert len(record.epochs) >= 2

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from feeders.errors import FeedersError, Unsupported
-from feeders.measure import Settings, takes
+from feeders.measure import Settings, cells, takes
 from feeders.measure.stack import is_untouched
 from feeders.strategies import Feeder, feeder
 
@@ -176,8 +176,8 @@ def test_material_that_cannot_be_had_is_an_outcome_of_its_cells_alone(take, plan
             raise error
 
     plant(tiny())
-    present = takes.workload
-    monkeypatch.setattr(takes, "workload", lambda name: Absent() if name == "jpeg" else present(name))
+    present = cells.workload
+    monkeypatch.setattr(cells, "workload", lambda name: Absent() if name == "jpeg" else present(name))
     record = take("arrays", "jpeg")
     assert (record.outcome, record.message) == (outcome, str(error))
     assert take("arrays", "window").outcome == "measured"

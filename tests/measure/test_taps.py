@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from feeders.measure.taps import StepTap, WaitTap
+from feeders.measure import backends
+from feeders.measure.taps import StepTap
 
 
 def fetch():
@@ -17,7 +18,7 @@ def test_the_wait_tap_puts_the_patched_method_back(in_child):
     """Also when fit() raises: nothing else in the process is to be timed."""
 
     def work():
-        original, tap = fetch(), WaitTap()
+        original, tap = fetch(), backends.of("tensorflow").wait_tap()
         with tap.installed():
             inside = fetch() is not original
         after = fetch() is original
@@ -34,7 +35,7 @@ def test_every_fetch_inside_a_traced_function_is_stamped(in_child):
     def work():
         import tensorflow as tf
 
-        tap = WaitTap()
+        tap = backends.of("tensorflow").wait_tap()
         with tap.installed():
             iterator = iter(tf.data.Dataset.range(4))
             traced = tf.function(lambda: next(iterator), jit_compile=False)
@@ -49,14 +50,12 @@ def test_every_fetch_inside_a_traced_function_is_stamped(in_child):
 
 def test_the_ring_keeps_the_last_stamps_in_order(in_child, monkeypatch):
     """A long take must not lose its end, nor mix it with its beginning."""
-    from feeders.measure import taps
-
-    monkeypatch.setattr(taps, "RING", 4)
 
     def work():
         import tensorflow as tf
 
-        tap = WaitTap()
+        monkeypatch.setattr(backends.of("tensorflow"), "RING", 4)
+        tap = backends.of("tensorflow").wait_tap()
         for number in range(6):
             tap._store(*(tf.constant(tap._offset + number + part, tf.float64) for part in (0.0, 0.5)))
         return tap.read()

@@ -51,7 +51,7 @@ def test_workers_of_a_sequence_are_where_keras_looks_for_them(tiny, name, proces
 )
 @pytest.mark.parametrize("workers", [1, 4])
 def test_an_endless_iterator_says_how_long_an_epoch_is(tiny, name, processes, workers):
-    """Steps per epoch are the batches of the material; Keras 3 gets workers only to refuse them in its own words."""
+    """Steps per epoch are the batches of the loader; Keras 3 gets workers only to refuse them in its own words."""
     feed = feeder(name).build(tiny(), workers)
     arguments = {"workers": workers, "use_multiprocessing": processes, "max_queue_size": 10}
     passed = generation() == 2 or (name == "generator" and workers > 1)
@@ -68,7 +68,7 @@ def test_arrays_come_whole_and_in_order(tiny):
 
 @pytest.mark.parametrize("body", [Unlocked, CallLocked, PicklableLocked])
 def test_a_sequence_survives_pickling(tiny, body):
-    """Worker processes that are spawned get it by pickle: material, epoch and workers arrive."""
+    """Worker processes that are spawned get it by pickle: loader, epoch and workers arrive."""
     sequence = as_sequence(body)(tiny())
     sequence.on_epoch_end()
     sequence.workers = 3
@@ -87,7 +87,7 @@ def test_the_lock_of_a_picklable_sequence_is_made_again_and_works(tiny):
     copy = pickle.loads(pickle.dumps(sequence))
     assert copy.lock is not sequence.lock
     assert type(copy.lock) is type(threading.Lock())
-    copy.material.before = lambda index, epoch: held.append((copy.lock.locked(), sequence.lock.locked()))
+    copy.loader.before = lambda index, epoch: held.append((copy.lock.locked(), sequence.lock.locked()))
     copy[0]
     assert held == [(True, False)]
     assert not copy.lock.locked()

@@ -12,9 +12,7 @@ import pytest
 from feeders.errors import FeedersError
 from feeders.keras_api import generation
 from feeders.loaders import STATIC_EPOCH
-from feeders.measure import Cell
 from feeders.measure.recording import recording_model
-from feeders.measure.session import verify_cell
 from feeders.strategies import FEEDERS, feeder
 
 COUNTS = [(row.name, workers) for row in FEEDERS for workers in (1, 3) if row.parallel or workers == 1]
@@ -96,14 +94,14 @@ each = pytest.mark.parametrize(("name", "workers"), COUNTS)
 
 @each
 def test_batches_have_the_promised_shapes_and_types_and_the_last_one_is_short(epochs, tiny):
-    """The training step gets what `Material` promises, whatever lies between."""
+    """The training step gets what `Stamped` promises, whatever lies between."""
     material = tiny()
     for epoch in epochs:
         assert sorted(batch["x"][0][0] for batch in epoch) == [3, 4, 4, 4, 4, 4]
         for batch in epoch:
             rows = len(batch["ids"])
             assert batch["x"] == [[rows, *material.x_shape], "float32"]
-            assert batch["y"] == [[rows, material.y_width], "int64"]
+            assert batch["y"] == [[rows, 4], "int64"]
 
 
 @each
@@ -127,12 +125,6 @@ def test_an_epoch_carries_one_stamp_and_the_next_another(epochs, name):
         assert first != second
 
 
-def answer_of(name, workers):
-    answers = []
-    verify_cell(Cell(name, "window", workers), answers.append)
-    return answers[0]
-
-
 # They prepare one batch, or none in Python. Whether the unsafe ones fail, hide the fault or never get to batch 3 is
 # chance: they are not asked either.
 NOT_ASKED = {("resident", 1), ("tfdata-native", 1), ("tfdata-native", 3)}
@@ -142,7 +134,7 @@ HIDDEN = {("generator-locked-bridge", 3), ("generator-serialized", 3)}
 
 
 @pytest.fixture(scope="module")
-def broken(in_children, planted, tiny):
+def broken(in_children, verify, tiny):
     """What the verifying process answers when batch 3 can't be prepared, by name and workers."""
 
     def fails(index, epoch):
@@ -150,15 +142,20 @@ def broken(in_children, planted, tiny):
             raise LookupError("batch 3 is planted to fail")
 
     out = NOT_TAKEN[generation()] | UNSAFE[generation()] | NOT_ASKED
-    with planted(tiny(fails)):
-        return in_children({key: functools.partial(answer_of, *key) for key in COUNTS if key not in out})
+    return in_children(
+        {
+            (name, workers): functools.partial(verify, name, tiny(fails), workers)
+            for name, workers in COUNTS
+            if (name, workers) not in out
+        }
+    )
 
 
 @each
-def test_an_exception_in_prepare_reaches_the_caller(broken, name, workers):
+def test_an_exception_in_a_batch_reaches_the_caller(broken, name, workers):
     """A feeder never swallows what goes wrong in the person's code, and the message says what it was."""
     if (name, workers) not in broken:
-        pytest.skip("it calls no prepare of batch 3, or is not taken or not safe in this generation of Keras")
+        pytest.skip("it does not prepare batch 3, or is not taken or not safe in this generation of Keras")
     answer = broken[name, workers]
     assert answer["outcome"] == "failed"
     if (name, workers) in HIDDEN and "StopIteration" in answer["message"]:
@@ -230,11 +227,11 @@ def test_a_name_like_none_is_answered_with_all_of_them():
     assert all(row.name in str(error.value) for row in FEEDERS)
 
 
-def test_the_small_material_keeps_its_promises(tiny):
-    """The planted material of these tests is sound, or they would test nothing."""
+def test_the_small_loader_keeps_its_promises(tiny):
+    """The planted loader of these tests is sound, or they would test nothing."""
     material = tiny()
     assert len(material) == 6
-    x, y = material.prepare(5, 9)
+    x, y = material.batch(5, 9)
     assert x.shape == (3, 16)
     assert [zlib.crc32(row.tobytes()) for row in x] == y[:, 3].tolist()
     np.testing.assert_array_equal(y[:, 1:3], [[20, 9], [21, 9], [22, 9]])

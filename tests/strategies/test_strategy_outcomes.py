@@ -12,8 +12,6 @@ from collections import Counter
 import pytest
 
 from feeders.keras_api import generation
-from feeders.measure import Cell
-from feeders.measure.session import verify_cell
 from feeders.strategies import bridge
 
 # Nothing waits that long unless the test is about to fail.
@@ -21,7 +19,7 @@ PATIENCE_SECONDS = 30
 
 
 class Bodies:
-    """Called by `prepare`: who prepares, and how many bodies run at once."""
+    """Called by `batch`: who prepares, and how many bodies run at once."""
 
     def __init__(self, events):
         self._events = events
@@ -38,7 +36,7 @@ class Bodies:
 
 
 class Together:
-    """Called by `prepare`: batches 2 and 3, which Keras never reads to learn shapes, wait for each other."""
+    """Called by `batch`: batches 2 and 3, which Keras never reads to learn shapes, wait for each other."""
 
     def __init__(self):
         self._barrier = threading.Barrier(2)
@@ -49,7 +47,7 @@ class Together:
 
 
 class EveryProcess:
-    """Called by `prepare`: the first call in each worker process waits until all of them have made one."""
+    """Called by `batch`: the first call in each worker process waits until all of them have made one."""
 
     def __init__(self, processes):
         self._barrier = multiprocessing.get_context("fork").Barrier(processes)
@@ -65,7 +63,7 @@ class EveryProcess:
 
 
 class TwoPullers:
-    """Called by `prepare`: batch 3 waits until a second thread is inside the bridge, wanting a batch."""
+    """Called by `batch`: batch 3 waits until a second thread is inside the bridge, wanting a batch."""
 
     def __init__(self, events):
         self._events = events
@@ -90,18 +88,15 @@ def _has_frame(frame, code):
 
 
 @pytest.fixture
-def verified(plant, in_child):
+def verified(verify, in_child):
     """Return what the verifying process answers."""
 
-    def verified(feeder, material, workers=4):
+    def verified(feeder, loader, workers=4):
         def work():
-            if isinstance(material.before, EveryProcess):
-                material.before.first_in(os.getpid())
-            answers = []
-            verify_cell(Cell(feeder, "window", workers), answers.append)
-            return answers[0]
+            if isinstance(loader.before, EveryProcess):
+                loader.before.first_in(os.getpid())
+            return verify(feeder, loader, workers)
 
-        plant(material)
         return in_child(work)
 
     return verified
@@ -223,9 +218,9 @@ def test_a_type_error_of_the_persons_code_is_no_refusal(verified, tiny):
     """An error of the person's code is a failure, also of the types by which Keras refuses."""
 
     def breaks(index, epoch):
-        raise TypeError("planted in prepare")
+        raise TypeError("planted in batch")
 
     for feeder in ("sequence", "arrays"):
         answer = verified(feeder, tiny(breaks), 1)
         assert answer["outcome"] == "failed"
-        assert "planted in prepare" in answer["message"]
+        assert "planted in batch" in answer["message"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from feeders.loaders import Material
+from feeders.errors import Unsupported
+from feeders.loaders import INDEX, MISSING, Loader
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class Feeder:
 
     Attributes:
         name: its name in every table, plot and asv parameter.
-        build: makes the feed of a material for a number of workers; called before anything is timed. Raises
-            ``Unsupported`` where the combination has no meaning.
+        make: makes the feed of a loader that has what it `pulls`, for a number of workers. Raises ``Unsupported`` where
+            the combination has no meaning for another reason.
         summary: what it is, in one line.
         belief: what people expect of it and this suite shows, in one line.
         parallel: whether a number of workers means anything to it; if not, it is measured with one.
@@ -39,10 +41,12 @@ class Feeder:
             (TensorFlow's threads, without Python); empty where there is one thread, or none.
         needs: what it asks for that a loader which prepares batches in Python does not; empty for those.
         mistake: it is here to show what goes wrong; not to be recommended, however well a short run goes.
+        pulls: how it gets at the batches of a loader: `INDEX`, `ITERATOR` or `OPS`.
+        tensorflow: it is made of ``tf.data``, whatever backend trains.
     """
 
     name: str
-    build: Callable[[Material, int], Feed]
+    make: Callable[[Loader, int], Feed]
     summary: str
     belief: str
     parallel: bool = True
@@ -50,3 +54,26 @@ class Feeder:
     shared_by: str = ""
     needs: str = ""
     mistake: bool = False
+    pulls: str = INDEX
+    tensorflow: bool = False
+
+    def build(self, loader: Loader, workers: int) -> Feed:
+        """Make the feed of a loader; called before anything is timed.
+
+        Raises:
+            Unsupported: the combination has no meaning here; the text says why.
+        """
+        if self.pulls not in loader.offers:
+            raise Unsupported(f"{self.name} on {loader.name}: {MISSING[self.pulls]}")
+        if self.tensorflow:
+            self._import_tensorflow()
+        return self.make(loader, workers)
+
+    def _import_tensorflow(self) -> None:
+        try:
+            importlib.import_module("tensorflow")
+        except ImportError as error:
+            raise Unsupported(
+                f"{self.name}: TensorFlow is not installed ({error}), and tf.data is part of it. "
+                "Try: pip install tensorflow-cpu, or another feeder"
+            ) from None

@@ -1,0 +1,44 @@
+"""JAX: Keras pulls batches in Python, and hands them to a compiled step."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Callable
+
+import jax
+import numpy as np
+
+from feeders.keras_api import map_structure
+
+from ..taps import PulledWaitTap
+
+
+def visible_gpus() -> list[str]:
+    """See `Backend`."""
+    return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
+
+
+def copier(batch: tuple[Any, ...]) -> Callable[[], Any]:
+    """See `Backend`."""
+    return lambda: jax.block_until_ready(jax.device_put(batch))
+
+
+def wait_tap() -> PulledWaitTap:
+    """See `Backend`."""
+    return PulledWaitTap(importlib.import_module("keras.src.backend.jax.trainer").JAXEpochIterator)
+
+
+def train_step(take_down: Callable[[Any], None] | None) -> Callable[..., Any]:
+    """See `Backend`; there are no 64-bit integers by default."""
+
+    def train_step(self: Any, state: Any, data: Any) -> Any:
+        if take_down:
+            take_down(map_structure(np.asarray, data))
+        return {"batches": 0.0}, state
+
+    return train_step
+
+
+def compile_options() -> dict[str, bool]:
+    """See `Backend`; what JAX traces may not call back."""
+    return {"run_eagerly": True}
