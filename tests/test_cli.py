@@ -24,8 +24,8 @@ def test_list_names_every_row_of_the_catalogues(capsys):
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (["measure", "seqence"], "seqence: not a feeder. Known and near: sequence"),
-        (["measure", "sequence", "--workload", "jepg"], "workload 'jepg' is unknown"),
+        (["measure", "seqence"], "seqence: not a feeder. Nearest: sequence"),
+        (["measure", "sequence", "--workload", "jepg"], "jepg: not a workload. Nearest: jpeg."),
         (["report", "--device", "CPU"], "report: --device belongs to --summary; the page holds all"),
     ],
 )

@@ -48,7 +48,7 @@ def refused(capsys):
         ),
         (("zzz",), "zzz: neither a feeder nor FILE.py:NAME or package.module:NAME. Try: python -m feeders list"),
         (("resident",), "resident repeats one batch by design: there is no delivery to audit. Try: sequence"),
-        (("sequence", "--workload", "jepg"), "workload 'jepg' is unknown"),
+        (("sequence", "--workload", "jepg"), "jepg: not a workload. Nearest: jpeg."),
         (("sequence", "--processes"), "--processes is for a loader of your own; sequence knows how it is used"),
         (("sequence", "--call", "x()"), "--call is for a loader of your own; sequence knows how it is used"),
         (("sequence", "--steps", "3"), "--steps is for a loader of your own; sequence knows how it is used"),
