@@ -155,7 +155,9 @@ def test_remote_has_no_native_form(opened):
 
 
 def test_unknown_model_names_those_there_are():
-    with pytest.raises(FeedersError, match="vgg: not a value of FEEDERS_MODEL. Known: light, real, resnet, transformer"):
+    with pytest.raises(
+        FeedersError, match=r"vgg: not a value of FEEDERS_MODEL\. Known: light, real, resnet, transformer"
+    ):
         build("vgg", (4,), 2)
 
 
