@@ -13,7 +13,7 @@ from feeders.errors import FeedersError
 from feeders.measure.stack import PINS_VARIABLE
 from feeders.results.record import MEASURED, Record
 from feeders.results.takes import TAKES_SUFFIX
-from feeders.terminal import aligned
+from feeders.terminal import table as drawn
 
 from . import environments, resolve
 from .catalogue import age
@@ -34,8 +34,8 @@ def table(results: Path) -> str:
     """
     by_age = sorted(stacks().values(), key=lambda stack: age(stack.release))
     heads = ("release", "date", "TensorFlow", "Keras", "Python", "built", "measured")
-    rows = [heads, *(_row(stack, results) for stack in by_age)]
-    return "\n".join([*aligned(rows), "", _kept(), _newest()])
+    rows = [_row(stack, results) for stack in by_age]
+    return "\n".join([*drawn(rows, heads), "", _kept(), _newest()])
 
 
 def add(name: str, say: Say) -> tuple[Path, Record]:

@@ -359,6 +359,8 @@ def test_takes_of_another_model_are_another_history(slower, call, monkeypatch):
 
 
 def test_no_results_at_all_are_one_line(bench, call):
+    assert refused(call("regressions")).startswith(f"regressions: no folder results/ in {Path.cwd()}. Try: call it ")
+    Path("results").mkdir()
     assert refused(call("regressions")) == "results: holds no takes (*/*-takes.jsonl). Try: asv run"
 
 
