@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_a_bad_option_is_status_2(capsys, call):
 @pytest.mark.parametrize("command", [["feeders"], [sys.executable, "-m", "feeders"]])
 def test_the_console_script_and_the_module_are_the_same(command):
     """The script is installed beside the interpreter that runs the tests."""
-    folder = os.path.dirname(sys.executable)
+    folder = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
     answer = subprocess.run([*command, "--version"], capture_output=True, text=True, env=environment)
     assert (answer.returncode, answer.stderr) == (0, "")
