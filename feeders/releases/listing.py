@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -97,6 +98,8 @@ def _kept() -> str:
 
 
 def _newest() -> str:
+    if importlib.util.find_spec("uv") is None:
+        return "newest on the package index: not known without uv. Try: pip install 'keras-feeders[suite]'"
     try:
         found = {"": resolve.newest(TENSORFLOW), "k": resolve.newest(KERAS)}
     except FeedersError:
