@@ -1,4 +1,4 @@
-"""``python -m feeders``."""
+"""``python -m feeders``, the same as ``feeders``."""
 
 import sys
 

@@ -101,7 +101,7 @@ def main():
     with Progress() as progress:
         left = order()[len(taken) :]
         for done, (number, release) in enumerate(left):
-            progress.say(f"takes {len(taken) + 1} of {len(order())}", done / len(left))
+            progress.update(f"takes {len(taken) + 1} of {len(order())}", done / len(left))
             records = [json.loads(record.to_json()) for record in makes(stack, release)]
             taken.append({"round": number, "release": release, "records": records})
             keep(state, taken, known)
@@ -114,7 +114,7 @@ def main():
     run.lanes = lambda before, after, say: lanes(stack, before, after)
     found = []
     with Progress() as progress:
-        for each in regressions.confirm(suspected, known, progress.say, progress.print):
+        for each in regressions.confirm(suspected, known, progress.update, progress.print):
             found = findings.merged(found, [each])
             keep(state, taken, findings.merged(known, found))
     print(regressions.to_text(found, [], []))

@@ -198,7 +198,7 @@ def main():
             done = {each["set"] for each in rows}
             for number, kind in (each for each in enumerate(SETS) if each[0] not in done):
                 head = f"set {number + 1} of {len(SETS)}"
-                fresh = measure_set(stack, number, kind, lambda text, _, head=head: progress.say(f"{head}: {text}"))
+                fresh = measure_set(stack, number, kind, lambda text, _, head=head: progress.update(f"{head}: {text}"))
                 rows += fresh
                 with state.open("a") as file:
                     file.write("".join(json.dumps(each) + "\n" for each in fresh))

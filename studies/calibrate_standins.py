@@ -136,7 +136,7 @@ def measure(state, load):
     with busy(load), Progress() as progress:
         for made, row in enumerate(left):
             title, share = f"comparison {row.number + 1} of 100", made / len(left)
-            seen = compare(row, lambda text, title=title, share=share: progress.say(f"{title}: {text}", share))
+            seen = compare(row, lambda text, title=title, share=share: progress.update(f"{title}: {text}", share))
             with state.open("a") as file:
                 file.write(json.dumps({**seen, "load": load}) + "\n")
 

@@ -1,4 +1,7 @@
-"""The command line: what it prints, and the exit status of bad calls."""
+"""The command line: exit status, interrupts, and an output that nobody reads to its end.
+
+What the commands print is in tests/commands.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from feeders import cli
-from feeders.loaders import WORKLOADS
-from feeders.measure import METRICS
-from feeders.strategies import FEEDERS
-
-
-def test_list_names_every_row_of_the_catalogues(capsys):
-    assert cli.main(["list"]) == 0
-    printed = capsys.readouterr().out.split()
-    assert {row.name for rows in (FEEDERS, WORKLOADS, METRICS) for row in rows} <= set(printed)
-
-
-@pytest.mark.parametrize(
-    ("call", "text"),
-    [
-        (["measure", "seqence"], "seqence: not a feeder. Known and near: sequence"),
-        (["measure", "sequence", "--workload", "jepg"], "workload 'jepg' is unknown"),
-        (["report", "--device", "CPU"], "report: --device belongs to --summary; the page holds all"),
-    ],
-)
-def test_an_unknown_name_is_one_message_and_status_2(capsys, call, text):
-    assert cli.main(call) == 2
-    error = capsys.readouterr().err
-    assert text in error
-    assert "Traceback" not in error
+from feeders.commands import listing
 
 
 @pytest.mark.parametrize(
@@ -43,7 +24,17 @@ def test_a_bad_option_is_status_2(capsys, call):
     with pytest.raises(SystemExit) as ended:
         cli.main(call)
     assert ended.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    assert "usage: feeders" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["feeders"], [sys.executable, "-m", "feeders"]])
+def test_the_console_script_and_the_module_are_the_same(command):
+    """The script is installed beside the interpreter that runs the tests."""
+    folder = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    answer = subprocess.run([*command, "--version"], capture_output=True, text=True, env=environment)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.startswith("keras-feeders ")
 
 
 def test_measuring_on_a_gpu_that_is_not_there_is_one_message_and_status_2(monkeypatch):
@@ -57,23 +48,17 @@ def test_measuring_on_a_gpu_that_is_not_there_is_one_message_and_status_2(monkey
     assert "Traceback" not in answer.stderr
 
 
-def test_report_names_the_releases_there_are(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["report", "--summary"]) == 2
-    assert "holds no takes" in capsys.readouterr().err
-
-
 def test_interrupt_is_said_in_one_line(capsys, monkeypatch):
     def interrupted(options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_list", interrupted)
+    monkeypatch.setattr(listing, "_list", interrupted)
     assert cli.main(["list"]) == 130
     assert capsys.readouterr().err == "feeders: interrupted; nothing is left running\n"
 
 
 def test_output_that_nobody_reads_to_its_end_is_no_error():
-    """As ``python -m feeders list | head``: silent, and with the status that a shell knows."""
+    """As ``feeders list | head``: silent, and with the status that a shell knows."""
     read, write = os.pipe()
     os.close(read)
     try:
@@ -87,6 +72,6 @@ def test_another_pipe_that_breaks_is_not_taken_for_the_output(monkeypatch):
     def broken(options):
         raise BrokenPipeError("to a process that has died")
 
-    monkeypatch.setattr(cli, "_list", broken)
+    monkeypatch.setattr(listing, "_list", broken)
     with pytest.raises(BrokenPipeError, match="to a process that has died"):
         cli.main(["list"])

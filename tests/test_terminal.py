@@ -1,22 +1,17 @@
-"""The line of progress: on a terminal alone, with the time that is needed yet."""
+"""What a person sees: tables that are not cut, progress on a terminal alone, and no chatter of libraries."""
 
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 
 from feeders import terminal
-from feeders.terminal import Progress
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """A clock that stands still at `now`."""
-    clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(terminal, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    return clock
+from feeders.terminal import LOG_LEVEL, Progress, table, without_chatter
 
 
 class Screen(io.StringIO):
@@ -27,11 +22,21 @@ class Screen(io.StringIO):
 
 
 @pytest.fixture
-def shown(monkeypatch):
-    """What a terminal has been shown, each text in the place of the one before."""
+def clock(monkeypatch):
+    """A clock that stands still at `now`."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(terminal, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    """A terminal of 100 columns behind both streams."""
     screen = Screen()
-    monkeypatch.setattr(terminal, "sys", SimpleNamespace(stderr=screen))
-    return lambda: screen.getvalue().split("\r\033[K")[1:]
+    monkeypatch.setattr(terminal, "sys", SimpleNamespace(stderr=screen, stdout=screen))
+    for name, value in (("TERM", "xterm"), ("COLUMNS", "100"), ("LINES", "30")):
+        monkeypatch.setenv(name, value)
+    return screen
 
 
 @pytest.mark.parametrize(
@@ -44,23 +49,85 @@ def shown(monkeypatch):
         (30, 1.0, "  30 s  pair 1; needs 0 s more at least"),
     ],
 )
-def test_the_time_that_is_needed_yet_follows_from_the_share(clock, shown, seconds, share, line):
+def test_the_time_that_is_needed_yet_follows_from_the_share(clock, screen, seconds, share, line):
     with Progress() as progress:
         clock.now += seconds
-        progress.say("pair 1", share)
-    assert shown() == [line, ""]
+        progress.update("pair 1", share)
+        assert line in screen.getvalue()
 
 
-def test_what_stays_takes_the_place_of_the_line(clock, shown):
+def test_what_stays_is_printed_whole_and_the_line_of_progress_is_gone_in_the_end(clock, screen):
+    stays = f"pair [1]: {'long ' * 40}"
     with Progress() as progress:
-        progress.say("pair 1")
-        progress.print("pair 1: done")
-        progress.say("pair 2")
-    assert shown() == ["   0 s  pair 1", "pair 1: done\n", "   0 s  pair 2", ""]
+        progress.update("pair 1")
+        progress.print(stays)
+    text = screen.getvalue()
+    assert f"{stays}\n" in text
+    assert text.endswith("\x1b[2K")
 
 
-def test_elsewhere_only_what_stays_is_printed(capsys):
+def test_in_a_log_only_what_stays_is_printed(capsys):
     with Progress() as progress:
-        progress.say("pair 1", 0.5)
+        progress.update("pair 1", 0.5)
         progress.print("pair 1: done")
     assert capsys.readouterr() == ("", "pair 1: done\n")
+
+
+ROWS = [("a", "[0.98, 1.02]", "x" * 200), ("longer", "b", "")]
+
+
+def test_where_nobody_looks_columns_are_as_wide_as_they_have_to_be(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert table(ROWS) == [f"a       [0.98, 1.02]  {'x' * 200}", "longer  b"]
+    assert table([("1", "2")], ("one", "two"), indent=2) == ["  one  two", "  1    2"]
+
+
+def test_on_a_terminal_a_table_keeps_to_its_width_and_loses_nothing(screen, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = table(ROWS)
+    assert max(map(len, lines)) <= 40
+    assert "".join(lines).count("x") == 200
+    assert table([("1",)], ("head",))[0].startswith("\x1b[1m")
+
+
+LIBRARY = b"""\
+WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795721166.143907   27658 port.cc:153] oneDNN custom operations are on.
+E0000 00:00:1795721166.143907   27658 cuda_dnn.cc:8310] Unable to register cuDNN factory: it is there
+2024-01-01 10:00:00.123456: I tensorflow/core/platform/cpu_feature_guard.cc:182] This binary is optimized
+To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow with the compiler flags.
+"""
+TOLD = b"E0000 00:00:1795721166.143907   27658 cuda.cc:1] no kernel image\nmine\n"
+
+
+@pytest.mark.parametrize(("level", "seen"), [(None, TOLD), ("2", TOLD), ("0", LIBRARY + TOLD), ("1", LIBRARY + TOLD)])
+def test_libraries_are_not_heard_unless_who_calls_wants_them(capfdbinary, monkeypatch, level, seen):
+    """They write to the descriptor; what is no chatter of theirs passes, in its order."""
+    monkeypatch.delenv(LOG_LEVEL, raising=False)
+    if level:
+        monkeypatch.setenv(LOG_LEVEL, level)
+    with without_chatter():
+        os.write(2, LIBRARY + TOLD)
+    os.write(2, b"after\n")
+    assert capfdbinary.readouterr() == (b"", seen + b"after\n")
+
+
+def test_what_is_said_last_before_a_process_dies_is_heard():
+    """As where a CPU has not the instructions that TensorFlow was built for."""
+    program = (
+        "import os\nfrom feeders.terminal import without_chatter\n"
+        "with without_chatter():\n    os.write(2, b'no AVX here\\n')\n    os.abort()\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != LOG_LEVEL}
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment)
+    assert (ended.returncode, ended.stderr) == (-6, b"no AVX here\n")
+
+
+def test_a_process_that_stays_holds_nobody_up(capfd, monkeypatch):
+    monkeypatch.delenv(LOG_LEVEL, raising=False)
+    monkeypatch.setattr(terminal, "SIEVE_SECONDS", 0.1)
+    with without_chatter():
+        stays = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    stays.communicate(b"\n")
+    assert stays.returncode == 0
+    terminal._working.pop().wait()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from feeders.catalogue import nearest
 from feeders.errors import FeedersError
 from feeders.loaders import workload
-from feeders.loaders.opening import Source, nearest
+from feeders.loaders.opening import Source
 from feeders.strategies import FEEDERS
 
 # A second epoch shows what the end of the first leaves behind.

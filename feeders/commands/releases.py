@@ -1,4 +1,4 @@
-"""``python -m feeders releases``."""
+"""``feeders releases``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from feeders.terminal import Progress
+
+from .needs import require, require_clone
 
 
 def add(commands: Any) -> None:
@@ -31,6 +33,8 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
+    require("releases add", "uv")
+    require_clone("releases add")
     from feeders.measure import MEASURED
     from feeders.releases.listing import add as add_release
     from feeders.releases.listing import tried

@@ -13,7 +13,7 @@ from feeders.errors import FeedersError
 from feeders.releases.catalogue import age
 from feeders.releases.stacks import stacks
 from feeders.results.changes import SCHEMA, Finding, key
-from feeders.terminal import aligned
+from feeders.terminal import table
 
 from .history import Suspected, Turned
 from .lockstep import Comparison
@@ -160,14 +160,14 @@ def to_text(findings: Sequence[Finding], unmeasured: Sequence[Suspected], turns:
         parts.append("No change was confirmed.")
     if turns:
         rows = [(each.after, name_of(each.cell), f"{each.was} -> {each.is_now}") for each in turns]
-        parts.append("\n".join(["Another outcome, or another guarantee:", *_indented(rows)]))
+        parts.append("\n".join(["Another outcome, or another guarantee:", *table(rows, indent=2)]))
     doubted = [(*_suspicion(found), _said(found)) for found in findings if not found["confirmed"]]
     doubted += [
         (*_suspicion({"cell": name_of(each.cell), **dataclasses.asdict(each.suspect)}), "not compared")
         for each in unmeasured
     ]
     if doubted:
-        parts.append("\n".join(["Suspects, not confirmed (no alarm):", *_indented(doubted)]))
+        parts.append("\n".join(["Suspects, not confirmed (no alarm):", *table(doubted, indent=2)]))
     return "\n\n".join(parts)
 
 
@@ -213,7 +213,7 @@ def _of_release(before: str, after: str, findings: Sequence[Finding]) -> str:
     ]
     changed = what_changed(before, after)
     head = [f"{after} (after {before}): {said}", *([f"  {changed}"] if changed else [])]
-    return "\n".join([*head, *_indented(rows)])
+    return "\n".join([*head, *table(rows, indent=2)])
 
 
 def _said(found: Finding) -> str:
@@ -226,7 +226,3 @@ def _said(found: Finding) -> str:
     more = [f"; {inside}"] if inside else []
     more += [", to be gone on with"] if found["confirmed"] is None else []
     return f"pairs: {words(verdict)}, {verdict['ratio']:.3f} {interval(verdict)}{''.join(more)}"
-
-
-def _indented(rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"  {line}" for line in aligned(rows)]

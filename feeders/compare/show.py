@@ -9,7 +9,7 @@ from typing import Any, Mapping, Sequence
 
 from feeders.releases.installed import installed
 from feeders.releases.stacks import KERAS, TENSORFLOW, difference, stacks
-from feeders.terminal import aligned
+from feeders.terminal import table
 
 from .verdict import FEWEST, SAME, SLOWER, UNDECIDED, judge
 
@@ -33,7 +33,7 @@ def to_text(found: Mapping[str, Any]) -> str:
         if family > 1
         else "Lockstep pairs; slower and faster hold at 99 % and exceed 3 %."
     )
-    return "\n".join([head, "", *aligned([HEADS, *rows]), "", *notes])
+    return "\n".join([head, "", *table(rows, HEADS), "", *notes])
 
 
 def is_bad(found: Mapping[str, Any]) -> bool:

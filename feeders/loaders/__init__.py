@@ -5,9 +5,7 @@ Order here is the order of every table, plot and asv parameter.
 
 from __future__ import annotations
 
-import difflib
-
-from feeders.errors import FeedersError
+from feeders.catalogue import Catalogue
 
 from ._loader import INDEX, ITERATOR, MISSING, OPS, STATIC_EPOCH, Leaf, Loader
 from ._material import Material
@@ -39,7 +37,7 @@ __all__ = [
     "workload",
 ]
 
-WORKLOADS: tuple[Workload, ...] = (
+_ROWS = (
     Workload(
         "window",
         "sliding windows over a long series in memory (the forecasting case)",
@@ -77,6 +75,8 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
 )
 
+WORKLOADS = Catalogue("a workload", _ROWS, hint="python -m feeders list")
+
 
 def workload(name: str) -> Workload:
     """Return the workload of that name.
@@ -84,9 +84,4 @@ def workload(name: str) -> Workload:
     Raises:
         FeedersError: there is none; the text names the nearest.
     """
-    rows = {row.name: row for row in WORKLOADS}
-    if name in rows:
-        return rows[name]
-    near = difflib.get_close_matches(name, rows, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise FeedersError(f"workload {name!r} is unknown; expected one of {', '.join(rows)}.{hint}")
+    return WORKLOADS.named(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -13,10 +12,11 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import GeneratorType, ModuleType
-from typing import Any, Callable, Iterable
+from typing import Any, Callable
 
 import numpy as np
 
+from feeders.catalogue import nearest
 from feeders.errors import FeedersError
 from feeders.keras_api import generation, is_dataset, sequence_base
 
@@ -281,9 +281,3 @@ def _guarded(what: str, work: Callable[[], Any]) -> Any:
         raise FeedersError(
             f"{what}: {type(error).__name__}: {error}{where}. The loader must be made without error"
         ) from None
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Return a sentence with the nearest names, or nothing where none is near."""
-    near = difflib.get_close_matches(name, list(names), 3, 0.5)
-    return f" Nearest: {', '.join(near)}." if near else ""

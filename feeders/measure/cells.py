@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from feeders import variables
+from feeders.catalogue import Catalogue
 from feeders.errors import FeedersError
 from feeders.loaders import WORKLOADS, Workload, workload
 from feeders.strategies import FEEDERS, Feeder, feeder
@@ -75,7 +76,7 @@ def _listed(workload: str, *cells: str) -> tuple[Cell, ...]:
     return tuple(Cell(feeder, workload, int(workers)) for feeder, workers in pairs)
 
 
-PROFILES = (
+_ROWS = (
     # One workload that holds the GIL, one that releases it, one that only waits: with one worker and with some.
     Profile("core", _grid(("text", "jpeg", "remote"), (1, 4))),
     Profile("full", _grid(tuple(row.name for row in WORKLOADS), WORKERS)),
@@ -97,6 +98,8 @@ PROFILES = (
     ),
 )
 
+PROFILES = Catalogue(f"a value of {variables.PROFILE}", _ROWS, hint=f"unset {variables.PROFILE}")
+
 
 def profile(name: str) -> Profile:
     """Return the profile of that name.
@@ -104,11 +107,7 @@ def profile(name: str) -> Profile:
     Raises:
         FeedersError: there is none.
     """
-    for row in PROFILES:
-        if row.name == name:
-            return row
-    known = " or ".join(row.name for row in PROFILES)
-    raise FeedersError(f"{variables.PROFILE}={name}: not a profile; expected {known}. Try: unset {variables.PROFILE}")
+    return PROFILES.named(name)
 
 
 def current_profile() -> Profile:

@@ -1,12 +1,73 @@
-"""The catalogue of metrics: what is measured, in which unit, and which way is better."""
+"""The catalogue of metrics: what is measured, in which unit, which way is better, and how a person reads it."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from feeders.catalogue import Catalogue
 
 # asv drops results of another version, and no run goes on with takes of another. Raise it when what a series means has
 # changed: tests/benchmarks says when.
 SERIES_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """How people say numbers of a unit.
+
+    Attributes:
+        units: what they say, and its size in the unit that is stored; largest first.
+        of: what follows.
+        digits: takes spread by some per cent, so more would be noise.
+    """
+
+    units: tuple[tuple[str, float], ...]
+    of: str = ""
+    digits: int = 3
+
+
+TIMES = ((" s", 1.0), (" ms", 1e-3), (" µs", 1e-6))
+SIZES = ((" GB", 1e9), (" MB", 1e6), (" kB", 1e3), (" B", 1.0))
+
+# By the unit that is stored. What is in none of these is counted, and told whole.
+SPOKEN = {
+    "seconds": Spoken(TIMES),
+    "seconds/1000 samples": Spoken(TIMES, " per 1,000 samples"),
+    "bytes": Spoken(SIZES),
+    "bytes/epoch": Spoken(SIZES, " per epoch"),
+    "samples/s": Spoken(((" samples/s", 1.0),)),
+    "%": Spoken(((" %", 1.0),), digits=2),
+    "batches read/delivered": Spoken((("", 1.0),), " read per batch delivered"),
+}
+
+
+def spoken(value: float | None, unit: str) -> str:
+    """Return a value as a person would say it: "3.45 ms", "1.8 GB", "12,400 samples/s", "61 %"; empty if unknown.
+
+    Args:
+        value: in the unit that is stored.
+        unit: of a `Metric`.
+    """
+    if value is None or not math.isfinite(value):
+        return ""
+    if unit not in SPOKEN:
+        return f"{_plain(value)} {unit}"
+    said = SPOKEN[unit]
+    rounded = float(f"{value:.{said.digits}g}")
+    name, size = next((each for each in said.units if abs(rounded) >= each[1]), said.units[-1])
+    # A division brings digits back. A nought needs no prefix: it has the first unit.
+    number = float(f"{rounded / size:.{said.digits}g}")
+    return f"{_plain(number)}{name if number else said.units[0][0]}{said.of}"
+
+
+def _plain(number: float) -> str:
+    """A number with thousands apart and without a power of ten."""
+    return f"{number:,.12f}".rstrip("0").rstrip(".")
+
+
+# Unit of a column or an axis, the same for all of its values, and what they are multiplied by.
+MILLISECONDS, MEGABYTES, KILOBYTES = ("ms", 1e3), ("MB", 1e-6), ("kB/epoch", 1e-3)
 
 
 @dataclass(frozen=True)
@@ -15,10 +76,11 @@ class Metric:
 
     Attributes:
         name: key in ``Record.metrics``.
-        unit: what it is counted in.
+        unit: what it is counted in, and stored.
         meaning: what is counted, in one line, and what it does not see.
         lower_is_better: the direction; where it is False the metric is no asv series.
         gpu: known on GPUs alone; no asv series, which would stand empty on every other host.
+        column: unit of a column that shows it, and the factor to it; None is the unit that is stored.
     """
 
     name: str
@@ -26,9 +88,18 @@ class Metric:
     meaning: str
     lower_is_better: bool = True
     gpu: bool = False
+    column: tuple[str, float] | None = None
+
+    def format(self, value: float | None) -> str:
+        """Return a value as a person would say it; empty if it is unknown."""
+        return spoken(value, self.unit)
+
+    def in_column(self) -> tuple[str, float]:
+        """Return the unit of a column that shows it, and what values are multiplied by."""
+        return self.column or (self.unit, 1.0)
 
 
-METRICS = (
+_ROWS = (
     Metric("first_batch", "seconds", "from the call of fit() to the first batch in the training step"),
     Metric("first_epoch", "seconds", "from the call of fit() to the end of epoch 1: tracing, workers start, one pass"),
     Metric("epoch", "seconds", "a steady epoch, from the end of the one before: the gap is included"),
@@ -36,24 +107,42 @@ METRICS = (
     Metric("throughput", "samples/s", "samples of the steady epochs over their time, a ratio of sums", False),
     Metric("effective_throughput", "samples/s", "the unique, whole samples among them: the number that ranks", False),
     Metric("effective", "seconds/1000 samples", "time for 1,000 unique, whole samples: 1,000 / effective throughput"),
-    Metric("wait_mean", "seconds", "mean time a step is blocked for its batch; in bursts, where a median misleads"),
-    Metric("wait_p50", "seconds", "median of the wait per batch"),
-    Metric("wait_p95", "seconds", "95th percentile of the wait per batch"),
-    Metric("wait_p99", "seconds", "99th percentile of the wait per batch"),
-    Metric("wait_max", "seconds", "longest wait for a batch"),
-    Metric("step_p50", "seconds", "median of the whole training step, wait included"),
-    Metric("step_p99", "seconds", "99th percentile of the whole training step"),
+    Metric(
+        "wait_mean",
+        "seconds",
+        "mean time a step is blocked for its batch; in bursts, where a median misleads",
+        column=MILLISECONDS,
+    ),
+    Metric("wait_p50", "seconds", "median of the wait per batch", column=MILLISECONDS),
+    Metric("wait_p95", "seconds", "95th percentile of the wait per batch", column=MILLISECONDS),
+    Metric("wait_p99", "seconds", "99th percentile of the wait per batch", column=MILLISECONDS),
+    Metric("wait_max", "seconds", "longest wait for a batch", column=MILLISECONDS),
+    Metric("step_p50", "seconds", "median of the whole training step, wait included", column=MILLISECONDS),
+    Metric("step_p99", "seconds", "99th percentile of the whole training step", column=MILLISECONDS),
     Metric("stall", "%", "1 - ceiling / actual epoch time; ceiling: resident on the same workload in the same round"),
     Metric("cpu", "seconds/1000 samples", "CPU time of the process tree in the steady epochs"),
     Metric(
         "memory",
         "bytes",
         "peak set size (PSS) of the process tree: verified epoch, ends of the steady part",
+        column=MEGABYTES,
     ),
-    Metric("growth", "bytes/epoch", "growth of that set size per steady epoch; about 0 is right"),
+    Metric("growth", "bytes/epoch", "growth of that set size per steady epoch; about 0 is right", column=KILOBYTES),
     Metric("gpu_busy", "%", "share of the steady epochs in which a kernel ran on the GPU, by NVML", False, gpu=True),
-    Metric("gpu_memory", "bytes", "peak memory in use on the GPU in the steady epochs, by anybody, by NVML", gpu=True),
-    Metric("copy", "seconds", "bringing one batch to the GPU, alone; in training it may overlap other work", gpu=True),
+    Metric(
+        "gpu_memory",
+        "bytes",
+        "peak memory in use on the GPU in the steady epochs, by anybody, by NVML",
+        gpu=True,
+        column=MEGABYTES,
+    ),
+    Metric(
+        "copy",
+        "seconds",
+        "bringing one batch to the GPU, alone; in training it may overlap other work",
+        gpu=True,
+        column=MILLISECONDS,
+    ),
     Metric("reads", "batches read/delivered", "batches prepared over batches trained on: look-ahead and shape probing"),
     Metric("left", "threads + processes", "Python threads and child processes still alive after fit() returned"),
     Metric("missing", "samples", "samples of the verified epoch that never reached the training step"),
@@ -62,6 +151,8 @@ METRICS = (
     Metric("corrupt", "samples", "samples whose content was not what their id promises: torn, or another's"),
     Metric("stale", "samples", "samples that carry the stamp of another epoch"),
 )
+
+METRICS = Catalogue("a metric", _ROWS, hint="python -m feeders list")
 
 # Percent of stall up to which training counts as fed, and beyond which as starved.
 PARTLY, STARVED = 5.0, 20.0

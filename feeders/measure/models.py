@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Callable
 
-from feeders.errors import FeedersError
+from feeders import variables
+from feeders.catalogue import Catalogue
 from feeders.keras_api import keras
 
 # Of the transformer: side of an image's patches, width of a token, heads, blocks.
@@ -23,10 +25,9 @@ def build(name: str, x_shape: tuple[int, ...], classes: int) -> Any:
     Raises:
         FeedersError: no such model.
     """
-    if name not in MODELS:
-        raise FeedersError(f"model {name!r} is unknown; expected one of {', '.join(MODELS)}")
+    body = MODELS.named(name).body
     api = keras()
-    layers = _BODIES[name](api, x_shape)
+    layers = body(api, x_shape)
     return api.Sequential([api.Input(shape=x_shape), *layers, api.layers.Dense(classes, activation="softmax")])
 
 
@@ -91,6 +92,21 @@ def _of_rank(layers: Any, x_shape: tuple[int, ...]) -> tuple[Any, Any, list[Any]
     return layers.Conv1D, layers.GlobalAveragePooling1D, reshape
 
 
-_BODIES = {"light": _light, "real": _real, "resnet": _resnet, "transformer": _transformer}
+@dataclass(frozen=True)
+class Model:
+    """What trains on the batches.
 
-MODELS = tuple(_BODIES)
+    Attributes:
+        name: in FEEDERS_MODEL.
+        body: takes Keras and the shape of a sample, and returns the layers before the last one.
+    """
+
+    name: str
+    body: Callable[[Any, tuple[int, ...]], list[Any]]
+
+
+MODELS = Catalogue(
+    f"a value of {variables.MODEL}",
+    (Model("light", _light), Model("real", _real), Model("resnet", _resnet), Model("transformer", _transformer)),
+    hint=f"unset {variables.MODEL}",
+)

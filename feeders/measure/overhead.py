@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import sys
-from typing import Sequence
+from typing import Callable, Sequence
 
 import numpy as np
 from scipy import stats
@@ -29,11 +28,12 @@ FAST_QUANTILE = 0.1
 REFERENCE_STEP_SECONDS = 0.005
 
 
-def measure_overhead(pairs: int) -> str:
+def measure_overhead(pairs: int, progress: Callable[[str, float], None]) -> str:
     """Measure the same cell with and without taps, in turns and in random order, and say what they cost.
 
     Args:
         pairs: takes of each kind.
+        progress: told what is going on, and the share of the pairs that are made.
 
     Raises:
         FeedersError: a take could not be measured.
@@ -43,8 +43,7 @@ def measure_overhead(pairs: int) -> str:
     bare = dataclasses.replace(tapped, taps=False)
     added, took = [], []
     for number in range(pairs):
-        if sys.stderr.isatty():
-            print(f"\rpair {number + 1} of {pairs}", end="", file=sys.stderr, flush=True)
+        progress(f"pair {number + 1} of {pairs}", number / pairs)
         order = random.sample([tapped, bare], 2)
         records = {settings.taps: _measured(settings) for settings in order}
         added.append(_step_seconds(records[True]) - _step_seconds(records[False]))

@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 
 from feeders import variables
-from feeders.errors import FeedersError
 
 from . import device
 from .models import MODELS
@@ -45,9 +44,6 @@ class Settings:
             FeedersError: no such model.
         """
         model = os.environ.get(variables.MODEL) or "light"
-        if model not in MODELS:
-            raise FeedersError(
-                f"{variables.MODEL}={model}: not a model; expected {' or '.join(MODELS)}. Try: unset {variables.MODEL}"
-            )
+        MODELS.named(model)
         steady = cls.steady_seconds if device.current() == device.CPU else GPU_STEADY_SECONDS
         return cls(steady_seconds=steady, model=model)

@@ -28,6 +28,7 @@ from feeders.keras_api import (
     keras,
     version,
 )
+from feeders.terminal import LOG_LEVEL, without_chatter
 
 from . import device
 
@@ -41,6 +42,7 @@ INSTALL = "Try: pip install -e '.[cpu]' (or '.[gpu]' on a GPU host); or KERAS_BA
 GPU_FILES = "/dev/nvidia"
 
 
+@without_chatter()
 def preload() -> None:
     """Import what every take needs, and run nothing: takes are forked from here.
 
@@ -52,7 +54,7 @@ def preload() -> None:
             there, or the environment is not what it was made to be.
     """
     _check_pins()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault(LOG_LEVEL, "2")
     device.prepare()
     _import_backend()
     _check_backend()

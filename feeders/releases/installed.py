@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import datetime
 import os
+import sys
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
-
-from asv.console import log
 
 from .catalogue import Release, identify
 
@@ -61,9 +60,13 @@ def require_installed() -> Release:
 
 
 def stop(message: str) -> NoReturn:
-    """End the asv command with a message and status 2, the status of a call or a host that is wrong."""
-    log.flush()
-    log.error(message)
+    """End the command, asv's or ours, with a message and status 2, the status of a call or a host that is wrong."""
+    console = sys.modules.get("asv.console")
+    if console is not None:
+        console.log.flush()  # of its line of progress
+        console.log.error(message)
+    else:
+        print(message, file=sys.stderr)
     raise SystemExit(2)
 
 

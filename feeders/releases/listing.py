@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ from feeders.errors import FeedersError
 from feeders.measure.stack import PINS_VARIABLE
 from feeders.results.record import MEASURED, Record
 from feeders.results.takes import TAKES_SUFFIX
-from feeders.terminal import aligned
+from feeders.terminal import table as drawn
 
 from . import environments, resolve
 from .catalogue import age
@@ -34,8 +35,8 @@ def table(results: Path) -> str:
     """
     by_age = sorted(stacks().values(), key=lambda stack: age(stack.release))
     heads = ("release", "date", "TensorFlow", "Keras", "Python", "built", "measured")
-    rows = [heads, *(_row(stack, results) for stack in by_age)]
-    return "\n".join([*aligned(rows), "", _kept(), _newest()])
+    rows = [_row(stack, results) for stack in by_age]
+    return "\n".join([*drawn(rows, heads), "", _kept(), _newest()])
 
 
 def add(name: str, say: Say) -> tuple[Path, Record]:
@@ -97,6 +98,8 @@ def _kept() -> str:
 
 
 def _newest() -> str:
+    if importlib.util.find_spec("uv") is None:
+        return "newest on the package index: not known without uv. Try: pip install 'keras-feeders[suite]'"
     try:
         found = {"": resolve.newest(TENSORFLOW), "k": resolve.newest(KERAS)}
     except FeedersError:

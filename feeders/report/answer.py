@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Mapping
+from typing import Any, Mapping
 
 import pandas as pd
 
-from feeders.measure.metrics import stall_word
+from feeders.measure.metrics import METRICS, stall_word
 from feeders.results.record import BROKEN, REFUSED
 from feeders.strategies import FEEDERS
 
@@ -83,7 +83,7 @@ def share(cell: Cell) -> str:
     stall = cell["stall"]
     if pd.isna(stall):
         return ""
-    return f"{100 - stall:.0f} % ({stall_word(stall)})"
+    return f"{METRICS.named('stall').format(100 - stall)} ({stall_word(stall)})"
 
 
 def _answer(key: Any, cells: list[dict[str, Any]]) -> Answer:
@@ -120,15 +120,10 @@ def _otherwise(cells: list[dict[str, Any]], best: Cell | None) -> tuple[Cell, ..
 
 def _better_at(other: Cell, best: Cell) -> tuple[str, ...]:
     """What the other one needs clearly less of."""
-    compared: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-        ("wait_p99", "p99 wait", lambda value: f"{1e3 * value:.3g} ms"),
-        ("first_batch", "first batch", lambda value: f"{value:.2g} s"),
-        ("cpu", "CPU", lambda value: f"{value:.2g} s per 1,000 samples"),
-        ("memory", "memory", lambda value: f"{value / 1e6:,.0f} MB"),
-    )
+    compared = (("wait_p99", "p99 wait"), ("first_batch", "first batch"), ("cpu", "CPU"), ("memory", "memory"))
     return tuple(
-        f"{title} {shown(other[metric])} against {shown(best[metric])}"
-        for metric, title, shown in compared
+        f"{title} {METRICS.named(metric).format(other[metric])} against {METRICS.named(metric).format(best[metric])}"
+        for metric, title in compared
         if other[metric] <= CHEAPER * best[metric]
     )
 
@@ -164,14 +159,9 @@ def _gist(message: str) -> str:
 
 def costs(cell: Cell) -> list[tuple[str, str]]:
     """Return what a cell gives and takes: titles and values with units; what is not known is left out."""
-    shown = (
-        ("of the ceiling", share(cell)),
-        ("p99 wait", "" if pd.isna(cell["wait_p99"]) else f"{1e3 * cell['wait_p99']:.3g} ms"),
-        ("CPU", "" if pd.isna(cell["cpu"]) else f"{cell['cpu']:.2g} s per 1,000 samples"),
-        ("memory", "" if pd.isna(cell["memory"]) else f"{cell['memory'] / 1e6:,.0f} MB"),
-        ("GPU busy", "" if pd.isna(cell.get("gpu_busy")) else f"{cell['gpu_busy']:.0f} %"),
-    )
-    return [(title, value) for title, value in shown if value]
+    shown = (("p99 wait", "wait_p99"), ("CPU", "cpu"), ("memory", "memory"), ("GPU busy", "gpu_busy"))
+    values = [(title, METRICS.named(metric).format(cell.get(metric))) for title, metric in shown]
+    return [(title, value) for title, value in [("of the ceiling", share(cell)), *values] if value]
 
 
 def speed(cell: Cell) -> str:

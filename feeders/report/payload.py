@@ -43,13 +43,6 @@ CHOICES = (
 # The one that ranks is what one sees first.
 FIRST = "effective_throughput"
 
-# Metrics are stored in seconds and bytes; people read these. Times of single steps are fractions of a millisecond.
-UNITS = {
-    **dict.fromkeys(("wait", "step", "copy"), ("ms", 1e3)),
-    **dict.fromkeys(("memory", "gpu_memory"), ("MB", 1e-6)),
-    "growth": ("kB/epoch", 1e-3),
-}
-
 # A number and its interval, as columns are named.
 ENDS = ("", "_low", "_high")
 
@@ -129,17 +122,12 @@ def payload(results: Path) -> dict[str, Any]:
     }
 
 
-def unit(metric: Metric) -> tuple[str, float]:
-    """Return the unit that a metric is shown in, and what its stored value is multiplied with."""
-    return UNITS.get(metric.name) or UNITS.get(metric.name.partition("_")[0], (metric.unit, 1.0))
-
-
 def _metric(row: Metric) -> dict[str, Any]:
     title = row.name.replace("_", " ")
     return {
         "name": row.name,
         "title": title,
-        "unit": unit(row)[0],
+        "unit": row.in_column()[0],
         "meaning": row.meaning,
         "lower_is_better": row.lower_is_better,
     }
@@ -167,7 +155,7 @@ def _shown(cells: pd.DataFrame, parts: Sequence[Takes], changes: pd.DataFrame) -
     """The cells in the units of the page, with what its charts need beside the numbers."""
     shown = cells.drop(columns=[WAITS, *(f"effective{end}" for end in ENDS)])
     for row in METRICS:
-        factor = unit(row)[1]
+        factor = row.in_column()[1]
         for key in (f"{row.name}{end}" for end in ENDS):
             if factor != 1.0 and key in shown:
                 shown[key] = shown[key] * factor
@@ -374,4 +362,4 @@ def _stacks(parts: Iterable[Takes]) -> pd.DataFrame:
 
 
 def _meanings(metrics: Iterable[Metric]) -> pd.DataFrame:
-    return pd.DataFrame([{"metric": row.name, "unit": unit(row)[0], "meaning": row.meaning} for row in metrics])
+    return pd.DataFrame([{"metric": row.name, "unit": row.in_column()[0], "meaning": row.meaning} for row in metrics])

@@ -11,7 +11,7 @@ import pandas as pd
 from feeders import variables
 from feeders.errors import FeedersError
 from feeders.loaders import WORKLOADS
-from feeders.measure import MEASURED, Record
+from feeders.measure import MEASURED, METRICS, Record
 from feeders.releases.catalogue import age, oldest_first
 from feeders.results.machines import name_of_host
 from feeders.results.takes import Takes, read_takes
@@ -99,7 +99,7 @@ def _answers(found: Sequence[Answer]) -> list[str]:
         f"- not `{label}` on `{each.workload}`: {why}" for each in found for label, why in each.avoid if WRONG in why
     ]
     return [
-        "| workload | use | samples/s | of the ceiling | p99 wait | CPU s/1,000 samples | MB |",
+        "| workload | use | samples/s | of the ceiling | p99 wait | CPU | memory |",
         "|---|---|--:|--:|--:|--:|--:|",
         *map(_answer, found),
         "",
@@ -112,8 +112,7 @@ def _answer(each: Answer) -> str:
     best = each.best
     if best is None:
         return f"| {each.workload} | nothing measured was safe |  |  |  |  |  |"
-    texts = ((1e3 * best["wait_p99"], "{:.3g} ms"), (best["cpu"], "{:.2g}"), (best["memory"] / 1e6, "{:,.0f}"))
-    numbers = ("" if pd.isna(value) else text.format(value) for value, text in texts)
+    numbers = (METRICS.named(metric).format(best[metric]) for metric in ("wait_p99", "cpu", "memory"))
     return f"| {' | '.join((each.workload, f'`{name(best)}`', speed(best), share(best), *numbers))} |"
 
 

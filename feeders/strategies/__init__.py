@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-
-from feeders.errors import FeedersError
+from feeders.catalogue import Catalogue
 
 from . import arrays, generator, locked, sequence, tfdata
 from ._feeder import Feed, Feeder
 
 # Appended and never reordered: asv stores results by parameter value, and tables follow this order.
-FEEDERS: tuple[Feeder, ...] = (*arrays.ROWS, *generator.ROWS, *locked.ROWS, *sequence.ROWS, *tfdata.ROWS)
+FEEDERS: Catalogue[Feeder] = Catalogue(
+    "a feeder",
+    (*arrays.ROWS, *generator.ROWS, *locked.ROWS, *sequence.ROWS, *tfdata.ROWS),
+    hint="python -m feeders list",
+)
 
 
 def feeder(name: str) -> Feeder:
@@ -19,12 +21,7 @@ def feeder(name: str) -> Feeder:
     Raises:
         FeedersError: no feeder has that name; the nearest ones are given.
     """
-    for row in FEEDERS:
-        if row.name == name:
-            return row
-    names = [row.name for row in FEEDERS]
-    near = difflib.get_close_matches(name, names) or names
-    raise FeedersError(f"{name}: not a feeder. Known and near: {', '.join(near)}. Try: python -m feeders list")
+    return FEEDERS.named(name)
 
 
 __all__ = ["FEEDERS", "Feed", "Feeder", "feeder"]

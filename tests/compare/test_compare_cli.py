@@ -80,11 +80,11 @@ def refused(said):
     [
         (("2.15.1", "sequence"), "compare 2.15.1 sequence: 2.15.1 is a release, sequence is none that can be measured"),
         (("2.15.1", "2.15.0"), "compare 2.15.1 2.15.0: 2.15.0 is a release without a stack. Try: python -m feeders "),
-        (("seqence", "arrays", "--release", "2.16.2"), "seqence: not a feeder. Known and near: sequence, "),
+        (("seqence", "arrays", "--release", "2.16.2"), "seqence: not a feeder. Nearest: sequence, "),
         (("2.15.1", "2.16.2", "--workload", "text"), "compare 2.15.1 2.16.2: two releases are compared on cells. Try"),
         (("sequence", "arrays", "--cells", "*"), "compare sequence arrays: two feeders are compared on workloads. Try"),
         (("2.15.1", "2.16.2", "--cells", "nothing"), "--cells nothing: stands for no cell; expected names like "),
-        (("sequence", "arrays", "--workload", "jepg", "--release", "2.16.2"), "workload 'jepg' is unknown; expected "),
+        (("sequence", "arrays", "--workload", "jepg", "--release", "2.16.2"), "jepg: not a workload. Nearest: jpeg."),
         (("2.15.1", "2.16.2", "--json", "no/such/a.json"), "--json no/such/a.json: no such folder. Try: one that is"),
     ],
 )
@@ -359,6 +359,8 @@ def test_takes_of_another_model_are_another_history(slower, call, monkeypatch):
 
 
 def test_no_results_at_all_are_one_line(bench, call):
+    assert refused(call("regressions")).startswith(f"regressions: no folder results/ in {Path.cwd()}. Try: call it ")
+    Path("results").mkdir()
     assert refused(call("regressions")) == "results: holds no takes (*/*-takes.jsonl). Try: asv run"
 
 

@@ -139,11 +139,11 @@ NO_CELL = (
         ),
         (
             {"a": "sequence", "b": "seqence"},
-            "seqence: not a feeder. Known and near: sequence, sequence-lock. Try: python -m feeders list",
+            "seqence: not a feeder. Nearest: sequence, sequence-lock, sequence-processes. Try: python -m feeders list",
         ),
         (
             {"a": "sequence", "b": "arrays", "workloads": ["jepg"]},
-            "workload 'jepg' is unknown; expected one of window, text, jpeg, records, remote. Did you mean jpeg?",
+            "jepg: not a workload. Nearest: jpeg. Try: python -m feeders list",
         ),
         (
             {"a": "sequence:four", "b": "arrays"},
@@ -163,7 +163,7 @@ NO_CELL = (
         ({"a": "2.15.1", "b": "2.16.2", "cells": ["sequence/jpeg/²"]}, NO_CELL.format("sequence/jpeg/²")),
         (
             {"a": "2.15.1", "b": "2.16.2", "cells": ["seqence/text/1"]},
-            "seqence: not a feeder. Known and near: sequence, sequence-lock. Try: python -m feeders list",
+            "seqence: not a feeder. Nearest: sequence, sequence-lock, sequence-processes. Try: python -m feeders list",
         ),
         (
             {"a": "2.15.1", "b": "2.16.2", "cells": ["sequence/text/0"]},

@@ -164,7 +164,7 @@ def test_progress_tells_the_share_of_the_pairs_that_it_takes_at_least(bench):
 
 def test_a_model_that_is_unknown_is_said_before_anything_starts(bench, monkeypatch):
     monkeypatch.setenv("FEEDERS_MODEL", "huge")
-    with pytest.raises(FeedersError, match=r"^FEEDERS_MODEL=huge: not a model; expected light or real"):
+    with pytest.raises(FeedersError, match=r"^huge: not a value of FEEDERS_MODEL\. Known: light, real, "):
         answered(NAMES)
     assert not bench.events
 

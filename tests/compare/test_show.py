@@ -17,7 +17,6 @@ from feeders.compare.verdict import decided_in, judge
 from feeders.measure import Cell
 from feeders.releases.catalogue import Release
 from feeders.releases.stacks import KERAS, TENSORFLOW, Stack, difference, stacks
-from feeders.terminal import aligned
 from tests.compare.made import HUNG, made
 
 SLOW, FAST = ([mean + about for about in 5 * [0.01, -0.01]] for mean in (0.3, -0.3))
@@ -250,7 +249,3 @@ def test_of_real_stacks_tensorflow_and_keras_are_among_the_first():
     assert re.match(
         rf"(python \S+ -> \S+, )?{TENSORFLOW} 2\.15\.1 -> 2\.16\.2, {KERAS} ", what_changed("2.15.1", "2.16.2")
     )
-
-
-def test_columns_lie_below_each_other():
-    assert aligned([("a", "long", "x"), ("longer", "b", "")]) == ["a       long  x", "longer  b"]

@@ -33,7 +33,7 @@ def test_native_decodes_a_persons_grey_and_odd_sized_photographs_alike(own_image
         np.testing.assert_array_equal(y, expected_y)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", MODELS.names)
 @pytest.mark.parametrize("row", WORKLOADS, ids=lambda row: row.name)
 def test_each_workload_trains_each_model(row, model, opened):
     """Full and short batches; probabilities over the classes come out."""

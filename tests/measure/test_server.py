@@ -60,7 +60,7 @@ def test_it_measures_for_a_process_without_tensorflow_and_ends_with_it(tmp_path)
     assert answer.returncode == 0, answer.stderr
     measured, unknown = answer.stdout.splitlines()
     assert measured == "measured exactly-once"
-    assert unknown.startswith("arays: not a feeder. Known and near: arrays")
+    assert unknown.startswith("arays: not a feeder. Nearest: arrays")
     psutil.wait_procs(using(tmp_path), timeout=20)
     assert not using(tmp_path)
 

@@ -18,7 +18,7 @@ def no_variables(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.mark.parametrize(("value", "model"), [(None, "light"), ("", "light"), *((name, name) for name in MODELS)])
+@pytest.mark.parametrize(("value", "model"), [(None, "light"), ("", "light"), *((name, name) for name in MODELS.names)])
 def test_the_model_comes_from_the_environment(monkeypatch, value, model):
     """FEEDERS_MODEL chooses; empty is as not set."""
     if value is not None:
@@ -32,7 +32,7 @@ def test_an_unknown_model_is_refused_with_the_known_ones(monkeypatch):
     with pytest.raises(FeedersError) as error:
         Settings.from_environment()
     assert str(error.value) == (
-        "FEEDERS_MODEL=bad: not a model; expected light or real or resnet or transformer. Try: unset FEEDERS_MODEL"
+        "bad: not a value of FEEDERS_MODEL. Known: light, real, resnet, transformer. Try: unset FEEDERS_MODEL"
     )
 
 
@@ -48,7 +48,7 @@ def test_an_unknown_profile_is_refused_with_the_known_ones(monkeypatch):
     """A slip in the environment must not measure something else."""
     monkeypatch.setenv("FEEDERS_PROFILE", "bad")
     with pytest.raises(
-        FeedersError, match=r"^FEEDERS_PROFILE=bad: not a profile; expected core or full or history\. Try: unset"
+        FeedersError, match=r"^bad: not a value of FEEDERS_PROFILE\. Known: core, full, history\. Try: unset"
     ):
         current_profile()
 

@@ -172,7 +172,7 @@ def test_which_model_is_built_and_compiled(monkeypatch, tiny):
             self.append(arguments["optimizer"])
 
     monkeypatch.setattr(timed, "build", lambda *arguments: Compiled(arguments))
-    for model in MODELS:
+    for model in MODELS.names:
         assert timed.make_model(tiny.x_shape, tiny.classes, Settings(model=model)) == [model, (16,), 2, "sgd"]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from feeders.loaders import workload
 from feeders.measure import Cell, Record, Settings
-from feeders.measure.crossing import crossing, split
+from feeders.measure.bottleneck import bottleneck, split
 from feeders.measure.settings import NO_MODEL
 
 STACK = {"device": "gpu", "gpu": "NVIDIA Stand-In"}
@@ -37,7 +37,9 @@ class Takes:
 
 def test_the_sentence_that_people_ask_for():
     lines = list(
-        crossing([record(workers=1, milliseconds=6.9), record(workers=4, milliseconds=4.2)], Takes(4.1, w1=6.8, w4=3.9))
+        bottleneck(
+            [record(workers=1, milliseconds=6.9), record(workers=4, milliseconds=4.2)], Takes(4.1, w1=6.8, w4=3.9)
+        )
     )
     assert lines[0] == (
         "this NVIDIA Stand-In with the model resnet takes a batch of remote every 4.1 ms; "
@@ -48,7 +50,7 @@ def test_the_sentence_that_people_ask_for():
 
 
 def test_a_feeder_that_is_fast_enough_alone_and_slow_beside_training_says_so():
-    lines = list(crossing([record(milliseconds=8.0)], Takes(4.0, w1=3.9)))
+    lines = list(bottleneck([record(milliseconds=8.0)], Takes(4.0, w1=3.9)))
     assert lines[1] == (
         "together, with 1 worker, a batch every 8 ms: starved, 50 % of the time lost; the feeder is fast enough alone: "
         "it shares this host with training, or they take turns"
@@ -56,39 +58,39 @@ def test_a_feeder_that_is_fast_enough_alone_and_slow_beside_training_says_so():
 
 
 def test_what_passes_between_epochs_is_not_a_batch():
-    lines = list(crossing([record(milliseconds=4.0, gap=5.0)], Takes(4.0, w1=2.0)))
+    lines = list(bottleneck([record(milliseconds=4.0, gap=5.0)], Takes(4.0, w1=2.0)))
     assert lines[1].endswith("a batch every 4 ms: fed")
 
 
 def test_on_a_cpu_nothing_is_said_of_a_gpu():
-    lines = list(crossing([record(stack={"device": "cpu"})], Takes(1.0, w1=0.5)))
+    lines = list(bottleneck([record(stack={"device": "cpu"})], Takes(1.0, w1=0.5)))
     assert lines[0].startswith("this CPU with")
     assert len(lines) == 2
 
 
 def test_the_other_takes_have_the_settings_of_the_first():
     takes = Takes(4.0, w1=2.0)
-    list(crossing([record()], takes))
+    list(bottleneck([record()], takes))
     assert [settings.model for settings in takes.settings] == ["resnet", NO_MODEL]
     assert {settings.steady_seconds for settings in takes.settings} == {2.0}
 
 
 def test_nothing_is_said_where_nothing_was_measured():
-    assert list(crossing([record(outcome="refused")], Takes(4.0))) == []
+    assert list(bottleneck([record(outcome="refused")], Takes(4.0))) == []
 
 
 def test_the_ceiling_is_not_held_against_itself():
-    assert list(crossing([record("resident")], Takes(4.0))) == []
+    assert list(bottleneck([record("resident")], Takes(4.0))) == []
 
 
 def test_a_feeder_whose_delivery_is_not_known_is_judged_all_the_same():
-    lines = list(crossing([record(milliseconds=4.0)], Takes(4.0, w1=None)))
+    lines = list(bottleneck([record(milliseconds=4.0)], Takes(4.0, w1=None)))
     assert lines[0].endswith("sequence delivers one every (not known)")
     assert lines[1].endswith("fed")
 
 
 def test_without_a_ceiling_the_reason_is_said():
-    assert list(crossing([record()], Takes(None))) == ["resident: hung said"]
+    assert list(bottleneck([record()], Takes(None))) == ["resident: hung said"]
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from feeders.results.record import MEASURED, Record
 
 from .cells import Cell
 from .device import CPU
-from .metrics import PARTLY, stall_word
+from .metrics import PARTLY, spoken, stall_word
 from .settings import NO_MODEL, Settings
 from .store import CEILING_FEEDER, CEILING_WORKERS
 from .takes import take
 
 
-def crossing(records: Sequence[Record], measure: Callable[[Cell, Settings], Record] = take) -> Iterator[str]:
+def bottleneck(records: Sequence[Record], measure: Callable[[Cell, Settings], Record] = take) -> Iterator[str]:
     """Say how often the device takes a batch, how often the feeder delivers one, and where an epoch's time goes.
 
     What the device takes is told by the ceiling, the copy to it included; what the feeder delivers by a ``fit()`` whose
@@ -58,17 +58,17 @@ def verdict(records: Sequence[Record], taken: float, delivered: dict[int, float]
         delivered: seconds for each batch that the feeder delivers, by workers.
     """
     device, load, feeder = _device(records[0]), records[0].workload, records[0].feeder
-    each = [f"{_ms(seconds)} with {_workers(workers)}" for workers, seconds in delivered.items()]
+    each = [f"{_time(seconds)} with {_workers(workers)}" for workers, seconds in delivered.items()]
     yield (
-        f"{device} with the model {records[0].settings['model']} takes a batch of {load} every {_ms(taken)}; "
+        f"{device} with the model {records[0].settings['model']} takes a batch of {load} every {_time(taken)}; "
         f"{feeder} delivers one every {', '.join(each) or '(not known)'}"
     )
     for record in records:
         together = batch_seconds(record)
         stall = 100 * (1 - taken / together)
-        line = f"together, with {_workers(record.workers)}, a batch every {_ms(together)}: {stall_word(stall)}"
+        line = f"together, with {_workers(record.workers)}, a batch every {_time(together)}: {stall_word(stall)}"
         if stall >= PARTLY:
-            line += f", {stall:.0f} % of the time lost"
+            line += f", {_percent(stall)} of the time lost"
             if delivered.get(record.workers, together) <= taken:
                 line += "; the feeder is fast enough alone: it shares this host with training, or they take turns"
         yield line
@@ -105,9 +105,13 @@ def _device(record: Record) -> str:
     return f"this {name}"
 
 
+def _time(seconds: float) -> str:
+    return spoken(seconds, "seconds")
+
+
+def _percent(share: float) -> str:
+    return spoken(share, "%")
+
+
 def _workers(count: int) -> str:
     return f"{count} worker{'s' if count > 1 else ''}"
-
-
-def _ms(seconds: float) -> str:
-    return f"{1e3 * seconds:.3g} ms"

@@ -1,0 +1,92 @@
+"""``feeders audit``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from feeders.errors import FeedersError
+from feeders.keras_api import asked_backend
+from feeders.terminal import Progress, write_atomically
+
+from .arguments import count, seconds, writable
+from .needs import require, results_folder
+
+# Of each audit of --all.
+SECONDS_OF_ALL = 10.0
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's."""
+    parser = commands.add_parser(
+        "audit",
+        help="is a loader safe: does every sample arrive once, whole, in its epoch",
+        description="Feed a loader through fit(), provoke races, and say what is wrong. Exit status: 0 safe as used, "
+        "1 not, 2 the call is wrong.",
+    )
+    parser.add_argument(
+        "loader", nargs="?", metavar="LOADER", help="a feeder of `list`, FILE.py:NAME or package.module:NAME"
+    )
+    parser.add_argument("--all", action="store_true", help="every feeder on every workload, 10 s each, into results/")
+    parser.add_argument("--workload", metavar="W", help="what a feeder of `list` feeds; default: window")
+    parser.add_argument("--call", metavar="'NAME(args)'", help="makes the loader; default: NAME without arguments")
+    parser.add_argument("--workers", type=count, metavar="N", help="default: what the loader sets itself, else 4")
+    parser.add_argument("--processes", action="store_true", help="workers are processes, not threads")
+    parser.add_argument("--start-method", choices=("fork", "spawn", "forkserver"), help="of the processes")
+    parser.add_argument("--epochs", type=count, metavar="N", help="of each fit(); default: 2")
+    parser.add_argument("--steps", type=count, metavar="N", help="batches per epoch of a loader without end")
+    parser.add_argument("--key", metavar="labels|EXPR", help="names a sample, by x, y and w; default: its content")
+    parser.add_argument("--seconds", type=seconds, metavar="S", help="budget; default: 60")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
+    parser.set_defaults(command=_audit)
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from feeders.audit import Request, audit, to_json, to_text
+
+    names = {field.name for field in dataclasses.fields(Request)}
+    given = {name: value for name, value in vars(options).items() if name in names and value not in (None, False)}
+    if options.all:
+        return _audit_all(options, given)
+    if options.json:
+        writable(options.json)
+    if options.loader is None:
+        raise FeedersError("audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all")
+    with Progress() as progress:
+        found = to_json(audit(Request(**given), progress.update))
+    print(to_text(found))
+    if options.json:
+        write_atomically(options.json, json.dumps(found, indent=1) + "\n")
+    return 0 if found["safe"] else 1
+
+
+def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
+    foreign = [name for name in given if name not in ("seconds", "workers")]
+    if foreign or options.loader or options.json:
+        raise FeedersError("audit --all: takes --seconds and --workers; it audits every feeder and writes to results/")
+    require("audit --all", "asv", "pandas")
+    from feeders.asv_plugin.machine import describe
+    from feeders.audit import audit_all
+    from feeders.releases.installed import require_installed
+    from feeders.report import delivery_table
+    from feeders.results.audits import audits_file, merged_audits
+
+    results = results_folder("audit --all")
+    folder = results / describe(None, results)["machine"]
+    path = audits_file(folder, require_installed().id, asked_backend())
+    audits: list[dict[str, Any]] = []
+    try:
+        with Progress() as progress:
+            for found in audit_all(given.get("seconds", SECONDS_OF_ALL), given.get("workers"), progress.update):
+                audits.append(found)
+                progress.print(f"{found['loader']} on {found['workload']}: {found['verdict']}")
+        print(delivery_table(audits))
+    finally:  # also what was audited before Ctrl-C
+        if audits:
+            folder.mkdir(exist_ok=True)
+            write_atomically(path, merged_audits(path, audits))
+            print(f"written: {path}")
+    return 0

@@ -1,0 +1,26 @@
+"""``feeders overhead``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from feeders.terminal import Progress
+
+from .arguments import count
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's."""
+    parser = commands.add_parser("overhead", help="measure what measuring costs")
+    parser.add_argument("--pairs", type=count, default=20, metavar="N", help="default: %(default)s")
+    parser.set_defaults(command=_overhead)
+
+
+def _overhead(options: argparse.Namespace) -> int:
+    from feeders.measure.overhead import measure_overhead
+
+    with Progress() as progress:
+        text = measure_overhead(options.pairs, progress.update)
+    print(text)
+    return 0

@@ -1,0 +1,67 @@
+"""``feeders regressions``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from typing import Any, Mapping
+
+from feeders.errors import FeedersError
+from feeders.terminal import Progress
+
+from .arguments import count
+from .needs import require, require_clone, results_folder
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's."""
+    parser = commands.add_parser(
+        "regressions",
+        help="what did releases change: screen the results of this machine, confirm each suspect",
+        description="Screen the recorded history of every cell for changes and confirm each suspect by fresh lockstep "
+        "pairs of the two releases. Findings are kept beside the results and are not measured again.",
+    )
+    parser.add_argument("--fail", action="store_true", help="exit with status 1 if something is slower or breaks")
+    parser.add_argument("--budget", type=count, metavar="MINUTES", help="no pair begins after it")
+    parser.set_defaults(command=_regressions)
+
+
+def _regressions(options: argparse.Namespace) -> int:
+    require("regressions", "asv", "uv")
+    require_clone("regressions")
+    from feeders.asv_plugin.machine import describe
+    from feeders.compare import regressions
+    from feeders.compare.history import by_cell, screen, turned
+    from feeders.releases.catalogue import oldest_first
+    from feeders.results import changes as findings
+    from feeders.results.series import environment_name
+    from feeders.results.takes import read_takes
+
+    results = results_folder("regressions")
+    machine, environment = describe(None, results)["machine"], environment_name()
+    recorded = oldest_first(read_takes(results))
+    parts = [part for part in recorded if (part.machine, part.environment) == (machine, environment)]
+    if not parts:
+        raise FeedersError(
+            f"regressions: results/ holds nothing of machine {machine!r} in environment {environment!r}; it has "
+            f"{', '.join(sorted({part.machine for part in recorded}))}. Try: asv run ALL, or FEEDERS_MACHINE=..."
+        )
+    cells = by_cell({part.release: part.records for part in parts})
+    suspected, turns = screen(cells), turned(cells)
+    print(
+        f"machine {machine}: {len(cells)} cells, {len(parts)} releases, "
+        f"{sum(len(part.records) for part in parts)} takes: {len(suspected)} suspects\n"
+    )
+    path = results / machine / f"{environment}{findings.SUFFIX}"
+    known = findings.read(path)
+    found: list[Mapping[str, Any]] = []
+    try:
+        with Progress() as progress, contextlib.closing(
+            regressions.confirm(suspected, known, progress.update, progress.print, 60 * (options.budget or 0))
+        ) as seen:
+            for finding in seen:
+                found = findings.merged(found, [finding])
+                findings.write(path, findings.merged(known, found))
+    finally:  # also what was confirmed before Ctrl-C
+        print(regressions.to_text(found, regressions.unmeasured(suspected, found), turns))
+    return int(options.fail and regressions.is_bad(found, turns))

@@ -1,0 +1,46 @@
+"""``feeders report``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from feeders.errors import FeedersError
+from feeders.terminal import write_atomically
+
+from .arguments import writable
+from .needs import require, results_folder
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's."""
+    parser = commands.add_parser("report", help="show what is under results/: a page, or Markdown")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="the page; default: %(default)s"
+    )
+    parser.add_argument(
+        "--summary", action="store_true", help="print the answer, all speeds and what releases changed, as Markdown"
+    )
+    parser.add_argument("--release", metavar="ID", help="with --summary: that release alone; default: the newest")
+    parser.add_argument(
+        "--device", metavar="NAME", help="with --summary: speeds on that alone, named as on the page: CPU, GPU, ..."
+    )
+    parser.set_defaults(command=_report)
+
+
+def _report(options: argparse.Namespace) -> int:
+    require("report", "pandas", "asv", "altair", "jinja2", "vl_convert")
+    from feeders.report import html_report, summarise
+
+    for option in ("release", "device"):
+        if getattr(options, option) and not options.summary:
+            raise FeedersError(f"report: --{option} belongs to --summary; the page holds all. Try: report --summary")
+    results = results_folder("report")
+    if options.summary:
+        print(summarise(results, options.release, options.device))
+        return 0
+    writable(options.output, "-o", "report.html")
+    write_atomically(options.output, html_report(results))
+    print(f"written: {options.output}")
+    return 0
