@@ -21,18 +21,7 @@ MOST = 260
 # An environment of TensorFlow is a gigabyte.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-LOADER = """\
-import keras
-import numpy as np
-
-
-class Mine(keras.utils.PyDataset):
-    def __len__(self):
-        return 12
-
-    def __getitem__(self, index):
-        return np.full((2, 3), index, "float32"), np.full(2, index, "int32")
-"""
+LOADER = ROOT / "tests" / "commands" / "evidence" / "mine.py"
 
 
 def run(*command, **options):
@@ -74,7 +63,7 @@ def environment(wheel, tmp_path_factory):
 class Environment:
     def __init__(self, uv, folder):
         self._uv, self._folder = uv, folder
-        (folder / "mine.py").write_text(LOADER)
+        shutil.copy(LOADER, folder)
 
     def install(self, *packages):
         constraints = ("-c", ROOT / "requirements-dev.txt")
