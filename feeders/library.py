@@ -10,6 +10,7 @@ from typing import Any, Mapping, Sequence
 
 from feeders.audit import Audit, Request
 from feeders.audit import audit as _audit
+from feeders.commands.needs import require_for
 from feeders.compare.lockstep import Comparison
 from feeders.compare.request import Question, request
 from feeders.compare.run import compare as _compare
@@ -108,6 +109,7 @@ def compare(
         FeedersError: the call makes no sense, or a release can't be measured here.
     """
     asked = request(a, b, cells, workloads, release)
+    require_for(asked.release_a, asked.release_b)
     end = time.monotonic() + budget_seconds if budget_seconds else None
     answers: dict[Question, Comparison] = {}
     with contextlib.closing(_compare(asked, lambda text, share: None, end=end)) as seen:

@@ -21,18 +21,7 @@ MOST = 260
 # An environment of TensorFlow is a gigabyte.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-LOADER = """\
-import keras
-import numpy as np
-
-
-class Mine(keras.utils.PyDataset):
-    def __len__(self):
-        return 12
-
-    def __getitem__(self, index):
-        return np.full((2, 3), index, "float32"), np.full(2, index, "int32")
-"""
+LOADER = ROOT / "tests" / "commands" / "evidence" / "mine.py"
 
 
 def run(*command, **options):
@@ -48,8 +37,11 @@ def checked(*command, **options):
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    # Of a copy: a build leaves its traces beside the sources.
-    source = shutil.copytree(ROOT, folder / "source", ignore=shutil.ignore_patterns(".*", "results", "build", "*.egg*"))
+    # Of a copy: a build leaves its traces beside the sources, and takes those of others in.
+    source = folder / "source"
+    shutil.copytree(ROOT / "feeders", source / "feeders", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
     checked(sys.executable, "-m", "build", "--outdir", folder, source)
     (made,) = folder.glob("*.whl")
     return made
@@ -57,13 +49,13 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def environment(wheel, tmp_path_factory):
-    """Make an environment of the wheel and other packages; return what calls `feeders` there, in another folder."""
+    """Make an environment of the wheel and other packages; return what calls `feeders` there, from another folder."""
     uv = pytest.importorskip("uv").find_uv_bin()
 
-    def environment(*packages):
+    def environment(*packages, extra=""):
         folder = tmp_path_factory.mktemp("environment")
         checked(uv, "venv", "--quiet", "--python", sys.executable, folder / "env")
-        return Environment(uv, folder).install(wheel, *packages)
+        return Environment(uv, folder).install(f"keras-feeders{extra} @ {wheel.as_uri()}", *packages)
 
     return environment
 
@@ -71,7 +63,7 @@ def environment(wheel, tmp_path_factory):
 class Environment:
     def __init__(self, uv, folder):
         self._uv, self._folder = uv, folder
-        (folder / "mine.py").write_text(LOADER)
+        shutil.copy(LOADER, folder)
 
     def install(self, *packages):
         constraints = ("-c", ROOT / "requirements-dev.txt")
@@ -168,7 +160,7 @@ def test_feeders_are_compared_outside_of_a_clone(tensorflow):
 
 
 def test_the_suite_outside_of_a_clone_says_that_it_needs_one(environment):
-    suite = environment("asv==0.6.6", "pandas", "altair", "jinja2", "vl-convert-python", "uv", "tensorflow-cpu")
+    suite = environment("tensorflow-cpu", extra="[suite]")
     for call, text in {
         ("report",): "report: no folder results/ in ",
         ("audit", "--all"): "audit --all: no folder results/ in ",

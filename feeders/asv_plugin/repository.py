@@ -142,7 +142,7 @@ def unknown(name: str, known: Iterable[str], here: Release | None) -> str:
     """Say that no such release is known here."""
     return (
         f"feeders: asked for release {_named(name)}; {_here(here)}; known here: {', '.join(known)}. "
-        f"Expected: one of these. Try: python -m feeders releases add {name}"
+        f"Expected: one of these. Try: feeders releases add {name}"
     )
 
 

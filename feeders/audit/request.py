@@ -76,7 +76,7 @@ class Request:
                 )
             raise FeedersError(
                 f"{self.loader}: neither a feeder nor FILE.py:NAME or package.module:NAME."
-                f"{nearest(self.loader, [row.name for row in FEEDERS])} Try: python -m feeders list"
+                f"{nearest(self.loader, [row.name for row in FEEDERS])} Try: feeders list"
             )
         workload(self.workload)
         if row.ceiling:

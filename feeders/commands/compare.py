@@ -12,7 +12,7 @@ from typing import Any
 from feeders.terminal import Progress, write_atomically
 
 from .arguments import count, names, writable
-from .needs import require, require_clone
+from .needs import require_for
 
 
 def add(commands: Any) -> None:
@@ -39,15 +39,11 @@ def _compare(options: argparse.Namespace) -> int:
     from feeders.compare.request import request
     from feeders.compare.run import compare, evidence
     from feeders.compare.show import is_bad, to_text
-    from feeders.releases.installed import installed
 
     if options.json:
         writable(options.json)
     asked = request(options.a, options.b, options.cells, options.workload, options.release)
-    here = installed()
-    if {asked.release_a, asked.release_b} != {here.id if here else None}:
-        require("compare of releases", "uv")
-        require_clone("compare of releases")
+    require_for(asked.release_a, asked.release_b)
     answers = {}
     try:
         with Progress() as progress:

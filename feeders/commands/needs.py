@@ -39,6 +39,20 @@ def require_clone(command: str) -> None:
         )
 
 
+def require_for(*releases: str) -> None:
+    """See to it that releases can be compared: others than the one that is installed need environments of their own.
+
+    Raises:
+        FeedersError: something is missing for that.
+    """
+    from feeders.releases.installed import installed
+
+    here = installed()
+    if set(releases) != {here.id if here else None}:
+        require("compare of releases", "uv")
+        require_clone("compare of releases")
+
+
 def results_folder(command: str) -> Path:
     """Return the results folder, seen from here.
 

@@ -72,13 +72,13 @@ def request(a: str, b: str, cells: Sequence[str], workloads: Sequence[str], rele
     for name, known in zip((a, b), releases):
         if name in RELEASES and not known:
             raise FeedersError(
-                f"compare {a} {b}: {name} is a release without a stack. Try: python -m feeders releases add {name}"
+                f"compare {a} {b}: {name} is a release without a stack. Try: feeders releases add {name}"
             )
     if any(releases):
         one, other = (a, b) if releases[0] else (b, a)
         raise FeedersError(
             f"compare {a} {b}: {one} is a release, {other} is none that can be measured here. "
-            "Try: two of python -m feeders releases, or two feeders"
+            "Try: two of feeders releases, or two feeders"
         )
     if cells:
         raise FeedersError(f"compare {a} {b}: two feeders are compared on workloads. Try: --workload text,remote")

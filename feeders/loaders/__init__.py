@@ -75,7 +75,7 @@ _ROWS = (
     ),
 )
 
-WORKLOADS = Catalogue("a workload", _ROWS, hint="python -m feeders list")
+WORKLOADS = Catalogue("a workload", _ROWS, hint="feeders list")
 
 
 def workload(name: str) -> Workload:

@@ -152,7 +152,7 @@ _ROWS = (
     Metric("stale", "samples", "samples that carry the stamp of another epoch"),
 )
 
-METRICS = Catalogue("a metric", _ROWS, hint="python -m feeders list")
+METRICS = Catalogue("a metric", _ROWS, hint="feeders list")
 
 # Percent of stall up to which training counts as fed, and beyond which as starved.
 PARTLY, STARVED = 5.0, 20.0

@@ -124,7 +124,7 @@ def _check_pins() -> None:
     if expected and expected != _installed_digest():
         raise FeedersError(
             f"{sys.prefix}: holds other packages (digest {_installed_digest()}) than the stack that it was made from "
-            f"({expected}). Try: python -m feeders releases clean, which lets it be made anew"
+            f"({expected}). Try: feeders releases clean, which lets it be made anew"
         )
 
 

@@ -1,6 +1,6 @@
 """When TensorFlow and Keras 3 releases were published: the upload dates (UTC) of their wheels in the package index.
 
-They are in dates.csv, which ``python -m feeders releases add`` appends to. Post-releases are left out.
+They are in dates.csv, which ``feeders releases add`` appends to. Post-releases are left out.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def _make(stack: Stack, path: Path) -> None:
     if free < NEEDED_BYTES:
         raise FeedersError(
             f"{path}: {free / 2**30:.1f} GB are free, an environment needs {NEEDED_BYTES / 2**30:.0f}. "
-            "Try: python -m feeders releases clean, or FEEDERS_CACHE on another disk"
+            "Try: feeders releases clean, or FEEDERS_CACHE on another disk"
         )
     try:
         _uv(stack, "venv", "--no-project", "--no-config", "--python", stack.python, str(path))

@@ -52,7 +52,7 @@ def interpreter(release: str, say: Callable[[str], None], *, pinned: bool = Fals
         holds = f"installed is {here.id}" if here else "none is installed"
         raise FeedersError(
             f"{release}: a release that can't be measured here; {holds}, stacks: {', '.join(stacks())}. "
-            f"Try: python -m feeders releases add {release}"
+            f"Try: feeders releases add {release}"
         )
     _check_request(release)
     settings = {**dict.fromkeys(FOREIGN, ""), PINS_VARIABLE: stack.digest, variables.DEVICE: device.CPU}

@@ -1,4 +1,4 @@
-"""What ``python -m feeders releases`` prints, adds and removes."""
+"""What ``feeders releases`` prints, adds and removes."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _lines(path: Path) -> int:
 
 def _kept() -> str:
     count = len(environments.environments())
-    return f"{count} environments in {environments.folder()}. Remove them: python -m feeders releases clean"
+    return f"{count} environments in {environments.folder()}. Remove them: feeders releases clean"
 
 
 def _newest() -> str:
@@ -107,7 +107,7 @@ def _newest() -> str:
     here = [(stack.version(TENSORFLOW), stack.version(KERAS)) for stack in stacks().values()]
     known = {"": {pair[0] for pair in here}, "k": {pair[1] for pair in here}}
     missing = [f"{prefix}{version}" for prefix, version in found.items() if version not in known[prefix]]
-    hint = f". Add: python -m feeders releases add {missing[0]}" if missing else ": here"
+    hint = f". Add: feeders releases add {missing[0]}" if missing else ": here"
     return f"newest on the package index: TensorFlow {found['']}, Keras {found['k']}{hint}"
 
 

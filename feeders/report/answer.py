@@ -185,7 +185,7 @@ def alternatives(answer: Answer) -> list[str]:
             variables = [f"{part} " for part in answer.subject[-1].split(", ") if "=" in part]
             found.append(
                 f"{few if pd.isna(low + high) else close}, which this does: "
-                f"`{''.join(variables)}python -m feeders compare {sides} --workload {answer.workload}`"
+                f"`{''.join(variables)}feeders compare {sides} --workload {answer.workload}`"
             )
     found += [f"with {ROWS[cell['feeder']].needs}: `{name(cell)}`, {speed(cell)}" for cell in answer.otherwise]
     return found

@@ -1,4 +1,4 @@
-"""The Markdown table of what releases changed: the findings of ``python -m feeders regressions`` under results/."""
+"""The Markdown table of what releases changed: the findings of ``feeders regressions`` under results/."""
 
 from __future__ import annotations
 

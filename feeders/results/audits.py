@@ -1,4 +1,4 @@
-"""The audits under results/: one JSON line each, as ``python -m feeders audit --all`` writes them."""
+"""The audits under results/: one JSON line each, as ``feeders audit --all`` writes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AUDITS_SUFFIX = "-audits.jsonl"
 
 
 def audits_file(folder: Path, release: str, backend: str) -> Path:
-    """Return where ``python -m feeders audit --all`` writes.
+    """Return where ``feeders audit --all`` writes.
 
     Args:
         folder: of the machine, under results/.

@@ -11,7 +11,7 @@ from ._feeder import Feed, Feeder
 FEEDERS: Catalogue[Feeder] = Catalogue(
     "a feeder",
     (*arrays.ROWS, *generator.ROWS, *locked.ROWS, *sequence.ROWS, *tfdata.ROWS),
-    hint="python -m feeders list",
+    hint="feeders list",
 )
 
 

@@ -1,4 +1,4 @@
-"""`python -m feeders audit`: a call that can't be met is one line and status 2, also once a process was started."""
+"""`feeders audit`: a call that can't be met is one line and status 2, also once a process was started."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def refused(capsys):
             ("seqence",),
             "seqence: neither a feeder nor FILE.py:NAME or package.module:NAME. Nearest: sequence, ",
         ),
-        (("zzz",), "zzz: neither a feeder nor FILE.py:NAME or package.module:NAME. Try: python -m feeders list"),
+        (("zzz",), "zzz: neither a feeder nor FILE.py:NAME or package.module:NAME. Try: feeders list"),
         (("resident",), "resident repeats one batch by design: there is no delivery to audit. Try: sequence"),
         (("sequence", "--workload", "jepg"), "jepg: not a workload. Nearest: jpeg."),
         (("sequence", "--processes"), "--processes is for a loader of your own; sequence knows how it is used"),

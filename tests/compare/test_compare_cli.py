@@ -1,4 +1,4 @@
-"""`python -m feeders compare` and `regressions`: what they print and write, how they exit, and Ctrl-C."""
+"""`feeders compare` and `regressions`: what they print and write, how they exit, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def refused(said):
     ("arguments", "text"),
     [
         (("2.15.1", "sequence"), "compare 2.15.1 sequence: 2.15.1 is a release, sequence is none that can be measured"),
-        (("2.15.1", "2.15.0"), "compare 2.15.1 2.15.0: 2.15.0 is a release without a stack. Try: python -m feeders "),
+        (("2.15.1", "2.15.0"), "compare 2.15.1 2.15.0: 2.15.0 is a release without a stack. Try: feeders "),
         (("seqence", "arrays", "--release", "2.16.2"), "seqence: not a feeder. Nearest: sequence, "),
         (("2.15.1", "2.16.2", "--workload", "text"), "compare 2.15.1 2.16.2: two releases are compared on cells. Try"),
         (("sequence", "arrays", "--cells", "*"), "compare sequence arrays: two feeders are compared on workloads. Try"),
@@ -106,7 +106,7 @@ def test_a_release_that_can_not_be_measured_is_one_line_and_status_2(call):
     """Nothing of an empty table is printed before it."""
     text = refused(call("compare", "sequence", "arrays", "--release", "0.1"))
     assert text.startswith("0.1: a release that can't be measured here; ")
-    assert text.endswith("Try: python -m feeders releases add 0.1")
+    assert text.endswith("Try: feeders releases add 0.1")
 
 
 @pytest.mark.parametrize(

@@ -118,12 +118,12 @@ NO_CELL = (
         (
             {"b": "2.16.2", "a": "sequence"},
             "compare sequence 2.16.2: 2.16.2 is a release, sequence is none that can be measured here. "
-            "Try: two of python -m feeders releases, or two feeders",
+            "Try: two of feeders releases, or two feeders",
         ),
         (
             {"a": "2.15.1", "b": "sequence"},
             "compare 2.15.1 sequence: 2.15.1 is a release, sequence is none that can be measured here. "
-            "Try: two of python -m feeders releases, or two feeders",
+            "Try: two of feeders releases, or two feeders",
         ),
         (
             {"a": "2.15.1", "b": "2.16.2", "workloads": ["text"]},
@@ -139,11 +139,11 @@ NO_CELL = (
         ),
         (
             {"a": "sequence", "b": "seqence"},
-            "seqence: not a feeder. Nearest: sequence, sequence-lock, sequence-processes. Try: python -m feeders list",
+            "seqence: not a feeder. Nearest: sequence, sequence-lock, sequence-processes. Try: feeders list",
         ),
         (
             {"a": "sequence", "b": "arrays", "workloads": ["jepg"]},
-            "jepg: not a workload. Nearest: jpeg. Try: python -m feeders list",
+            "jepg: not a workload. Nearest: jpeg. Try: feeders list",
         ),
         (
             {"a": "sequence:four", "b": "arrays"},
@@ -163,7 +163,7 @@ NO_CELL = (
         ({"a": "2.15.1", "b": "2.16.2", "cells": ["sequence/jpeg/²"]}, NO_CELL.format("sequence/jpeg/²")),
         (
             {"a": "2.15.1", "b": "2.16.2", "cells": ["seqence/text/1"]},
-            "seqence: not a feeder. Nearest: sequence, sequence-lock, sequence-processes. Try: python -m feeders list",
+            "seqence: not a feeder. Nearest: sequence, sequence-lock, sequence-processes. Try: feeders list",
         ),
         (
             {"a": "2.15.1", "b": "2.16.2", "cells": ["sequence/text/0"]},
@@ -183,7 +183,7 @@ def test_a_release_without_a_stack_is_not_taken_for_a_feeder(call):
     assert "2.15.0" not in stacks()
     with pytest.raises(FeedersError) as error:
         ask(*call)
-    said = "2.15.0 is a release without a stack. Try: python -m feeders releases add 2.15.0"
+    said = "2.15.0 is a release without a stack. Try: feeders releases add 2.15.0"
     assert str(error.value) == f"compare {' '.join(call)}: {said}"
 
 

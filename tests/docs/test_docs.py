@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "METHODOLOGY.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md")
 
 # Everything between "<!-- COMMAND -->" and "<!-- end -->" is what the command prints.
-MARKED = re.compile(r"<!-- (python -m feeders [^\n]*?) -->\n(.*?)\n<!-- end -->", re.DOTALL)
+MARKED = re.compile(r"<!-- (feeders [^\n]*?) -->\n(.*?)\n<!-- end -->", re.DOTALL)
 
 # What takes minutes is run by .ci/run, what installs is how the tests came to run, and there may be no GPU here.
 ELSEWHERE = re.compile(
@@ -33,9 +33,9 @@ def commands(page):
 
 def run(command):
     words = shlex.split(command)
-    assert words[0] == "python", f"{command}: not known to this test"
+    assert words[0] in ("python", "feeders"), f"{command}: not known to this test"
     return subprocess.run(
-        [sys.executable, *words[1:]],
+        [sys.executable, *(["-m", "feeders"] if words[0] == "feeders" else []), *words[1:]],
         cwd=ROOT,
         # Tables are those of the results that are committed, whatever this host has measured itself.
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "FEEDERS_MACHINE": "epyc-2core"},
@@ -69,9 +69,7 @@ def answers():
     """Commands that are shown with the first line of their answer."""
     pages = [(ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "CONTRIBUTING.md")]
     return dict(
-        pair
-        for page in pages
-        for pair in re.findall(r"^\$ (python -m feeders .+)\n(?!\$ |```)(.+)$", page, re.MULTILINE)
+        pair for page in pages for pair in re.findall(r"^\$ (feeders .+)\n(?!\$ |```)(.+)$", page, re.MULTILINE)
     )
 
 
@@ -100,8 +98,8 @@ def test_the_first_table_is_a_part_of_the_one_that_is_printed():
     (heads, _, *rows), (all_heads, _, *all_rows) = (
         [columns(line) for line in part.split("\n")[:-2]] for part in (first, whole)
     )
-    assert "<!-- python -m feeders report --summary -->" in readme[readme.index(first) : readme.index(whole)]
-    above, below = readme[: readme.index(first)], readme[readme.index("<!-- python -m feeders report --summary -->") :]
+    assert "<!-- feeders report --summary -->" in readme[readme.index(first) : readme.index(whole)]
+    above, below = readme[: readme.index(first)], readme[readme.index("<!-- feeders report --summary -->") :]
     stack = re.search(r"\(TensorFlow ([\d.]+), Keras ([\d.]+), two cores\):\s*$", above)
     assert re.search(
         r"\*\*TensorFlow {}\.\d+, Keras {}, .*\*\*, 2 cores".format(*map(re.escape, stack.groups())), below

@@ -207,7 +207,7 @@ def test_a_release_that_cant_be_measured_is_refused_with_the_command_that_adds_i
     code, output = ran.asv("run", spec, "--quick", "-b", CELLS)
     assert code == 2, output
     assert text.format(id=installed().id, title=installed().title) in output
-    assert f"Try: python -m feeders releases add {spec.rstrip('.')}" in output
+    assert f"Try: feeders releases add {spec.rstrip('.')}" in output
     assert "Traceback" not in output
     assert takes_of(ran) == before
 

@@ -78,8 +78,7 @@ def test_a_release_without_stack_is_refused_with_the_command_that_adds_it(here, 
     with pytest.raises(FeedersError) as error:
         interpreter("2.15.1", quiet)
     assert str(error.value) == (
-        f"2.15.1: a release that can't be measured here; {holds}, stacks: 2.16.2. "
-        "Try: python -m feeders releases add 2.15.1"
+        f"2.15.1: a release that can't be measured here; {holds}, stacks: 2.16.2. Try: feeders releases add 2.15.1"
     )
 
 
@@ -220,7 +219,7 @@ def test_an_environment_that_holds_other_packages_is_refused(monkeypatch, no_imp
         preload()
     assert str(error.value) == (
         f"{sys.prefix}: holds other packages (digest aaaaaaaaaaaa) than the stack that it was made from "
-        "(bbbbbbbbbbbb). Try: python -m feeders releases clean, which lets it be made anew"
+        "(bbbbbbbbbbbb). Try: feeders releases clean, which lets it be made anew"
     )
 
 

@@ -1,4 +1,4 @@
-"""``python -m feeders releases``: what is listed, what adding a release writes and when it writes nothing."""
+"""``feeders releases``: what is listed, what adding a release writes and when it writes nothing."""
 
 from __future__ import annotations
 
@@ -163,9 +163,7 @@ def test_the_table_names_what_is_newer_on_the_index(index, cache, shelf, stack, 
     shelf.put(stack)
     index.days["tensorflow-cpu"]["2.30.0"] = index.days["keras"]["3.30.0"] = "2026-01-01"
     last = listing.table(tmp_path).splitlines()[-1]
-    assert last == (
-        "newest on the package index: TensorFlow 2.30.0, Keras 3.30.0. Add: python -m feeders releases add 2.30.0"
-    )
+    assert last == ("newest on the package index: TensorFlow 2.30.0, Keras 3.30.0. Add: feeders releases add 2.30.0")
 
 
 def test_an_index_that_cant_be_reached_is_said_and_the_table_is_there(cache, tmp_path, monkeypatch):

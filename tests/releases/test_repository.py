@@ -190,7 +190,7 @@ def test_an_unknown_release_gets_one_message(repo, caplog):
     assert "asked for release 2.4.0 (TensorFlow 2.4.0, Keras 2.4)" in caplog.text
     assert "installed here is 2.17.0 (TensorFlow 2.17.0, Keras 3.4.1)" in caplog.text
     assert "known here: 2.15.1, 2.16.1, xabcdef0, 2.16.2, 2.17.0, k3.5.0" in caplog.text
-    assert "Try: python -m feeders releases add 2.4.0" in caplog.text
+    assert "Try: feeders releases add 2.4.0" in caplog.text
 
 
 def test_results_can_be_read_without_tensorflow(tmp_path, monkeypatch, shelf):

@@ -74,7 +74,7 @@ def test_the_runner_up_is_another_feeder_and_says_what_it_is_better_at():
 def test_two_that_takes_can_not_tell_apart_are_left_to_compare():
     close = cell("generator", speed=90, effective_throughput_high=105)
     found = answer(cell("sequence", 4, speed=100), close)
-    assert "`python -m feeders compare sequence:4 generator:1 --workload text`" in "".join(alternatives(found))
+    assert "`feeders compare sequence:4 generator:1 --workload text`" in "".join(alternatives(found))
     assert "compare" not in "".join(alternatives(answer(cell("sequence", 4, speed=100), cell("generator", speed=60))))
 
 
@@ -82,7 +82,7 @@ def test_the_command_that_compares_measures_on_what_was_measured():
     where = {"device": "GPU, FEEDERS_MODEL=resnet, KERAS_BACKEND=jax"}
     close = cell("generator", speed=90, effective_throughput_high=105, **where)
     text = "".join(alternatives(answer(cell("sequence", 4, speed=100, **where), close)))
-    assert "`FEEDERS_MODEL=resnet KERAS_BACKEND=jax python -m feeders compare sequence:4 generator:1 " in text
+    assert "`FEEDERS_MODEL=resnet KERAS_BACKEND=jax feeders compare sequence:4 generator:1 " in text
 
 
 def test_where_nothing_is_safe_there_is_no_recommendation():
@@ -108,6 +108,4 @@ def test_one_take_tells_no_two_feeders_apart(both):
     alone = {"effective_throughput_low": np.nan, "effective_throughput_high": np.nan}
     found = answer(cell("sequence", 4, speed=100, **(alone if both else {})), cell("generator", speed=60, **alone))
     (text,) = [text for text in alternatives(found) if "compare" in text]
-    assert text.startswith(
-        "too few takes to tell these two apart, which this does: `python -m feeders compare sequence:4 "
-    )
+    assert text.startswith("too few takes to tell these two apart, which this does: `feeders compare sequence:4 ")

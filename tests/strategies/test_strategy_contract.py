@@ -216,7 +216,7 @@ def test_a_name_gives_its_row(row):
 
 def test_an_unknown_name_is_answered_with_near_ones():
     """A slip of the keyboard costs one message, which says what to type."""
-    with pytest.raises(FeedersError, match=r"^sequence-locks: not a feeder\. .*sequence-lock.*python -m feeders list"):
+    with pytest.raises(FeedersError, match=r"^sequence-locks: not a feeder\. .*sequence-lock.*feeders list"):
         feeder("sequence-locks")
 
 

@@ -18,7 +18,7 @@ PAGE = Page(
         _matrix(
             "audits",
             "Audited, races provoked",
-            "This release has not been audited here. To do it: python -m feeders audit --all",
+            "This release has not been audited here. To do it: feeders audit --all",
             "Each cell opens its evidence.",
         ),
         _matrix(

@@ -50,7 +50,7 @@ PAGE = Page(
             "Nothing was measured on this machine.",
             note="The cost on top is what a take needs beside what it measures. What the instrument adds to each "
             "step is measured by "
-            "<code>python -m feeders overhead</code>; on the machine of the suite's own results it was at most 46 µs.",
+            "<code>feeders overhead</code>; on the machine of the suite's own results it was at most 46 µs.",
         ),
         table(
             "metrics",

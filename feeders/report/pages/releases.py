@@ -84,7 +84,7 @@ PAGE = Page(
                 ("pairs", "pairs", "number"),
             ),
             "Confirmed changes",
-            "No change is confirmed on this machine. To look for them: python -m feeders regressions",
+            "No change is confirmed on this machine. To look for them: feeders regressions",
             note="Confirmed by lockstep pairs of the two releases, at 99 % over all suspects of this machine, and "
             "more than 3 %.",
         ),
