@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from feeders.audit.identity import Columns
 from feeders.audit.pulls import _compare_sets, compare
+
+from feeders.audit.identity import Columns
 
 RIGHT = [Columns([1, 2], [11, 12]), Columns([3, 4], [13, 14]), Columns([5], [15])]
 
