@@ -73,7 +73,7 @@ def _guarantee(case: Case, faults: Sequence[Fault]) -> tuple[str, str]:
     reference = case.evidence.reference
     if reference is None:
         return FAILED, NOT_COMPARED
-    implied = {name for fault in faults for name in fault.delivery}
+    implied = {name for fault in faults for name in fault.delivery} | ({DUPLICATED} if case.is_wrapped else set())
     counted = set(case.miscounted)
     spoilt = CORRUPT in implied | counted
     if spoilt and reference.addressed and not reference.named and _each_index_once(case):

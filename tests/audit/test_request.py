@@ -13,7 +13,7 @@ import pytest
 
 import feeders
 from feeders.audit.loader import audited_files, identity_of, open_loader
-from feeders.audit.request import Request
+from feeders.audit.request import AuditOptions, AuditRequest
 from feeders.errors import FeedersError
 from feeders.loaders.opening import nearest
 
@@ -108,7 +108,7 @@ def kinds(in_children, mine):
         "weighted",
         "dataset",
     )
-    return in_children({name: lambda name=name: opened(Request(f"{mine}:{name}"))[:2] for name in names})
+    return in_children({name: lambda name=name: opened(AuditRequest(f"{mine}:{name}"))[:2] for name in names})
 
 
 @pytest.mark.parametrize(
@@ -135,18 +135,18 @@ def test_a_dataset_of_tensorflow_is_one_whatever_class_it_has(kinds):
 
 
 def test_a_call_makes_a_loader_with_arguments_and_names_of_its_module(in_child, mine):
-    assert in_child(lambda: opened(Request(f"{mine}:Plain", call="Plain(batch=4)"))[-1]) == 2
-    assert in_child(lambda: opened(Request(f"{mine}:Plain", call="Plain(len(X))"))[-1]) == 1
+    assert in_child(lambda: opened(AuditRequest(f"{mine}:Plain", call="Plain(batch=4)"))[-1]) == 2
+    assert in_child(lambda: opened(AuditRequest(f"{mine}:Plain", call="Plain(len(X))"))[-1]) == 1
 
 
 def test_workers_are_four_unless_somebody_says_so(in_child, mine):
-    assert in_child(lambda: opened(Request(f"{mine}:Plain"))[2:4]) == [4, False]
-    assert in_child(lambda: opened(Request(f"{mine}:Plain", workers=2, processes=True))[2:4]) == [2, True]
+    assert in_child(lambda: opened(AuditRequest(f"{mine}:Plain"))[2:4]) == [4, False]
+    assert in_child(lambda: opened(AuditRequest(f"{mine}:Plain", workers=2, processes=True))[2:4]) == [2, True]
 
 
 def test_a_module_is_found_from_here(in_child, mine, monkeypatch):
     monkeypatch.chdir(mine.parent)
-    assert in_child(lambda: opened(Request("mine:Plain"))[:2]) == ["sequence", "a mine.Plain"]
+    assert in_child(lambda: opened(AuditRequest("mine:Plain"))[:2]) == ["sequence", "a mine.Plain"]
 
 
 def test_a_file_named_like_a_module_of_python_does_not_take_its_place(in_child, tmp_path):
@@ -154,7 +154,7 @@ def test_a_file_named_like_a_module_of_python_does_not_take_its_place(in_child, 
     path.write_text(SOURCE)
 
     def work():
-        kind = opened(Request(f"{path}:Plain"))[:2]
+        kind = opened(AuditRequest(f"{path}:Plain"))[:2]
         return [*kind, json.dumps({})]
 
     assert in_child(work) == ["sequence", "an audited_json.Plain", "{}"]
@@ -162,17 +162,17 @@ def test_a_file_named_like_a_module_of_python_does_not_take_its_place(in_child, 
 
 def test_a_feeder_of_the_catalogue_is_opened_with_its_stamps(in_child):
     def work():
-        loader = open_loader(Request("sequence", workers=2))
+        loader = open_loader(AuditRequest("sequence", workers=2))
         return [loader.kind, loader.title, loader.workers, type(loader.identity).__name__]
 
     assert in_child(work) == ["sequence", "sequence on window", 2, "ByStamp"]
 
 
 def test_a_sample_is_known_by_its_content_unless_a_key_is_named():
-    request = Request("mine.py:Plain")
+    request = AuditRequest("mine.py:Plain")
     assert type(identity_of(request)).__name__ == "ByContent"
     assert type(identity_of(dataclasses.replace(request, key="labels"))).__name__ == "ByKey"
-    assert type(identity_of(Request("sequence"))).__name__ == "ByStamp"
+    assert type(identity_of(AuditRequest("sequence"))).__name__ == "ByStamp"
 
 
 @pytest.mark.parametrize(
@@ -185,15 +185,21 @@ def test_a_sample_is_known_by_its_content_unless_a_key_is_named():
     ],
 )
 def test_a_request_tells_a_feeder_from_a_persons_loader(loader, is_feeder, source):
-    assert Request(loader).is_feeder is is_feeder
-    assert Request(loader).source() == source
+    assert AuditRequest(loader).is_feeder is is_feeder
+    found = AuditRequest(loader).source()
+    assert (found.place, found.name) == source
 
 
 def test_a_request_that_can_be_met_is_returned(mine):
-    request = Request(f"{mine}:Plain", processes=True, start_method="fork")
+    request = AuditRequest(f"{mine}:Plain", processes=True, start_method="fork")
     assert request.checked() is request
-    assert Request("some.module:Plain").checked() == Request("some.module:Plain")
-    assert Request("sequence").checked() == Request("sequence")
+    assert AuditRequest("some.module:Plain").checked() == AuditRequest("some.module:Plain")
+    assert AuditRequest("sequence").checked() == AuditRequest("sequence")
+
+
+def test_options_of_an_audit_are_the_fields_of_its_request():
+    fields = {field.name: field.type for field in dataclasses.fields(AuditRequest) if field.name != "loader"}
+    assert {name: kind.__forward_arg__ for name, kind in AuditOptions.__annotations__.items()} == fields
 
 
 def test_nearest_names_are_a_sentence_or_nothing():
@@ -205,7 +211,7 @@ def test_nearest_names_are_a_sentence_or_nothing():
 
 
 def test_the_persons_folder_is_under_audit_and_packages_are_not(mine):
-    theirs = audited_files(Request(f"{mine}:Plain"))
+    theirs = audited_files(AuditRequest(f"{mine}:Plain"))
     assert theirs(str(mine))
     assert theirs(str(mine.parent / "helpers" / "reader.py"))
     assert theirs("/somewhere/else/of/theirs.py")
@@ -221,7 +227,7 @@ def test_a_person_may_audit_code_that_lies_among_the_packages(tmp_path, monkeypa
     (package / "__init__.py").write_text("")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sysconfig.get_paths", lambda: dict.fromkeys(_paths(), str(tmp_path)))
-    theirs = audited_files(Request("planted_package.sub:Plain"))
+    theirs = audited_files(AuditRequest("planted_package.sub:Plain"))
     assert theirs(str(package / "sub.py"))
     assert not theirs(str(tmp_path / "other" / "sub.py"))
 
@@ -231,10 +237,10 @@ def _paths():
 
 
 def test_of_a_feeder_what_this_suite_wrote_of_it_is_under_audit():
-    theirs = audited_files(Request("sequence"))
+    theirs = audited_files(AuditRequest("sequence"))
     package = Path(feeders.__file__).parent
     assert theirs(str(package / "strategies" / "sequence.py"))
-    assert theirs(str(package / "workloads" / "window.py"))
+    assert theirs(str(package / "loaders" / "window.py"))
     assert not theirs(str(package / "measure" / "taps.py"))
 
 
@@ -296,7 +302,7 @@ def refusals(in_children, tmp_path_factory):
 
     def said(loader, **values):
         try:
-            open_loader(Request(loader, **values))
+            open_loader(AuditRequest(loader, **values))
         except FeedersError as error:
             return str(error).replace(f"{folder}/", "")
         return "it was opened"

@@ -9,7 +9,7 @@ from typing import Callable, Iterable
 
 from feeders.audit.evidence import ENDED, Evidence, FitRun
 from feeders.audit.exceptions import Frame
-from feeders.audit.findings import Finding
+from feeders.audit.findings import ChangedBatch, Finding
 from feeders.audit.loader import audited_files
 from feeders.audit.readings import Description
 from feeders.audit.request import AuditRequest
@@ -17,7 +17,7 @@ from feeders.loaders.opening import DATASET, SEQUENCE
 from feeders.results.record import CRASHED, HUNG
 
 from ._cause import CORRUPT, DUPLICATED, MISSING, OBSERVATIONS
-from ._race import Race, find_race
+from ._race import Race, find_race, observations
 
 # Lines of a stack dump that are named.
 MOST_LINES = 4
@@ -99,13 +99,23 @@ class Case:
 
     @cached_property
     def miscounted(self) -> frozenset[str]:
-        """What was counted often enough: `MISSING`, `DUPLICATED`, `CORRUPT`."""
-        names = (MISSING, DUPLICATED, CORRUPT) if self.can_be_counted else ()
-        return frozenset(name for name in names if len(self.fits_with(name)) >= OBSERVATIONS)
+        """What was counted often enough, or shows in the serial pass: `MISSING`, `DUPLICATED`, `CORRUPT`."""
+        if not self.can_be_counted:
+            return frozenset()
+        names = (name for name in (MISSING, DUPLICATED, CORRUPT) if len(self.fits_with(name)) >= OBSERVATIONS)
+        return frozenset([*names, *([DUPLICATED] if self.is_wrapped else [])])
+
+    @property
+    def is_wrapped(self) -> bool:
+        """Whether the last batches of an epoch are the first ones once more."""
+        return self.evidence.forward is not None and self.evidence.forward.wrapped
 
     def worst_epoch(self) -> str:
         """Return the counts of the epoch with most faults, in words."""
-        worst = max((epoch for run in self.evidence.fits for epoch in run.epochs), key=lambda epoch: epoch.faults)
+        epochs = [epoch for run in self.evidence.fits for epoch in run.epochs]
+        if not epochs:
+            return "no epoch came to its end"
+        worst = max(epochs, key=lambda epoch: epoch.faults)
         counts = {MISSING: worst.missing, DUPLICATED: worst.duplicated, CORRUPT: worst.corrupt}
         named = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         return f"of {worst.delivered} samples in an epoch: {named}"
@@ -130,6 +140,21 @@ class Case:
         """All of them, each with the number of its process."""
         runs = enumerate(self.evidence.stress)
         return tuple((number, finding) for number, run in runs for finding in run.findings)
+
+    @property
+    def changed(self) -> tuple[tuple[int, Finding], ...]:
+        """Findings of batches that changed after they were returned."""
+        return tuple(item for item in self.findings if isinstance(item[1].seen, ChangedBatch))
+
+    @cached_property
+    def is_buffer_reused(self) -> bool:
+        """Whether a batch is overwritten when another one is made, seen often enough."""
+        if not self.is_pulled_as_by_keras:
+            return False
+        forward, backward = self.evidence.forward, self.evidence.backward
+        alone = forward is not None and forward.reused is not None
+        again = backward is not None and backward.reused is not None
+        return (alone and (again or bool(self.changed))) or observations(self.changed) >= OBSERVATIONS
 
     @cached_property
     def race(self) -> Race | None:

@@ -48,13 +48,16 @@ def observations(found: Sequence[tuple[int, Finding]]) -> int:
 
 
 def suspicions(case: Case) -> list[tuple[int, Finding]]:
-    """Return the findings that show a race, of workers that meet in this use too."""
-    if not case.is_pulled_as_by_keras:
+    """Return the findings that show a race, of workers that meet in this use too; wrong content comes first.
+
+    A buffer that is reused explains them all, and an exception that comes alone too is no race.
+    """
+    if not case.is_pulled_as_by_keras or case.is_buffer_reused:
         return []
-    forward = case.evidence.forward
-    raises_alone = forward is not None and forward.failed is not None
-    kinds = (WrongBatch, WrongSet) if raises_alone else (WrongBatch, WrongSet, RaisedCall)
-    return [item for item in case.findings if isinstance(item[1].seen, kinds)]
+    wrong = [item for item in case.findings if isinstance(item[1].seen, (WrongBatch, WrongSet))]
+    if case.evidence.forward and case.evidence.forward.failed:
+        return wrong
+    return wrong + [item for item in case.findings if isinstance(item[1].seen, RaisedCall)]
 
 
 def find_race(case: Case) -> Race | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from feeders.audit.findings import ChangedBatch
-
 from ._case import Case
 from ._cause import CORRUPT, OBSERVATIONS, Cause, Family, Fault
 from ._race import observations
@@ -17,24 +15,20 @@ REUSED_BUFFER = Cause(
     race=True,
 )
 
-EXPLAINS = ("call-lock", "shared-handle", "shared-state", "raises")
-
 
 def find(case: Case) -> Iterator[Fault]:
     """Find it in two serial passes, or among workers that meet."""
-    if not case.is_pulled_as_by_keras:
+    if not case.is_buffer_reused:
         return
-    changed = [item for item in case.findings if isinstance(item[1].seen, ChangedBatch)]
-    forward, backward = case.evidence.forward, case.evidence.backward
-    reused = forward.reused if forward else None
-    if reused and (changed or (backward and backward.reused)):
+    reused = case.evidence.forward.reused if case.evidence.forward else None
+    if reused:
         owner = reused.owner or "memory of the loader"
         seen = f"batch {reused.index} was overwritten when batch {reused.by} was made; it is part of {owner}"
-        yield Fault(REUSED_BUFFER, seen, delivery=(CORRUPT,), explains=EXPLAINS)
-    elif observations(changed) >= OBSERVATIONS:
-        seen = f"{len(changed)} batches changed after they were returned"
-        count = observations(changed)
-        yield Fault(REUSED_BUFFER, seen, observations=count, delivery=(CORRUPT,), explains=EXPLAINS)
+        count = OBSERVATIONS
+    else:
+        seen = f"{len(case.changed)} batches changed after they were returned"
+        count = observations(case.changed)
+    yield Fault(REUSED_BUFFER, seen, observations=count, delivery=(CORRUPT,), explains=("raises",))
 
 
 FAMILY = Family((REUSED_BUFFER,), find)

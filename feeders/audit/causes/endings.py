@@ -59,10 +59,12 @@ def _crash(ending: Ending) -> Cause:
 
 def _raised_alone(case: Case) -> Fault:
     """It broke when one thread read it, and not when it was trained on."""
-    failed = case.evidence.forward.failed if case.evidence.forward else None
-    error = first_line(failed.exception.error) if failed else "nothing"
-    where = case.own_frames(failed.exception.frames) if failed else ()
-    return Fault(RAISES, f"read by one thread it raised {error}; fit() came to its end", where, 1, fallback=True)
+    failed, broken = (case.evidence.forward.failed if case.evidence.forward else None), case.evidence.broken
+    if failed:
+        how, where = f"raised {first_line(failed.exception.error)}", case.own_frames(failed.exception.frames)
+    else:
+        how, where = f"{broken.outcome}: {first_line(broken.message)}" if broken else "gave nothing", ()
+    return Fault(RAISES, f"read by one thread it {how}; fit() came to its end", where, 1, fallback=True)
 
 
 def notes(case: Case) -> Iterator[str]:

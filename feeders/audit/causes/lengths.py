@@ -7,7 +7,7 @@ from typing import Iterator
 from feeders.results.record import FAILED
 
 from ._case import Case
-from ._cause import DUPLICATED, MISSING, Cause, Family, Fault
+from ._cause import MISSING, Cause, Family, Fault
 
 LENGTH_TOO_LONG = Cause(
     "length-too-long",
@@ -53,7 +53,7 @@ def _too_long(case: Case) -> Iterator[Fault]:
         yield Fault(LENGTH_TOO_LONG, seen, explains=("raises",))
     if length and forward.wrapped and backward.wrapped:
         seen = f"the length is {length}, and its last batch comes a second time"
-        yield Fault(LENGTH_TOO_LONG, seen, delivery=(DUPLICATED,))
+        yield Fault(LENGTH_TOO_LONG, seen)
 
 
 def _too_short(case: Case) -> Iterator[Fault]:

@@ -6,7 +6,6 @@ from typing import Iterator
 
 from feeders.audit.source import changed_names
 
-from . import buffers
 from ._case import Case
 from ._cause import OBSERVATIONS, Cause, Family, Fault
 from ._race import Race, observations, suspicions
@@ -54,8 +53,7 @@ def notes(case: Case) -> Iterator[str]:
 
 def is_seen_once(case: Case) -> bool:
     """Whether a race was seen, and not often enough."""
-    is_explained = any(buffers.find(case))
-    return not is_explained and 0 < observations(suspicions(case)) < OBSERVATIONS
+    return 0 < observations(suspicions(case)) < OBSERVATIONS
 
 
 FAMILY = Family((SHARED_STATE, EPOCH_LEAK), find, notes)
