@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from feeders.errors import FeedersError
-from feeders.keras_api import flatten
+from feeders.keras_api import flatten, map_structure
 
 # 48 bits: among 100,000 samples two share one by chance once in 50,000 audits, and JSON readers keep them exact.
 HASH_BYTES = 6
@@ -119,11 +119,22 @@ def as_array(leaf: Any) -> Any:
 
 def content_hashes(batch: Any) -> tuple[int, ...]:
     """Hash each sample of a batch; the whole batch where its arrays do not share a first axis."""
-    arrays = [_canonical(leaf) for leaf in leaves(batch)]
+    arrays = [_canonical(leaf) for leaf in leaves(map_structure(_by_row, batch))]
     sizes = {len(array) if array.ndim else -1 for array in arrays}
     if len(sizes) != 1 or -1 in sizes:
         return (_hash(arrays),)
     return tuple(_hash([array[row : row + 1] for array in arrays]) for row in range(sizes.pop()))
+
+
+def _by_row(leaf: Any) -> Any:
+    """Give a ragged tensor of TensorFlow an entry per row; leave anything else as it is."""
+    if not hasattr(leaf, "nested_row_splits"):
+        return leaf
+    rows: list[Any] = _canonical(leaf.flat_values).tolist()
+    for splits in reversed(leaf.nested_row_splits):
+        ends = np.asarray(splits).tolist()
+        rows = [rows[start:end] for start, end in zip(ends, ends[1:])]
+    return np.array([*map(repr, rows), None], object)[:-1]
 
 
 def _hash(arrays: list[Any]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import numpy as np
 
@@ -25,7 +25,8 @@ def recording_model(take_down: Callable[[Any], None]) -> Any:
     It sees a batch as the training step of that backend gets it: JAX has no 64-bit integers there by default.
 
     Args:
-        take_down: called with each batch, in the structure it was fed in, its tensors as NumPy arrays.
+        take_down: called with each batch, in the structure it was fed in, its tensors as NumPy arrays, ragged ones as
+            ``RaggedTensorValue``.
     """
     return _model({TENSORFLOW: _traced_step, JAX: _jax_step, TORCH: _torch_step}[backend()](take_down))
 
@@ -43,12 +44,10 @@ def _traced_step(take_down: Callable[[Any], None]) -> Any:
 
     def train_step(self: Any, data: Any) -> dict[str, Any]:
         flat = tf.nest.flatten(data, expand_composites=True)
-        simple = len(flat) == len(tf.nest.flatten(data))
 
         def record(*arrays: Any) -> Any:
             rest = iter(arrays)
-            filled = [None if leaf is None else next(rest) for leaf in flat]
-            take_down(tf.nest.pack_sequence_as(data, filled) if simple else arrays)
+            take_down(tf.nest.pack_sequence_as(data, [_filled(leaf, rest) for leaf in tf.nest.flatten(data)]))
             return np.int64(0)
 
         # The output depends on the batch: a step whose fetch failed records nothing.
@@ -56,6 +55,21 @@ def _traced_step(take_down: Callable[[Any], None]) -> Any:
         return {"batches": tf.cast(done, tf.float32)}
 
     return no_autograph(train_step)
+
+
+def _filled(leaf: Any, arrays: Iterator[Any]) -> Any:
+    """Put arrays in the place of a tensor; a ragged one keeps its rows, a sparse one is a tuple of its parts."""
+    import tensorflow as tf
+
+    if leaf is None:
+        return None
+    parts = [next(arrays) for _ in tf.nest.flatten(leaf, expand_composites=True)]
+    if not isinstance(leaf, tf.RaggedTensor):
+        return parts[0] if len(parts) == 1 else tuple(parts)
+    values, *splits = parts
+    for part in reversed(splits):
+        values = tf.compat.v1.ragged.RaggedTensorValue(values, part)
+    return values
 
 
 def _counting_step() -> Any:
