@@ -147,23 +147,21 @@ def _by_place(batches: Sequence[Columns], reference: Reference, reads: int | Non
         ([batch.keys for batch in state] for state in reference.states),
         key=lambda state: sum(a == b for a, b in zip(now, state)),
     )
-    missing = [key for part in due[len(now) :] for key in part]
-    duplicated = [key for part in now[len(due) :] for key in part]
-    corrupt: list[int] = []
-    disordered = 0
     if now != due and sorted(now) == sorted(due):
         place = {part: number for number, part in enumerate(due)}
-        disordered = _inversions([place[part] for part in now for _ in part])
-    else:
-        for part, expected in zip(now, due):
-            corrupt += [key for key, right in zip(part, expected) if key != right]
-            missing += expected[len(part) :]
-            duplicated += part[len(expected) :]
+        late = _inversions([place[part] for part in now for _ in part])
+        return Epoch(sum(map(len, now)), 0, 0, late, 0, None, reads)
+    pairs = list(zip(now, due))
+    missing = [key for part in due[len(now) :] for key in part]
+    missing += [key for part, expected in pairs for key in expected[len(part) :]]
+    duplicated = [key for part in now[len(due) :] for key in part]
+    duplicated += [key for part, expected in pairs for key in part[len(expected) :]]
+    corrupt = [key for part, expected in pairs for key, right in zip(part, expected) if key != right]
     return Epoch(
         delivered=sum(map(len, now)),
         missing=len(missing),
         duplicated=len(duplicated),
-        disordered=disordered,
+        disordered=0,
         corrupt=len(corrupt),
         stale=None,
         reads=reads,

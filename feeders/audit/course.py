@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
-from typing import Any, Callable
+from dataclasses import replace
+from typing import Callable
 
 from feeders.errors import FeedersError
 from feeders.loaders.opening import SEQUENCE
@@ -65,9 +65,6 @@ class Course:
         self._provoke()
         self._control()
 
-    def _add(self, **changes: Any) -> None:
-        self.evidence = dataclasses.replace(self.evidence, **changes)
-
     def _judge(self) -> AuditVerdict:
         return judge(self.request, self.evidence)
 
@@ -91,19 +88,21 @@ class Course:
         self._progress("reading it in one thread")
         forward = self._probes.read(1, backward=False)
         if isinstance(forward, BrokenReading):
-            self._add(broken=forward)
+            self.evidence = replace(self.evidence, broken=forward)
             return
         if forward.steps and forward.steps != self.request.steps and not forward.endless:
-            self._restart(steps=forward.steps)
-        self._add(forward=forward)
+            self._restart(replace(self.request, steps=forward.steps))
+        self.evidence = replace(self.evidence, forward=forward)
         self._probes.slowest_batch(forward.slowest)
         if forward.failed or not forward.epochs:
             return
         backward = self._probes.read(2, backward=True)
         if isinstance(backward, BrokenReading):
-            self._add(broken=backward)
+            self.evidence = replace(self.evidence, broken=backward)
             return
-        self._add(backward=backward, reference=reference_of(self.request, forward, backward))
+        self.evidence = replace(
+            self.evidence, backward=backward, reference=reference_of(self.request, forward, backward)
+        )
         self._read_by_label(forward)
 
     def _read_by_label(self, forward: Reading) -> None:
@@ -112,19 +111,19 @@ class Course:
         labelled = any(batch.keys for batch in forward.epochs[0]) and self.request.key is None
         if not labelled or self.request.is_feeder or reference is None or reference.reproducible:
             return
-        self._restart(key=LABELS)
+        self._restart(replace(self.request, key=LABELS))
         try:
             first, second = self._probes.read(1, backward=False), self._probes.read(2, backward=True)
         except FeedersError:  # it has none
-            self._restart(key=None)
+            self._restart(replace(self.request, key=None))
             return
         if isinstance(first, Reading) and isinstance(second, Reading):
-            self._add(reference=reference_of(self.request, first, second))
+            self.evidence = replace(self.evidence, reference=reference_of(self.request, first, second))
         else:  # it broke this time: what is known stands
-            self._restart(key=None)
+            self._restart(replace(self.request, key=None))
 
-    def _restart(self, **changes: Any) -> None:
-        self.request = self._probes.request = dataclasses.replace(self.request, **changes)
+    def _restart(self, request: AuditRequest) -> None:
+        self.request = self._probes.request = request
 
     # fit().
 
@@ -141,7 +140,7 @@ class Course:
             growth = stack.enter_context(self._probes.growth(self._batches(), seconds))
             self._fit(provoked=False)
             self._fit(provoked=True)
-            self._add(growth=growth.wait().answer or Growth())
+            self.evidence = replace(self.evidence, growth=growth.wait().answer or Growth())
 
     def _steps(self) -> int | None:
         return self.evidence.forward.steps if self.evidence.forward else None
@@ -151,8 +150,8 @@ class Course:
         self._progress(f"fit() {number}{', switches forced' if provoked else ''}")
         run = self._probes.fit(self._steps(), number, provoked)
         if self.evidence.reference:
-            run = dataclasses.replace(run, epochs=count_epochs(run, self.evidence.reference))
-        self._add(fits=(*self.evidence.fits, run))
+            run = replace(run, epochs=count_epochs(run, self.evidence.reference))
+        self.evidence = replace(self.evidence, fits=(*self.evidence.fits, run))
 
     def _control(self) -> None:
         """Where a loader hangs, or nothing explains what it lost, see whether one that is known to be safe does too."""
@@ -160,7 +159,7 @@ class Course:
         unexplained = any(fault.cause is UNEXPLAINED for fault in self._judge().faults)
         if (hung or unexplained) and self.evidence.description.kind == SEQUENCE:
             self._progress("fit() with a loader known to be safe")
-            self._add(control=self._safe_fit())
+            self.evidence = replace(self.evidence, control=self._safe_fit())
 
     def _safe_fit(self) -> FitRun:
         known = self.evidence.description
@@ -170,7 +169,7 @@ class Course:
         control, read = probes.fit(None, 1, provoked=False), probes.read(1, backward=False)
         if isinstance(read, BrokenReading):
             return control
-        return dataclasses.replace(control, epochs=count_epochs(control, reference_of(request, read, read)))
+        return replace(control, epochs=count_epochs(control, reference_of(request, read, read)))
 
     def _explain_failure(self) -> None:
         """It reads well alone, and fit() fails: see what others do to it."""
@@ -188,7 +187,7 @@ class Course:
         known = self.evidence.description
         if known.kind == SEQUENCE and known.length and not self.request.is_feeder and not self._steps():
             self._progress("asking beyond its length")
-            self._add(bounds=self._probes.bounds(known.length))
+            self.evidence = replace(self.evidence, bounds=self._probes.bounds(known.length))
 
     def _draw(self) -> None:
         """Look for equal random numbers, where content is random and workers are processes."""
@@ -198,7 +197,7 @@ class Course:
         for seed in (1, 2):
             self._progress("comparing the random numbers of worker processes")
             draws = self._probes.draws(self._batches(), seed)
-            self._add(draws=(*self.evidence.draws, *([draws] if draws else [])))
+            self.evidence = replace(self.evidence, draws=(*self.evidence.draws, *([draws] if draws else [])))
 
     def _is_random(self) -> bool:
         reference, backward = self.evidence.reference, self.evidence.backward
@@ -237,4 +236,4 @@ class Course:
     def _stress(self, seed: int, seconds: float) -> None:
         self._progress(f"pulling it from all sides, {len(self.evidence.stress) + 1}")
         run = self._probes.stress(plan_stress(self.request, self.evidence, seed, seconds))
-        self._add(stress=(*self.evidence.stress, run))
+        self.evidence = replace(self.evidence, stress=(*self.evidence.stress, run))

@@ -10,6 +10,7 @@ import os
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any, Callable, Iterator, Sequence, Tuple, Union
 
 from feeders.loaders.opening import DATASET, GENERATOR, ITERATOR, SEQUENCE, WORKERS
@@ -37,9 +38,9 @@ Call = Tuple[int, Union[Columns, RaisedException]]
 class _Threads(Crew):
     """Threads that stay, each with its own ``threading.local``, as those of Keras do."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._pool = ThreadPoolExecutor(self._loader.workers)
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._loader.workers)
 
     def trial(self, right: Sequence[Columns]) -> list[Seen]:
         tasks = collections.deque(self._tasks())

@@ -73,12 +73,6 @@ class FitRun:
         return tuple(dict.fromkeys(event.text for event in self.events if isinstance(event, Logged)))
 
     @property
-    def frames(self) -> tuple[Frame, ...]:
-        """Frames of the exception that it raised."""
-        exception = self.answer.exception if self.answer else None
-        return exception.frames if exception else ()
-
-    @property
     def read_before_hook(self) -> int:
         """Count the most batches of an epoch that were read before its hook had ended."""
         most = reads = 0

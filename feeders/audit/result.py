@@ -42,7 +42,7 @@ class Audit:
     verdict: AuditVerdict
     evidence: Evidence
     stack: dict[str, str]
-    host: dict[str, Any]
+    host: dict[str, object]
     seconds: float
 
     @property
@@ -154,7 +154,7 @@ def _seen(seen: Seen) -> dict[str, object]:
     return {"index": seen.index, "error": exception.error, "frames": frames, "text": exception.text}
 
 
-def _relative(value: Any) -> Any:
+def _relative(value: object) -> object:
     """Paths as seen from here, and those of this suite as seen from its root, wherever they stand."""
     if isinstance(value, str):
         return value.replace(f"{Path.cwd()}/", "").replace(f"{PACKAGE.parent}/", "")

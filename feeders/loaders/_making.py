@@ -12,11 +12,13 @@ import sysconfig
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, TypeVar
 
 from feeders.errors import FeedersError
 
 STANDARD = sysconfig.get_path("stdlib") + os.sep
+
+Made = TypeVar("Made")
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -75,7 +77,7 @@ def _check_arguments(thing: Any, text: str, name: str) -> None:
 def _module(place: str) -> ModuleType:
     if not place.endswith(".py"):
         sys.path.insert(0, str(Path.cwd()))
-        return _guarded(f"import {place}", lambda: importlib.import_module(place))  # type: ignore[no-any-return]
+        return _guarded(f"import {place}", lambda: importlib.import_module(place))
     path = Path(place).resolve()
     # Worker processes that are spawned import it by this name.
     sys.path.insert(0, str(path.parent))
@@ -89,13 +91,11 @@ def _module(place: str) -> ModuleType:
     return module
 
 
-def _guarded(what: str, work: Callable[[], Any]) -> Any:
+def _guarded(what: str, work: Callable[[], Made]) -> Made:
     try:
         return work()
     except (Exception, SystemExit) as error:
-        frames: list[tuple[str, Any]] = [
-            (frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)
-        ]
+        frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
         own = [f"{file}:{line}" for file, line in frames if not file.startswith((str(PACKAGE), "<", STANDARD))]
         where = f" at {own[-1]}" if own else ""
         raise FeedersError(

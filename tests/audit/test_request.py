@@ -6,12 +6,14 @@ import dataclasses
 import json
 import os
 import textwrap
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import feeders
+from feeders.audit import audit
 from feeders.audit.loader import audited_files, identity_of, open_loader
 from feeders.audit.request import AuditOptions, AuditRequest
 from feeders.errors import FeedersError
@@ -387,3 +389,49 @@ def test_what_can_not_be_opened_says_what_it_is_and_what_to_try(refusals, name, 
 def test_what_python_says_of_it_follows_what_was_asked(refusals, name, begin):
     assert refusals[name].startswith(begin)
     assert "\n" not in refusals[name]
+
+
+# As a library.
+
+
+def test_an_audit_takes_a_name_with_options_or_a_whole_request(monkeypatch):
+    asked = []
+
+    class StoppedError(Exception):
+        pass
+
+    def preload():
+        raise StoppedError
+
+    def checked(request):
+        asked.append(request)
+        return request
+
+    monkeypatch.setattr("feeders.audit.request.AuditRequest.checked", checked)
+    monkeypatch.setattr(import_module("feeders.audit.audit"), "preload", preload)
+    wanted = AuditRequest("mine.py:Mine", workers=4, seconds=10)
+    for call in (
+        lambda: audit("mine.py:Mine", workers=4, seconds=10),
+        lambda: audit(wanted),
+        lambda: audit(AuditRequest("mine.py:Mine", workers=2), workers=4, seconds=10),
+    ):
+        with pytest.raises(StoppedError):
+            call()
+    assert asked == [wanted] * 3
+
+
+def test_an_option_that_there_is_not_is_named():
+    with pytest.raises(TypeError, match="wokers"):
+        audit("mine.py:Mine", wokers=4)
+
+
+def test_a_finished_audit_tells_whether_it_is_safe_and_keeps_its_evidence(in_child, mine):
+    def work():
+        found = audit(f"{mine}:Plain", workers=2, seconds=1)
+        written = found.to_json()
+        same = (written["verdict"], written["safe"]) == (found.verdict.word, found.safe)
+        return [found.safe, found.verdict.word, same, found.to_text().splitlines()[0]]
+
+    safe, word, same, line = in_child(work)
+    assert (safe, word, same) == (True, "exactly-once", True)
+    assert line.endswith("mine.py:Plain: exactly-once, content whole; safe with 2 threads")
