@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
-from feeders.audit import Audit, Request
+from feeders.audit import Audit, AuditRequest
 from feeders.audit import audit as _audit
 from feeders.commands.needs import require_for
 from feeders.compare.lockstep import Comparison
@@ -49,7 +49,7 @@ def audit(loader: str, **options: Any) -> Audit:
 
     Args:
         loader: a feeder's name, ``"FILE.py:NAME"`` or ``"package.module:NAME"``.
-        options: the other fields of `feeders.audit.Request`: ``workers``, ``seconds``, ``processes``, ``key``, ...
+        options: the other fields of `feeders.audit.AuditRequest`: ``workers``, ``seconds``, ``processes``, ``key``, ...
 
     Returns:
         The finished audit: what was asked, the verdict, and the evidence that it follows from.
@@ -57,7 +57,7 @@ def audit(loader: str, **options: Any) -> Audit:
     Raises:
         FeedersError: the call is wrong, or the loader can't be opened.
     """
-    return _audit(Request(loader, **options))
+    return _audit(AuditRequest(loader, **options))
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,10 @@ from collections import Counter
 from importlib import metadata
 from pathlib import Path
 
-from known_answers import LOADERS, ROWS
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.audit.known_answers import LOADERS, ROWS  # noqa: E402
 
 # An audit may take a few times its --seconds where fit() itself is slow (spawned workers import TensorFlow in every
 # epoch), and machines are shared. What is still at work then is wrong, and ended.

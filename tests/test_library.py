@@ -11,7 +11,7 @@ import pytest
 
 import feeders
 from feeders import library
-from feeders.audit import Request
+from feeders.audit import AuditRequest
 from feeders.compare import show
 from feeders.errors import FeedersError
 from feeders.measure import Cell, Record
@@ -34,13 +34,15 @@ def test_importing_the_package_imports_nothing_heavy():
     [
         "from feeders import audit, compare, measure",
         "import feeders; audit, compare, measure = feeders.audit, feeders.compare, feeders.measure",
-        "from feeders.audit import Request; import feeders.measure.takes; from feeders import audit, compare, measure",
+        "from feeders.audit import AuditRequest; import feeders.measure.takes; from feeders import audit, compare, measure",
     ],
 )
 def test_each_is_a_function_whatever_was_imported_before(first):
-    """Folders of these names hold what the functions are made of; `feeders.audit.Request` is there as well."""
-    program = f"{first}\nimport feeders.audit\nprint(*map(callable, (audit, compare, measure)), feeders.audit.Request)"
-    assert in_new_interpreter(program) == ["True", "True", "True", "<class", "'feeders.audit.request.Request'>"]
+    """Folders of these names hold what the functions are made of; `feeders.audit.AuditRequest` is there as well."""
+    program = (
+        f"{first}\nimport feeders.audit\nprint(*map(callable, (audit, compare, measure)), feeders.audit.AuditRequest)"
+    )
+    assert in_new_interpreter(program) == ["True", "True", "True", "<class", "'feeders.audit.request.AuditRequest'>"]
 
 
 def test_what_runs_inside_a_stack_needs_no_library_that_draws():
@@ -76,7 +78,7 @@ def test_measure_takes_the_cell_once(monkeypatch):
 
 def test_audit_takes_what_a_request_has(monkeypatch):
     monkeypatch.setattr(library, "_audit", lambda request: request)
-    assert feeders.audit("mine.py:Mine", workers=2, seconds=5.0) == Request("mine.py:Mine", workers=2, seconds=5.0)
+    assert feeders.audit("mine.py:Mine", workers=2, seconds=5.0) == AuditRequest("mine.py:Mine", workers=2, seconds=5.0)
 
 
 @pytest.fixture

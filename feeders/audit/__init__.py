@@ -1,8 +1,9 @@
 """Is what arrived what was asked for: delivery, races, verdict words."""
 
-from .audit import Audit, audit
+from .audit import audit
 from .matrix import audit_all
-from .request import Request
-from .show import to_json, to_text
+from .request import AuditRequest
+from .result import Audit
+from .show import to_text
 
-__all__ = ["Audit", "Request", "audit", "audit_all", "to_json", "to_text"]
+__all__ = ["Audit", "AuditRequest", "audit", "audit_all", "to_text"]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Sequence
+from typing import Iterable, Sequence
+
+from .identity import Columns
+
+State = Sequence[Columns]
 
 # Offending samples that are named.
 NAMED = 5
@@ -31,7 +35,12 @@ class Epoch:
     corrupt: int | None
     stale: int | None
     reads: int | None = None
-    samples: dict[str, list[int]] = field(default_factory=dict)
+    samples: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def faults(self) -> int:
+        """Samples that are missing, duplicated or corrupt."""
+        return sum(filter(None, (self.missing, self.duplicated, self.corrupt)))
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class Reference:
     """What an epoch should deliver, from serial passes.
 
     Attributes:
-        states: one list per state between the epoch hooks: [keys, contents] of each batch.
+        states: the batches of each state between the epoch hooks.
         keyed: the keys of an epoch are the same in each pass.
         reproducible: so are its contents.
         ordered: so is their order.
@@ -47,7 +56,7 @@ class Reference:
         named: keys are ids or labels, not hashes of the content.
     """
 
-    states: list[list[list[list[int]]]]
+    states: tuple[State, ...]
     keyed: bool
     reproducible: bool
     ordered: bool
@@ -60,103 +69,99 @@ class Reference:
         return len(self.states[0]) if self.states else 0
 
 
-def count(batches: Sequence[dict[str, Any]], reference: Reference, reads: int | None) -> Epoch:
+def count(batches: Sequence[Columns], reference: Reference, reads: int | None) -> Epoch:
     """Count an epoch.
 
     Args:
-        batches: "batch" events of its journal, in order of delivery.
+        batches: that reached the training step, in order of delivery.
         reference: what was due.
         reads: batches asked for meanwhile.
     """
-    keys = [key for batch in batches for key in batch["keys"]]
-    stamps = [stamp for batch in batches for stamp in batch.get("stamps", ())]
-    stale = None
-    if stamps and stamps[0] >= 0:
-        own = Counter(stamps).most_common(1)[0][0]
-        stale = sum(stamp != own for stamp in stamps)
+    keys = [key for batch in batches for key in batch.keys]
+    stale = _stale([stamp for batch in batches for stamp in batch.stamps or ()])
     if not reference.keyed:
         return Epoch(len(keys), None, None, None, None, stale, reads)
-    due = _nearest(Counter(keys), reference)
-    by_key = _by_key(batches, keys, due, reference, stale, reads)
+    by_key = _by_key(batches, keys, reference, stale, reads)
     if not reference.addressed or not reference.ordered or reference.named:
         return by_key
     # One batch lost at the front shifts all others: what explains it with fewer faults is believed.
-    by_place = _by_place(batches, reference, reads)
-    return min(by_place, by_key, key=_faults)
+    return min(_by_place(batches, reference, reads), by_key, key=lambda epoch: epoch.faults)
 
 
-def _faults(epoch: Epoch) -> int:
-    return sum(filter(None, (epoch.missing, epoch.duplicated, epoch.corrupt)))
+def _stale(stamps: Sequence[int]) -> int | None:
+    if not stamps or stamps[0] < 0:
+        return None
+    own = Counter(stamps).most_common(1)[0][0]
+    return sum(stamp != own for stamp in stamps)
 
 
-def _nearest(keys: Counter[int], reference: Reference) -> list[list[list[int]]]:
+def _nearest(keys: Counter[int], reference: Reference) -> State:
     """The state whose samples they are: Keras calls hooks a different number of times, by release."""
-    return max(
-        reference.states, key=lambda state: sum((keys & Counter(key for part, _ in state for key in part)).values())
-    )
+    return max(reference.states, key=lambda state: sum((keys & Counter(_keys(state))).values()))
+
+
+def _keys(state: State) -> list[int]:
+    return [key for batch in state for key in batch.keys]
 
 
 def _by_key(
-    batches: Sequence[dict[str, Any]],
-    keys: list[int],
-    due: list[list[list[int]]],
-    reference: Reference,
-    stale: int | None,
-    reads: int | None,
+    batches: Sequence[Columns], keys: list[int], reference: Reference, stale: int | None, reads: int | None
 ) -> Epoch:
-    expected = Counter(key for part, _ in due for key in part)
-    now = Counter(keys)
+    due = _keys(_nearest(Counter(keys), reference))
+    expected, now = Counter(due), Counter(keys)
     extra, missing = now - expected, expected - now
-    right: dict[int, set[int]] = {}
-    for state in reference.states:
-        for part, contents in state:
-            for key, content in zip(part, contents):
-                right.setdefault(key, set()).add(content)
-    corrupt: list[int] = []
     if reference.named and reference.reproducible:
-        for batch in batches:
-            pairs = zip(batch["keys"], batch.get("contents", batch["keys"]))
-            corrupt += [key for key, content in pairs if key in right and content not in right[key]]
+        corrupt = _of_other_content(batches, reference)
     else:
         corrupt = [key for key in extra.elements() if key not in expected]
     duplicated = Counter({key: times for key, times in extra.items() if key in expected})
-    place = {key: number for number, key in enumerate(key for part, _ in due for key in part)}
+    place = {key: number for number, key in enumerate(due)}
     places = [place[key] for key in keys if key in place]
     return Epoch(
         delivered=len(keys),
         missing=max(0, sum(missing.values()) - (0 if reference.named else len(corrupt))),
         duplicated=sum(duplicated.values()),
-        disordered=_inversions(places) if reference.ordered and len(place) == sum(expected.values()) else None,
+        disordered=_inversions(places) if reference.ordered and len(place) == len(due) else None,
         corrupt=len(corrupt) if reference.reproducible else None,
         stale=stale,
         reads=reads,
-        samples=_some(missing=list(missing), duplicated=list(duplicated), corrupt=corrupt),
+        samples=_some(missing=missing, duplicated=duplicated, corrupt=corrupt),
     )
 
 
-def _by_place(batches: Sequence[dict[str, Any]], reference: Reference, reads: int | None) -> Epoch:
+def _of_other_content(batches: Sequence[Columns], reference: Reference) -> list[int]:
+    """Keys of samples whose content is none that the key has in the reference."""
+    right: dict[int, set[int]] = {}
+    for state in reference.states:
+        for batch in state:
+            for key, content in zip(batch.keys, batch.contents):
+                right.setdefault(key, set()).add(content)
+    pairs = [pair for batch in batches for pair in zip(batch.keys, batch.contents)]
+    return [key for key, content in pairs if key in right and content not in right[key]]
+
+
+def _by_place(batches: Sequence[Columns], reference: Reference, reads: int | None) -> Epoch:
     """Batch i of the epoch is due at place i; one that arrives at another place whole is out of order."""
-    now = [tuple(batch["keys"]) for batch in batches]
+    now = [batch.keys for batch in batches]
     due = max(
-        ([tuple(keys) for keys, _ in state] for state in reference.states),
+        ([batch.keys for batch in state] for state in reference.states),
         key=lambda state: sum(a == b for a, b in zip(now, state)),
     )
-    missing = [key for part in due[len(now) :] for key in part]
-    duplicated = [key for part in now[len(due) :] for key in part]
-    corrupt, disordered = [], 0
     if now != due and sorted(now) == sorted(due):
         place = {part: number for number, part in enumerate(due)}
-        disordered = _inversions([place[part] for part in now for _ in part])
-    else:
-        for part, expected in zip(now, due):
-            corrupt += [key for key, right in zip(part, expected) if key != right]
-            missing += list(expected[len(part) :])
-            duplicated += list(part[len(expected) :])
+        late = _inversions([place[part] for part in now for _ in part])
+        return Epoch(sum(map(len, now)), 0, 0, late, 0, None, reads)
+    pairs = list(zip(now, due))
+    missing = [key for part in due[len(now) :] for key in part]
+    missing += [key for part, expected in pairs for key in expected[len(part) :]]
+    duplicated = [key for part in now[len(due) :] for key in part]
+    duplicated += [key for part, expected in pairs for key in part[len(expected) :]]
+    corrupt = [key for part, expected in pairs for key, right in zip(part, expected) if key != right]
     return Epoch(
         delivered=sum(map(len, now)),
         missing=len(missing),
         duplicated=len(duplicated),
-        disordered=disordered,
+        disordered=0,
         corrupt=len(corrupt),
         stale=None,
         reads=reads,
@@ -172,5 +177,5 @@ def _inversions(places: list[int]) -> int:
     return late
 
 
-def _some(**samples: list[int]) -> dict[str, list[int]]:
-    return {name: found[:NAMED] for name, found in samples.items() if found}
+def _some(**samples: Iterable[int]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(found)[:NAMED] for name, found in samples.items() if found}

@@ -1,17 +1,46 @@
-"""What the probes of an audit brought back."""
+"""What the probes of an audit bring back. Nothing of it is changed afterwards: an audit makes new evidence."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from .counts import Epoch, Reference
+from .events import BatchRead, BatchTrained, EpochEnded, Event, HookEnded, Logged
+from .exceptions import Frame, RaisedException
+from .findings import Finding
+from .readings import BrokenReading, Description, Reading
 
 # The fit() or the reading came to its end.
 ENDED = "ended"
 
 
-@dataclass
+@dataclass(frozen=True)
+class Left:
+    """What ``fit()`` left behind.
+
+    Attributes:
+        threads: that are alive.
+        processes: likewise.
+    """
+
+    threads: int
+    processes: int
+
+
+@dataclass(frozen=True)
+class FitAnswer:
+    """What a process that trained answers.
+
+    Attributes:
+        exception: that ``fit()`` raised.
+        left: what it left behind.
+    """
+
+    exception: RaisedException | None
+    left: Left
+
+
+@dataclass(frozen=True)
 class FitRun:
     """One ``fit()``.
 
@@ -19,76 +48,200 @@ class FitRun:
         provoked: thread switches were forced and hooks held back.
         outcome: `ENDED`, refused, failed, hung or crashed.
         message: for outcomes other than ended.
-        answer: what the process answered; empty if it did not.
+        answer: what the process answered; None if it did not.
         events: its journal.
         printed: by the process, the stacks of its threads included where it hung or crashed.
-        epochs: counts, one per epoch that began.
+        epochs: counts, one per epoch that can be judged.
     """
 
     provoked: bool
     outcome: str
-    message: str
-    answer: dict[str, Any]
-    events: list[dict[str, Any]]
+    message: str = ""
+    answer: FitAnswer | None = None
+    events: tuple[Event, ...] = ()
     printed: str = ""
-    epochs: list[Epoch] = field(default_factory=list)
+    epochs: tuple[Epoch, ...] = ()
 
     @property
     def batches(self) -> int:
-        """That reached the training step."""
-        return sum(event["event"] == "batch" for event in self.events)
+        """Count the batches that reached the training step."""
+        return sum(isinstance(event, BatchTrained) for event in self.events)
 
     @property
-    def said(self) -> list[str]:
+    def logged(self) -> tuple[str, ...]:
         """Warnings and log messages, each once."""
-        return list(dict.fromkeys(event["text"] for event in self.events if event["event"] == "said"))
+        return tuple(dict.fromkeys(event.text for event in self.events if isinstance(event, Logged)))
+
+    @property
+    def read_before_hook(self) -> int:
+        """Count the most batches of an epoch that were read before its hook had ended."""
+        most = reads = 0
+        for event in self.events:
+            if isinstance(event, EpochEnded):
+                reads = 0
+            elif isinstance(event, BatchRead):
+                reads += 1
+            elif event == HookEnded("on_epoch_begin"):
+                most, reads = max(most, reads), 0
+        return most
+
+    @property
+    def read_of_last_epoch(self) -> int:
+        """Count the different batches that were made since an epoch ended last."""
+        ends = [place for place, event in enumerate(self.events) if isinstance(event, EpochEnded)]
+        since = self.events[ends[-1] :] if ends else self.events
+        return len({event.index for event in since if isinstance(event, BatchRead)})
 
 
-@dataclass
-class PullRun:
+@dataclass(frozen=True)
+class StressAnswer:
+    """What a process in which workers of ours pulled at once answers.
+
+    Attributes:
+        calls: made beside others.
+        trials: in which they were made.
+        places: lines and operations at which a thread was held.
+    """
+
+    calls: int = 0
+    trials: int = 0
+    places: int = 0
+
+
+@dataclass(frozen=True)
+class StressRun:
     """One process in which workers of ours pulled at once.
 
     Attributes:
         outcome: `ENDED`, failed, hung or crashed.
         message: for outcomes other than ended.
-        calls: made beside others.
-        trials: in which they were made.
-        places: lines and operations at which a thread was held.
-        findings: see `pulls`.
+        answer: how much was done.
+        findings: what was wrong.
         lines: of the audited code that run, (file, line).
     """
 
     outcome: str
-    message: str
-    calls: int
-    trials: int
-    places: int
-    findings: list[dict[str, Any]]
-    lines: list[tuple[str, int]]
+    message: str = ""
+    answer: StressAnswer = StressAnswer()
+    findings: tuple[Finding, ...] = ()
+    lines: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass
+@dataclass(frozen=True)
+class Draws:
+    """What several worker processes gave for the same first calls.
+
+    Attributes:
+        processes: contents of the calls of each.
+        alone: contents of the same calls, twice, in one process.
+    """
+
+    processes: tuple[tuple[tuple[int, ...], ...], ...]
+    alone: tuple[tuple[tuple[int, ...], ...], ...]
+
+    @property
+    def are_equal(self) -> bool:
+        """Whether processes gave the same for calls which give something else each time."""
+        same = all(given == self.processes[0] for given in self.processes)
+        return same and all(first != second for first, second in zip(*self.alone))
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a process holds after an epoch.
+
+    Attributes:
+        bytes: of Python objects.
+        threads: alive.
+        processes: below it, and itself.
+        files: that are open; None where the system does not tell.
+    """
+
+    bytes: int
+    threads: int
+    processes: int
+    files: int | None
+
+
+@dataclass(frozen=True)
+class HeavyLine:
+    """A line whose objects take more memory than before.
+
+    Attributes:
+        file: path of the source.
+        line: its number.
+        bytes: that are more.
+    """
+
+    file: str
+    line: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What a process holds after each of some epochs.
+
+    Attributes:
+        epochs: what it held after each.
+        lines: that hold more memory at the end.
+        targets: where the functions are that its threads run.
+        cut: the time was up before there were enough epochs to judge.
+    """
+
+    epochs: tuple[Held, ...] = ()
+    lines: tuple[HeavyLine, ...] = ()
+    targets: tuple[Frame, ...] = ()
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a sequence gives beyond its length.
+
+    Attributes:
+        contents: of the batches from there to the first empty or refused one; None if it answers far beyond, so that
+            its length is a choice and no end of its data.
+        size: samples of a full batch.
+    """
+
+    contents: tuple[tuple[int, ...], ...] | None
+    size: int
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All of it.
 
     Attributes:
-        first, second: the serial passes; empty where one did not come to an answer.
-        broken: outcome and message of a serial pass that did not.
-        reference: what an epoch should deliver; None without a serial pass.
-        fits, pulls: in the order in which they were made.
-        draws, growth, beyond: answers of those probes; empty where they were not made.
+        forward: the first serial pass.
+        backward: the second one, of a sequence from its last batch to its first.
+        broken: a serial pass that gave no answer.
+        reference: what an epoch should deliver; None without two serial passes.
+        fits: in the order in which they were made.
+        stress: likewise.
+        draws: of worker processes.
+        growth: over the epochs.
+        bounds: of a sequence.
         control: the same ``fit()`` with a loader known to be safe, where that was of interest.
         memory_limit: bytes.
     """
 
-    first: dict[str, Any] = field(default_factory=dict)
-    second: dict[str, Any] = field(default_factory=dict)
-    broken: tuple[str, str] | None = None
+    forward: Reading | None = None
+    backward: Reading | None = None
+    broken: BrokenReading | None = None
     reference: Reference | None = None
-    fits: list[FitRun] = field(default_factory=list)
-    pulls: list[PullRun] = field(default_factory=list)
-    draws: list[dict[str, Any]] = field(default_factory=list)
-    growth: dict[str, Any] = field(default_factory=dict)
-    beyond: dict[str, Any] = field(default_factory=dict)
+    fits: tuple[FitRun, ...] = ()
+    stress: tuple[StressRun, ...] = ()
+    draws: tuple[Draws, ...] = ()
+    growth: Growth = Growth()
+    bounds: Bounds | None = None
     control: FitRun | None = None
     memory_limit: int = 0
+
+    @property
+    def description(self) -> Description:
+        """What the loader was found to be."""
+        if self.forward:
+            return self.forward.description
+        return self.broken.description if self.broken else Description()

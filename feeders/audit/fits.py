@@ -16,10 +16,13 @@ from feeders.loaders.opening import SEQUENCE
 from feeders.measure.processes import tree
 from feeders.measure.recording import recording_model
 
+from .events import BatchRead, BatchTrained, EpochBegan, EpochEnded, Heartbeat, HookEnded, Logged
+from .evidence import FitAnswer, Left
+from .exceptions import RaisedException, describe_exception
+from .hooks import HOOKS, overrides
 from .journal import Journal
 from .loader import Loader, open_loader, provoked_files
-from .request import Request
-from .serial import overrides, told
+from .request import AuditRequest
 from .switches import Switches
 
 # A hook is held back this long, as a busy host may do, while workers read on.
@@ -32,7 +35,7 @@ NOISE_SHARE, NOISE_SECONDS = 0.03, 0.002
 GRACE_SECONDS = 0.5
 
 
-def fit(request: Request, steps: int | None, seed: int, provoked: bool, journal: Journal) -> dict[str, Any]:
+def fit(request: AuditRequest, steps: int | None, seed: int, provoked: bool, journal: Journal) -> FitAnswer:
     """Open the loader and train on it with a model that only takes down what it gets.
 
     Args:
@@ -40,10 +43,7 @@ def fit(request: Request, steps: int | None, seed: int, provoked: bool, journal:
         steps: of an epoch, for an endless loader, or for one whose epoch is cut short; None where it knows its end.
         seed: of the global random numbers.
         provoked: force thread switches, and hold back the hooks between epochs.
-        journal: gets "batch", "epoch", "end", "read", "hook" and "said" events, which outlive this process.
-
-    Returns:
-        "raised": None or the exception; "left": threads and child processes alive after ``fit()``.
+        journal: gets what happens meanwhile, which outlives this process.
     """
     if request.start_method:
         multiprocessing.set_start_method(request.start_method, force=True)
@@ -56,31 +56,31 @@ def fit(request: Request, steps: int | None, seed: int, provoked: bool, journal:
     model = _recording_model(loader, journal)
     switches = Switches(provoked_files(request))
     threads, children = threading.active_count(), len(tree(os.getpid()))
-    raised = None
+    exception: RaisedException | None = None
     with switches:
         if provoked:
             switches.noise(NOISE_SHARE, NOISE_SECONDS)
         try:
             model.fit(loader.x, loader.y, verbose=0, shuffle=False, callbacks=[_epochs(journal)], **arguments)
-            journal.write("returned")
+            journal.write(Heartbeat())
         except Exception as error:
-            raised = told(error)
-    return {"raised": raised, "left": _left(threads, children)}
+            exception = describe_exception(error)
+    return FitAnswer(exception, _left(threads, children))
 
 
-def _arguments(loader: Loader, request: Request, steps: int | None) -> dict[str, Any]:
+def _arguments(loader: Loader, request: AuditRequest, steps: int | None) -> dict[str, Any]:
     arguments = {"epochs": request.epochs, **loader.fit}
     if steps and loader.kind != SEQUENCE and not request.is_feeder:
         arguments["steps_per_epoch"] = steps
     return arguments
 
 
-def _left(threads: int, children: int) -> dict[str, int]:
+def _left(threads: int, children: int) -> Left:
     end = time.perf_counter() + GRACE_SECONDS
     while True:
-        left = {"threads": threading.active_count() - threads, "processes": len(tree(os.getpid())) - children}
-        left = {name: max(0, count) for name, count in left.items()}
-        if not any(left.values()) or time.perf_counter() > end:
+        more = threading.active_count() - threads, len(tree(os.getpid())) - children
+        left = Left(*(max(0, count) for count in more))
+        if left == Left(0, 0) or time.perf_counter() > end:
             return left
         time.sleep(GRACE_SECONDS / 10)
 
@@ -89,11 +89,11 @@ def _listen(journal: Journal) -> None:
     """Write warnings and log messages of Keras and TensorFlow to the journal."""
 
     def show(message: Any, category: Any, filename: str, *rest: Any) -> None:
-        journal.write("said", text=f"{category.__name__}: {message}")
+        journal.write(Logged(f"{category.__name__}: {message}"))
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            journal.write("said", text=record.getMessage())
+            journal.write(Logged(record.getMessage()))
 
     warnings.resetwarnings()
     warnings.simplefilter("default")
@@ -104,24 +104,24 @@ def _listen(journal: Journal) -> None:
 def _epochs(journal: Journal) -> Any:
     class Epochs(keras().callbacks.Callback):  # type: ignore[misc]
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            journal.write("epoch", number=epoch)
+            journal.write(EpochBegan())
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            journal.write("end", number=epoch)
+            journal.write(EpochEnded())
 
     return Epochs()
 
 
 def _take_down_reads(loader: Loader, journal: Journal, steps: int | None, hold: float) -> None:
-    """Take down which index gave what, in whichever thread or forked process, and hold back the hooks.
+    """Take down which index was read, in whichever thread or forked process, and hold back the hooks.
 
     The class is changed in place: a loader of another class would pickle as something else.
     """
-    cls, identity = type(loader.x), loader.identity
-    _replace(cls, "__getitem__", lambda get: _noted(get, identity.columns, journal))
+    cls = type(loader.x)
+    _replace(cls, "__getitem__", lambda get: _noted(get, journal))
     if steps is not None and hasattr(cls, "__len__"):
         _replace(cls, "__len__", lambda length: lambda self: min(steps, length(self)))
-    for hook in ("on_epoch_begin", "on_epoch_end"):
+    for hook in HOOKS:
         if overrides(loader.x, hook):
             _replace(cls, hook, lambda method, hook=hook: _held_back(method, hook, journal, hold))  # type: ignore[misc]
 
@@ -131,10 +131,10 @@ def _replace(cls: type, name: str, make: Callable[[Any], Any]) -> None:
     setattr(cls, name, functools.wraps(method)(make(method)))
 
 
-def _noted(get: Any, columns: Any, journal: Journal) -> Any:
+def _noted(get: Any, journal: Journal) -> Any:
     def noted(self: Any, index: Any) -> Any:
         batch = get(self, index)
-        journal.write("read", index=int(index), contents=columns(batch).contents, process=os.getpid())
+        journal.write(BatchRead(int(index)))
         return batch
 
     return noted
@@ -144,7 +144,7 @@ def _held_back(method: Any, hook: str, journal: Journal, hold: float) -> Any:
     def held_back(self: Any) -> Any:
         time.sleep(hold)
         result = method(self)
-        journal.write("hook", name=hook)
+        journal.write(HookEnded(hook))
         return result
 
     return held_back
@@ -153,11 +153,7 @@ def _held_back(method: Any, hook: str, journal: Journal, hold: float) -> Any:
 def _recording_model(loader: Loader, journal: Journal) -> Any:
     def take_down(batch: Any) -> None:
         columns = loader.identity.columns(batch)
-        values = {"keys": columns.keys}
-        if columns.contents is not columns.keys:
-            values["contents"] = columns.contents
-        if columns.stamps is not None:
-            values["stamps"] = columns.stamps
-        journal.write("batch", **values)
+        contents = None if columns.contents is columns.keys else columns.contents
+        journal.write(BatchTrained(columns.keys, contents, columns.stamps))
 
     return recording_model(take_down)

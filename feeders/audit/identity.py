@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from feeders.errors import FeedersError
-from feeders.keras_api import flatten
+from feeders.keras_api import flatten, map_structure
 
 # 48 bits: among 100,000 samples two share one by chance once in 50,000 audits, and JSON readers keep them exact.
 HASH_BYTES = 6
@@ -28,9 +28,13 @@ class Columns:
         stamps: the epoch it was prepared for; None where a sample does not carry it.
     """
 
-    keys: list[int]
-    contents: list[int]
-    stamps: list[int] | None = None
+    keys: tuple[int, ...]
+    contents: tuple[int, ...]
+    stamps: tuple[int, ...] | None = None
+
+    def column(self, name: str) -> tuple[int, ...]:
+        """Return the keys or the contents."""
+        return self.keys if name == "keys" else self.contents
 
 
 class Identity(Protocol):
@@ -77,7 +81,7 @@ class ByKey:
         names = {"np": np, **dict(zip("xyw", parts))}
         contents = content_hashes(batch)
         try:
-            value = np.asarray(eval(self._code, names))
+            value = as_array(eval(self._code, names))
         except Exception as error:
             raise FeedersError(
                 f"--key {self.expression!r}: {type(error).__name__}: {error}; x, y and w are the parts of a batch, "
@@ -89,7 +93,7 @@ class ByKey:
                 "expected one entry per sample"
             )
         if value.ndim == 1 and value.dtype.kind in "iub":
-            return Columns([int(key) for key in value], contents)
+            return Columns(tuple(int(key) for key in value), contents)
         return Columns(content_hashes(value), contents)
 
 
@@ -98,9 +102,9 @@ class ByStamp:
 
     def columns(self, batch: Any) -> Columns:
         """See `Identity`; the content is 1 where the checksum holds and 0 where it does not."""
-        x, y = (np.asarray(part) for part in batch)
+        x, y = (as_array(part) for part in batch)
         sums = np.array([zlib.crc32(row.tobytes()) for row in x], np.int64)
-        return Columns(y[:, 1].tolist(), (sums == y[:, 3]).astype(int).tolist(), y[:, 2].tolist())
+        return Columns(*(tuple(column.tolist()) for column in (y[:, 1], (sums == y[:, 3]).astype(int), y[:, 2])))
 
 
 def leaves(batch: Any) -> list[Any]:
@@ -108,13 +112,29 @@ def leaves(batch: Any) -> list[Any]:
     return [leaf for leaf in flatten(batch) if leaf is not None]
 
 
-def content_hashes(batch: Any) -> list[int]:
+def as_array(leaf: Any) -> Any:
+    """Return an array, a tensor of any backend, or a frame or series of pandas as an array of NumPy."""
+    return np.asarray(leaf.detach().cpu() if hasattr(leaf, "detach") else leaf)
+
+
+def content_hashes(batch: Any) -> tuple[int, ...]:
     """Hash each sample of a batch; the whole batch where its arrays do not share a first axis."""
-    arrays = [_canonical(leaf) for leaf in leaves(batch)]
+    arrays = [_canonical(leaf) for leaf in leaves(map_structure(_by_row, batch))]
     sizes = {len(array) if array.ndim else -1 for array in arrays}
     if len(sizes) != 1 or -1 in sizes:
-        return [_hash(arrays)]
-    return [_hash([array[row : row + 1] for array in arrays]) for row in range(sizes.pop())]
+        return (_hash(arrays),)
+    return tuple(_hash([array[row : row + 1] for array in arrays]) for row in range(sizes.pop()))
+
+
+def _by_row(leaf: Any) -> Any:
+    """Give a ragged tensor of TensorFlow an entry per row; leave anything else as it is."""
+    if not hasattr(leaf, "nested_row_splits"):
+        return leaf
+    rows: list[Any] = _canonical(leaf.flat_values).tolist()
+    for splits in reversed(leaf.nested_row_splits):
+        ends = np.asarray(splits).tolist()
+        rows = [rows[start:end] for start, end in zip(ends, ends[1:])]
+    return np.array([*map(repr, rows), None], object)[:-1]
 
 
 def _hash(arrays: list[Any]) -> int:
@@ -129,7 +149,7 @@ def _hash(arrays: list[Any]) -> int:
 
 def _canonical(leaf: Any) -> Any:
     """Bring an array to the type that Keras makes of it at the latest."""
-    array = np.asarray(leaf)
+    array = as_array(leaf)
     if array.dtype.kind in "iub":
         return array.astype(np.int64)
     if array.dtype.kind == "c":

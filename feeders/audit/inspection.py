@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Iterator
 
@@ -17,13 +18,47 @@ DEPTH = 4
 ENTRIES = 50
 
 
+@dataclass(frozen=True)
+class PicklingFault:
+    """What keeps an object from being pickled for a worker process.
+
+    Attributes:
+        attribute: the part that can't be.
+        type: of that part.
+        error: what pickling says.
+    """
+
+    attribute: str
+    type: str
+    error: str
+
+    def text(self) -> str:
+        """Say it in a line."""
+        return f"{self.attribute} ({self.type}): {self.error}"
+
+
+@dataclass(frozen=True)
+class Handle:
+    """An open file, archive or database.
+
+    Attributes:
+        path: attribute that holds it.
+        type: its class.
+        library: a library stands before the file, so that no seek or read shows in the person's code.
+    """
+
+    path: str
+    type: str
+    library: bool
+
+
 class _Nowhere:
     def write(self, data: Any) -> int:
         return memoryview(data).nbytes
 
 
-def pickling_fault(thing: Any) -> dict[str, str] | None:
-    """Return what keeps an object from being pickled for a worker process, as "attribute" and "error", or None."""
+def pickling_fault(thing: Any) -> PicklingFault | None:
+    """Return what keeps an object from being pickled for a worker process, or None."""
     error = _refuses(thing)
     if error is None:
         return None
@@ -33,7 +68,7 @@ def pickling_fault(thing: Any) -> dict[str, str] | None:
         if inner is None:
             break
         path, culprit = path + inner[0], inner[1]
-    return {"attribute": path, "type": type(culprit).__name__, "error": error}
+    return PicklingFault(path, type(culprit).__name__, error)
 
 
 def _refuses(thing: Any) -> str | None:
@@ -63,16 +98,12 @@ def memory_owner(thing: Any, batch: Any) -> str | None:
     return None
 
 
-def handles(thing: Any) -> list[dict[str, Any]]:
-    """Return the open files, archives and databases that an object holds: "path", "type", and "library".
-
-    The last tells whether a library stands between it and the file, so that no seek or read shows in the person's code.
-    """
-    found = [(path, part) for path, part in reachable(thing) if is_handle(part)]
-    return [
-        {"path": path, "type": type(part).__name__, "library": type(part).__module__.split(".")[0] not in ("io", "_io")}
-        for path, part in found
-    ]
+def handles(thing: Any) -> tuple[Handle, ...]:
+    """Return the open files, archives and databases that an object holds."""
+    found = [(path, type(part)) for path, part in reachable(thing) if is_handle(part)]
+    return tuple(
+        Handle(path, kind.__name__, kind.__module__.split(".")[0] not in ("io", "_io")) for path, kind in found
+    )
 
 
 def is_handle(part: Any) -> bool:

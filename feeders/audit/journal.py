@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
-from typing import Any
+
+from . import wire
+from .events import Event
 
 
 class Journal:
@@ -20,15 +21,15 @@ class Journal:
         with tempfile.NamedTemporaryFile() as file:
             self.descriptor = os.open(file.name, os.O_RDWR | os.O_APPEND)
 
-    def write(self, event: str, **values: Any) -> None:
+    def write(self, event: Event) -> None:
         """Append an event."""
-        os.write(self.descriptor, json.dumps({"event": event, **values}, separators=(",", ":")).encode() + b"\n")
+        os.write(self.descriptor, wire.to_json(event).encode() + b"\n")
 
-    def events(self) -> list[dict[str, Any]]:
+    def events(self) -> tuple[Event, ...]:
         """Return all events so far; a line that a dying process left unfinished is no event."""
         size = os.fstat(self.descriptor).st_size
         lines = os.pread(self.descriptor, size, 0).split(b"\n")
-        return [json.loads(line) for line in lines[:-1]]
+        return tuple(wire.from_json(line, Event) for line in lines[:-1])
 
     def close(self) -> None:
         """Forget the events."""

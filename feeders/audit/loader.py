@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
+import multiprocessing
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +13,13 @@ from typing import Callable
 
 from feeders.keras_api import generation
 from feeders.loaders import workload
-from feeders.loaders.opening import ARRAYS, PACKAGE, WORKERS, Opened, kind_of, open_own, own_files
+from feeders.loaders.opening import ARRAYS, ITERATOR, PACKAGE, SEQUENCE, WORKERS, Opened, kind_of, open_own, own_files
 from feeders.strategies import feeder
 
 from .identity import ByContent, ByKey, ByStamp, Identity
-from .request import Request
+from .inspection import handles, pickling_fault
+from .readings import EXHAUSTED, SUSPENDED, Description
+from .request import AuditRequest
 
 
 @dataclass
@@ -29,7 +33,7 @@ class Loader(Opened):
     identity: Identity = field(default_factory=ByContent)
 
 
-def open_loader(request: Request) -> Loader:
+def open_loader(request: AuditRequest) -> Loader:
     """Make the loader; call it in a process of its own, since its code may do anything.
 
     Raises:
@@ -37,17 +41,41 @@ def open_loader(request: Request) -> Loader:
     """
     if request.is_feeder:
         return _open_feeder(request)
-    return Loader(**vars(open_own(request.origin())), identity=identity_of(request))
+    return Loader(**vars(open_own(request.source())), identity=identity_of(request))
 
 
-def identity_of(request: Request) -> Identity:
+def describe_loader(loader: Loader, request: AuditRequest) -> Description:
+    """Return what can be told of a loader without reading it; its length is asked for later, since it may raise."""
+    method = request.start_method or multiprocessing.get_start_method()
+    return Description(
+        kind=loader.kind,
+        title=loader.title,
+        workers=loader.workers,
+        processes=loader.processes,
+        ignores_workers=loader.ignores_workers,
+        started=_started(loader.x),
+        unpicklable=pickling_fault(loader.x) if loader.kind in (SEQUENCE, ITERATOR) else None,
+        pickles=loader.processes and method != "fork",
+        handles=handles(loader.x) if loader.kind == SEQUENCE else (),
+        generation=generation(),
+    )
+
+
+def _started(thing: object) -> str | None:
+    """Whether a generator has been pulled before it was handed over."""
+    if not inspect.isgenerator(thing):
+        return None
+    return {inspect.GEN_SUSPENDED: SUSPENDED, inspect.GEN_CLOSED: EXHAUSTED}.get(inspect.getgeneratorstate(thing))
+
+
+def identity_of(request: AuditRequest) -> Identity:
     """Return what tells the samples of the loader apart."""
     if request.is_feeder:
         return ByStamp()
     return ByKey(request.key) if request.key else ByContent()
 
 
-def audited_files(request: Request) -> Callable[[str], bool]:
+def audited_files(request: AuditRequest) -> Callable[[str], bool]:
     """Return whether a source file is under audit: the person's own code, not Python's and not installed packages.
 
     Args:
@@ -56,14 +84,14 @@ def audited_files(request: Request) -> Callable[[str], bool]:
     if request.is_feeder:
         roots = (str(PACKAGE / "strategies") + os.sep, str(PACKAGE / "loaders") + os.sep)
         return lambda file: file.startswith(roots)
-    return own_files(request.origin())
+    return own_files(request.source())
 
 
 # Modules of Python that read from a position which their users may share: between their lines a switch can hurt too.
 READERS = ("zipfile", "tarfile", "shelve", "dbm")
 
 
-def provoked_files(request: Request) -> Callable[[str], bool]:
+def provoked_files(request: AuditRequest) -> Callable[[str], bool]:
     """Return whether threads are held in a source file: what is under audit, and what reads files for it."""
     theirs = audited_files(request)
     specs = [importlib.util.find_spec(name) for name in READERS]
@@ -72,7 +100,7 @@ def provoked_files(request: Request) -> Callable[[str], bool]:
     return lambda file: theirs(file) or file.startswith(readers)
 
 
-def _open_feeder(request: Request) -> Loader:
+def _open_feeder(request: AuditRequest) -> Loader:
     row = feeder(request.loader)
     workers = (request.workers or WORKERS) if row.parallel else 1
     material = workload(request.workload).open()

@@ -11,8 +11,7 @@ from feeders.results.record import UNSUPPORTED
 from feeders.strategies import FEEDERS
 
 from .audit import audit
-from .request import Request
-from .show import to_json
+from .request import AuditRequest
 
 
 def audit_all(seconds: float, workers: int | None, progress: Callable[[str, float], None]) -> Iterator[dict[str, Any]]:
@@ -24,8 +23,8 @@ def audit_all(seconds: float, workers: int | None, progress: Callable[[str, floa
         progress: told what is going on, and the share of the audits that are made.
 
     Yields:
-        What `to_json` returns, with "workload"; where a feeder can't feed one, "schema", "loader", "workload", the
-        "verdict" unsupported and a "message".
+        What `Audit.to_json` returns, with "workload"; where a feeder can't feed one, "schema", "loader", "workload",
+        the "verdict" unsupported and a "message".
 
     Raises:
         FeedersError: TensorFlow is missing.
@@ -33,9 +32,9 @@ def audit_all(seconds: float, workers: int | None, progress: Callable[[str, floa
     cells = [(row.name, workload.name) for row in FEEDERS if not row.ceiling for workload in WORKLOADS]
     for made, (feeder, workload) in enumerate(cells):
         share, title = made / len(cells), f"{made + 1} of {len(cells)}: {feeder} on {workload}"
-        request = Request(feeder, workload=workload, workers=workers, seconds=seconds)
+        request = AuditRequest(feeder, workload=workload, workers=workers, seconds=seconds)
         try:
-            found = to_json(audit(request, lambda text: progress(f"{title}: {text}", share)))  # noqa: B023  (called here alone)
+            found = audit(request, progress=lambda text: progress(f"{title}: {text}", share)).to_json()  # noqa: B023  (called here alone)
         except Unsupported as error:
             found = {"schema": SCHEMA, "loader": feeder, "verdict": UNSUPPORTED, "message": str(error)}
         yield {**found, "workload": workload}

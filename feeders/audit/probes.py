@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Callable, Generic, TypeVar
 
 import psutil
 
@@ -10,16 +12,23 @@ from feeders.errors import FeedersError, Unsupported
 from feeders.measure.supervise import Finish, Watch
 from feeders.measure.watched import Watched
 from feeders.messages import message_of
-from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED, UNSUPPORTED
+from feeders.results.record import FAILED, REFUSED, UNSUPPORTED
 
-from .evidence import ENDED, FitRun, PullRun
-from .extras import beyond, draws, growth
+from . import wire
+from .bounds import bounds
+from .events import BatchRead, BatchTrained, Event, Found, LinesRan, LoaderOpened, TrialBegan
+from .evidence import ENDED, Bounds, Draws, FitAnswer, FitRun, Growth, StressAnswer, StressRun
+from .exceptions import RaisedException
 from .fits import fit
 from .journal import Journal
+from .leaks import growth
 from .loader import audited_files
-from .pulls import pull
-from .request import Request
-from .serial import read_serially
+from .random_numbers import draws
+from .readings import BrokenReading, Description, Reading
+from .reference import read_serially
+from .request import AuditRequest
+from .stress import stress
+from .stress_plan import StressPlan
 
 # Without a batch for so long it has hung; a share of the budget, so that a longer audit is more patient.
 PATIENCE_SHARE, SHORTEST_PATIENCE, LONGEST_PATIENCE = 0.2, 8.0, 30.0
@@ -33,60 +42,98 @@ SPAWN_SECONDS = 60.0
 # Of the memory that is free when the audit begins.
 MEMORY_SHARE = 0.5
 
+# Exceptions with which Keras says that it does not take what it is given.
+REFUSALS = ("ValueError", "TypeError", "AttributeError")
 
-class Running:
+Kind = TypeVar("Kind")
+
+
+@dataclass(frozen=True)
+class ProbeResult(Generic[Kind]):
+    """How a probe went.
+
+    Attributes:
+        outcome: `ENDED`, failed, hung or crashed.
+        message: for outcomes other than ended.
+        answer: what it found out; None for outcomes other than ended.
+        events: its journal.
+        printed: by the process.
+    """
+
+    outcome: str
+    message: str
+    answer: Kind | None
+    events: tuple[Event, ...]
+    printed: str
+
+
+class Running(Generic[Kind]):
     """A probe that has started.
 
     Args:
+        kind: class of the answer.
         work: gets the journal; returns the answer.
         patience: seconds without an event after which it has hung.
         memory: bytes it may hold.
     """
 
-    def __init__(self, work: Callable[[Journal], dict[str, Any]], patience: float, memory: int) -> None:
-        self._journal = Journal()
+    def __init__(self, kind: type[Kind], work: Callable[[Journal], Kind], patience: float, memory: int) -> None:
+        self._kind, self._journal = kind, Journal()
 
         def answered(answer: Finish) -> None:
-            try:
-                value = {"outcome": ENDED, **work(self._journal)}
-            except Unsupported as error:
-                value = {"outcome": UNSUPPORTED, "message": str(error)}
-            except FeedersError as error:
-                value = {"outcome": FAILED, "call": str(error)}
-            except Exception as error:
-                value = {"outcome": FAILED, "message": message_of(error)}
-            answer(value)
+            answer(_answer(lambda: wire.to_json(work(self._journal))))
 
         watch = Watch(patience, memory=False, heartbeat=self._journal.descriptor, memory_limit=memory)
         self._watched = Watched(answered, watch)
 
-    def __enter__(self) -> Running:
+    def __enter__(self) -> Running[Kind]:
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._watched.__exit__(*error)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watched.__exit__(kind, error, trace)
         self._journal.close()
 
-    def wait(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Return the answer and the journal.
+    def wait(self) -> ProbeResult[Kind]:
+        """Wait for its end.
 
         Raises:
             FeedersError: the loader can't be opened.
             Unsupported: the feeder can't feed the workload.
         """
         end = self._watched.wait()
-        answer = {"outcome": end.outcome, "message": end.message, "printed": end.printed, **(end.answer or {})}
-        if answer["outcome"] == UNSUPPORTED:
-            raise Unsupported(answer["message"])
-        if "call" in answer:
-            raise FeedersError(answer["call"])
-        return answer, self._journal.events()
+        seen = end.answer or {}
+        outcome, message = str(seen.get("outcome", end.outcome)), str(seen.get("message", end.message))
+        if outcome == UNSUPPORTED:
+            raise Unsupported(message)
+        if seen.get("wrong_call"):
+            raise FeedersError(message)
+        answer = wire.from_json(str(seen["evidence"]), self._kind) if outcome == ENDED else None
+        return ProbeResult(outcome, message, answer, self._journal.events(), end.printed)
+
+
+def _answer(work: Callable[[], str]) -> dict[str, object]:
+    """Return the evidence, or why there is none, as the watching process passes it on."""
+    try:
+        return {"outcome": ENDED, "evidence": work()}
+    except Unsupported as error:
+        return {"outcome": UNSUPPORTED, "message": str(error)}
+    except FeedersError as error:
+        return {"outcome": FAILED, "message": str(error), "wrong_call": True}
+    except Exception as error:
+        return {"outcome": FAILED, "message": message_of(error)}
 
 
 class Probes:
-    """Starts probes of one request."""
+    """Starts probes of one request.
 
-    def __init__(self, request: Request) -> None:
+    Attributes:
+        request: what is audited.
+        memory: bytes that a probe may hold.
+    """
+
+    def __init__(self, request: AuditRequest) -> None:
         self.request = request
         self.memory = int(psutil.virtual_memory().available * MEMORY_SHARE)
         self._patience = min(LONGEST_PATIENCE, max(SHORTEST_PATIENCE, request.seconds * PATIENCE_SHARE))
@@ -97,65 +144,71 @@ class Probes:
         """Be patient enough for a loader of such batches."""
         self._patience = max(self._patience, PATIENCE_BATCHES * seconds)
 
-    def _run(self, work: Callable[[Journal], dict[str, Any]]) -> Running:
-        return Running(work, self._patience, self.memory)
+    def _run(self, kind: type[Kind], work: Callable[[Journal], Kind]) -> Running[Kind]:
+        return Running(kind, work, self._patience, self.memory)
 
-    def serial(self, seed: int, backwards: bool) -> Running:
-        """See `read_serially`."""
-        return self._run(lambda journal: read_serially(self.request, seed, backwards, journal))
+    def read(self, seed: int, backward: bool) -> Reading | BrokenReading:
+        """Read it in one thread; see `read_serially`."""
+        request = self.request
+        with self._run(Reading, lambda journal: read_serially(request, seed, backward, journal)) as running:
+            result = running.wait()
+        opened = [event.description for event in result.events if isinstance(event, LoaderOpened)]
+        return result.answer or BrokenReading(result.outcome, result.message, opened[0] if opened else Description())
 
-    def fit(self, steps: int | None, seed: int, provoked: bool) -> Running:
-        """See `fits.fit`."""
-        return self._run(lambda journal: fit(self.request, steps, seed, provoked, journal))
+    def fit(self, steps: int | None, seed: int, provoked: bool) -> FitRun:
+        """Train on it; see `fits.fit`."""
+        request = self.request
+        with self._run(FitAnswer, lambda journal: fit(request, steps, seed, provoked, journal)) as running:
+            return _fit_run(request, running.wait(), provoked)
 
-    def pull(self, column: str | None, ordered: bool, steps: int, seed: int, seconds: float) -> Running:
-        """See `pulls.pull`."""
-        return self._run(lambda journal: pull(self.request, column, ordered, steps, seed, seconds, journal))
+    def stress(self, plan: StressPlan) -> StressRun:
+        """Pull it from all sides; see `stress.stress`."""
+        request = self.request
+        with self._run(StressAnswer, lambda journal: stress(request, plan, journal)) as running:
+            return _stress_run(running.wait())
 
-    def draws(self, steps: int, seed: int) -> Running:
-        """See `extras.draws`."""
-        return self._run(lambda journal: draws(self.request, steps, seed, journal))
+    def draws(self, steps: int, seed: int) -> Draws | None:
+        """Compare random numbers; see `random_numbers.draws`."""
+        request = self.request
+        with self._run(Draws, lambda journal: draws(request, steps, seed, journal)) as running:
+            return running.wait().answer
 
-    def growth(self, steps: int, seconds: float) -> Running:
-        """See `extras.growth`."""
-        return self._run(lambda journal: growth(self.request, steps, seconds, journal))
+    def bounds(self, length: int) -> Bounds | None:
+        """Ask beyond its length; see `bounds.bounds`."""
+        request = self.request
+        with self._run(Bounds, lambda journal: bounds(request, length, journal)) as running:
+            return running.wait().answer
 
-    def beyond(self, length: int) -> Running:
-        """See `extras.beyond`."""
-        return self._run(lambda journal: beyond(self.request, length, journal))
-
-
-def fit_run(request: Request, running: Running, provoked: bool) -> FitRun:
-    """Wait for a ``fit()`` and say how it ended."""
-    answer, events = running.wait()
-    outcome, message = answer["outcome"], answer.get("message", "")
-    raised = answer.get("raised")
-    if raised:
-        outcome, message = FAILED, raised["error"]
-        theirs = audited_files(request)
-        touched = any(event["event"] in ("batch", "read") for event in events)
-        fed = touched or any(theirs(file) for file, _, _ in raised["frames"])
-        if raised["error"].startswith(("ValueError", "TypeError", "AttributeError")) and not fed:
-            outcome = REFUSED
-    return FitRun(provoked, outcome, message, answer, events, answer["printed"])
+    def growth(self, steps: int, seconds: float) -> Running[Growth]:
+        """Start to read epoch after epoch, which goes on beside others; see `leaks.growth`."""
+        request = self.request
+        return self._run(Growth, lambda journal: growth(request, steps, seconds, journal))
 
 
-def pull_run(running: Running) -> PullRun:
-    """Wait for a process that pulls and say how it ended."""
-    answer, events = running.wait()
-    findings = [event for event in events if event["event"] == "found"]
-    lines = [tuple(line) for event in events if event["event"] == "lines" for line in event["lines"]]
-    return PullRun(
-        outcome=answer["outcome"],
-        message=answer.get("message", ""),
-        calls=answer.get("calls", 0),
-        trials=answer.get("trials", sum(event["event"] == "trial" for event in events)),
-        places=answer.get("places", 0),
-        findings=findings,
-        lines=lines,
+def _fit_run(request: AuditRequest, result: ProbeResult[FitAnswer], provoked: bool) -> FitRun:
+    """Say how a ``fit()`` ended."""
+    outcome, message = result.outcome, result.message
+    exception = result.answer.exception if result.answer else None
+    if exception:
+        touched = any(isinstance(event, (BatchTrained, BatchRead)) for event in result.events)
+        outcome = REFUSED if not touched and _is_refusal(request, exception) else FAILED
+        message = exception.error
+    return FitRun(provoked, outcome, message, result.answer, result.events, result.printed)
+
+
+def _is_refusal(request: AuditRequest, exception: RaisedException) -> bool:
+    """Whether Keras said no, rather than the person's code breaking."""
+    theirs = audited_files(request)
+    return exception.error.startswith(REFUSALS) and not any(theirs(frame.file) for frame in exception.frames)
+
+
+def _stress_run(result: ProbeResult[StressAnswer]) -> StressRun:
+    """Say what a process that pulls has shown, also when it did not come to its end."""
+    trials = sum(isinstance(event, TrialBegan) for event in result.events)
+    return StressRun(
+        outcome=result.outcome,
+        message=result.message,
+        answer=result.answer or StressAnswer(trials=trials),
+        findings=tuple(event.finding for event in result.events if isinstance(event, Found)),
+        lines=tuple(line for event in result.events if isinstance(event, LinesRan) for line in event.lines),
     )
-
-
-def is_broken(answer: dict[str, Any]) -> bool:
-    """Whether a probe gave no answer at all."""
-    return answer["outcome"] in (FAILED, HUNG, CRASHED)

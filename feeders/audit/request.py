@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 from feeders.catalogue import nearest
 from feeders.errors import FeedersError
@@ -16,8 +17,22 @@ EPOCHS = 2
 START_METHODS = ("fork", "spawn", "forkserver")
 
 
+class AuditOptions(TypedDict, total=False):
+    """Further fields of an `AuditRequest`, where each is described."""
+
+    workload: str
+    call: str | None
+    key: str | None
+    workers: int | None
+    processes: bool
+    start_method: str | None
+    epochs: int
+    steps: int | None
+    seconds: float
+
+
 @dataclass(frozen=True)
-class Request:
+class AuditRequest:
     """An audit to make.
 
     Attributes:
@@ -49,11 +64,11 @@ class Request:
         """Whether it is one of the catalogue, with samples that carry ids."""
         return ":" not in self.loader
 
-    def origin(self) -> Source:
+    def source(self) -> Source:
         """Where a person's loader comes from, and how it is used."""
         return Source(self.loader, self.call, self.workers, self.processes)
 
-    def checked(self) -> Request:
+    def checked(self) -> AuditRequest:
         """Return the request.
 
         Raises:
@@ -64,7 +79,7 @@ class Request:
         if self.is_feeder:
             self._check_feeder()
         else:
-            self.origin().checked()
+            self.source().checked()
         return self
 
     def _check_feeder(self) -> None:

@@ -1,92 +1,23 @@
-"""An audit as JSON, and that JSON as text: what is printed is what is written."""
+"""The JSON of an audit as text: what is printed is what is written."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 import textwrap
-from pathlib import Path
 from typing import Any, Iterator
 
-from feeders.loaders.opening import PACKAGE
-from feeders.results.audits import SCHEMA
-from feeders.results.record import CRASHED, HUNG
+from feeders.keras_api import TENSORFLOW
+from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
 
-from .audit import Audit
-from .causes import cause, meaning_of
-from .judge import CONFIDENCE
+from .sayings import meaning_of
 
 WIDTH = 110
 
+# Of the table, so that it does not fill the screen.
+MOST_ROWS = 12
+
 COUNTS = ("delivered", "missing", "duplicated", "disordered", "corrupt", "stale", "reads")
-
-
-def to_json(audit: Audit) -> dict[str, Any]:
-    """Return the whole evidence.
-
-    Returns:
-        The object that ``--json`` writes; its keys are described in METHODOLOGY.md.
-    """
-    verdict, evidence, first = audit.verdict, audit.evidence, audit.evidence.first
-    said = dict.fromkeys(text for run in evidence.fits for text in run.said)
-    found = {
-        "schema": SCHEMA,
-        "loader": audit.request.loader,
-        "title": first.get("title", ""),
-        "kind": first.get("kind", ""),
-        "use": {
-            "workers": first.get("workers"),
-            "processes": first.get("processes"),
-            **{name: getattr(audit.request, name) for name in ("start_method", "epochs", "steps", "key", "call")},
-            "workload": audit.request.workload if audit.request.is_feeder else None,
-        },
-        "verdict": verdict.word,
-        "content": verdict.content,
-        "safe": verdict.safe,
-        "message": verdict.message,
-        "faults": [
-            {
-                **dataclasses.asdict(fault),
-                "meaning": cause(fault.cause).meaning,
-                "advice": [part for part in (fault.advice, cause(fault.cause).advice) if part],
-            }
-            for fault in verdict.faults
-        ],
-        "notes": list(verdict.notes),
-        "said": [{"text": text, "meaning": meaning_of(text)} for text in said],
-        "fits": [
-            {
-                "provoked": run.provoked,
-                "outcome": run.outcome,
-                "message": run.message,
-                "batches": run.batches,
-                "left": run.answer.get("left"),
-                "epochs": [dataclasses.asdict(epoch) for epoch in run.epochs],
-            }
-            for run in evidence.fits
-        ],
-        "pulls": [
-            {
-                **{name: getattr(run, name) for name in ("outcome", "message", "calls", "trials", "places")},
-                "findings": run.findings[:20],
-                "found": len(run.findings),
-            }
-            for run in evidence.pulls
-        ],
-        "power": {
-            "deliveries": verdict.deliveries,
-            "confidence": CONFIDENCE,
-            "unseen_rate": verdict.unseen_rate,
-            "places": sum(run.places for run in evidence.pulls),
-        },
-        "memory_limit": evidence.memory_limit,
-        "budget": audit.request.seconds,
-        "seconds": round(audit.seconds, 1),
-        "stack": audit.stack,
-        "host": audit.host,
-    }
-    return {name: _relative(value) for name, value in found.items()}
 
 
 def to_text(found: dict[str, Any]) -> str:
@@ -97,7 +28,7 @@ def to_text(found: dict[str, Any]) -> str:
 def headline(found: dict[str, Any]) -> str:
     """Return the verdict in one line."""
     content = f", content {found['content']}" if found["content"] != "not compared" else ", content not compared"
-    outcome = found["verdict"] in ("refused", "failed", "hung", "crashed")
+    outcome = found["verdict"] in (REFUSED, FAILED, HUNG, CRASHED)
     names = f": {', '.join(fault['cause'] for fault in found['faults'])}" if found["faults"] else ""
     safe = "safe" if found["safe"] else "NOT SAFE"
     return f"{found['loader']}: {found['verdict']}{'' if outcome else content}; {safe} with {_use(found)}{names}"
@@ -117,30 +48,19 @@ def _use(found: dict[str, Any]) -> str:
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield headline(found)
-    stack = found["stack"]
-    backend = "" if stack["backend"] == "tensorflow" else f" on {stack['backend']}"
-    keras = f"Keras {stack['keras']}{backend}"
-    yield f"  {found['title']}; {keras}, TensorFlow {stack['tensorflow']}, Python {stack['python']}"
+    yield f"  {found['title']}; {_stack(found['stack'])}"
     if found["message"]:
         yield ""
         yield from _wrapped(_shorter(found["message"].strip(), found["verdict"]), "  ")
-        if meaning_of(found["message"]):
-            yield from _wrapped(f"that is: {meaning_of(found['message'])}", "  ")
+        yield from _meaning(meaning_of(found["message"]))
     for fault in found["faults"]:
         yield ""
-        yield f"{fault['cause']} (seen {fault['observations']} times)"
-        yield from _wrapped(fault["meaning"], "  ")
-        yield from _wrapped(f"seen: {fault['seen']}", "  ")
-        for place in fault["where"]:
-            yield from _wrapped(f"where: {place}", "  ")
-        for advice in fault["advice"]:
-            yield from _wrapped(f"do: {advice}", "  ")
+        yield from _fault(fault)
     yield from _table(found)
     for said in found["said"]:
         yield ""
         yield from _wrapped(f"said: {said['text']}", "  ")
-        if said["meaning"]:
-            yield from _wrapped(f"that is: {said['meaning']}", "  ")
+        yield from _meaning(said["meaning"])
     for note in found["notes"]:
         yield ""
         yield from _wrapped(f"note: {note}", "  ")
@@ -148,24 +68,52 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield from _wrapped(_power(found), "")
 
 
+def _stack(stack: dict[str, str]) -> str:
+    """Versions; TensorFlow is not everywhere."""
+    backend = stack["backend"]
+    computes = "" if backend == TENSORFLOW else f" on {' '.join(filter(None, (backend, stack.get(backend))))}"
+    tensorflow = f", TensorFlow {stack[TENSORFLOW]}" if TENSORFLOW in stack else ""
+    return f"Keras {stack['keras']}{computes}{tensorflow}, Python {stack['python']}"
+
+
+def _meaning(text: str) -> Iterator[str]:
+    if text:
+        yield from _wrapped(f"that is: {text}", "  ")
+
+
+def _fault(fault: dict[str, Any]) -> Iterator[str]:
+    yield f"{fault['cause']} (seen {fault['observations']} times)"
+    yield from _wrapped(fault["meaning"], "  ")
+    yield from _wrapped(f"seen: {fault['seen']}", "  ")
+    for place in fault["where"]:
+        yield from _wrapped(f"where: {place}", "  ")
+    for advice in fault["advice"]:
+        yield from _wrapped(f"do: {advice}", "  ")
+
+
 def _table(found: dict[str, Any]) -> Iterator[str]:
-    epochs = [(number, run, epoch) for number, run in enumerate(found["fits"], 1) for epoch in run["epochs"]]
+    epochs = [(run, epoch) for run in found["fits"] for epoch in run["epochs"]]
     if not epochs:
         return
-    names = [name for name in COUNTS if any(epoch[name] is not None for _, _, epoch in epochs)]
+    names = [name for name in COUNTS if any(epoch[name] is not None for _, epoch in epochs)]
     yield ""
     yield f"  {'fit()':27}{''.join(f'{name:>12}' for name in names)}"
-    shown: dict[tuple[Any, ...], int] = {}
-    for _, run, epoch in epochs:
+    shown: dict[tuple[str, ...], int] = {}
+    for run, epoch in epochs:
         counts = tuple("-" if epoch[name] is None else f"{epoch[name]:,}" for name in names)
         key = ("switches forced" if run["provoked"] else "as it is", *counts)
         shown[key] = shown.get(key, 0) + 1
-    for (kind, *texts), times in list(shown.items())[:12]:
+    for (kind, *texts), times in list(shown.items())[:MOST_ROWS]:
         label = f"{kind}, {times} epoch{'s' if times > 1 else ''}"
         yield f"  {label:27}{''.join(f'{text:>12}' for text in texts)}"
-    if len(shown) > 12:
-        yield f"  ... and {len(shown) - 12} others; --json has them all"
-    samples = {name: values for _, _, epoch in epochs for name, values in epoch["samples"].items()}
+    if len(shown) > MOST_ROWS:
+        yield f"  ... and {len(shown) - MOST_ROWS} others; --json has them all"
+    yield from _samples(found, [epoch for _, epoch in epochs])
+
+
+def _samples(found: dict[str, Any], epochs: list[dict[str, Any]]) -> Iterator[str]:
+    """The first few of each kind."""
+    samples = {name: values for epoch in epochs for name, values in epoch["samples"].items()}
     named = "id" if found["use"]["workload"] else "key" if found["use"]["key"] else "hash of their content"
     for name, values in samples.items():
         yield f"  {name}, by {named}: {', '.join(map(str, values))}, ..."
@@ -191,15 +139,6 @@ def _power(found: dict[str, Any]) -> str:
 def _wrapped(text: str, indent: str) -> Iterator[str]:
     for line in text.splitlines():
         yield from textwrap.wrap(line, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ") or [""]
-
-
-def _relative(value: Any) -> Any:
-    """Paths as seen from here, and those of this suite as seen from its root, wherever they stand."""
-    if isinstance(value, str):
-        return value.replace(f"{Path.cwd()}/", "").replace(f"{PACKAGE.parent}/", "")
-    if isinstance(value, dict):
-        return {name: _relative(part) for name, part in value.items()}
-    return [_relative(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def _shorter(text: str, verdict: str) -> str:

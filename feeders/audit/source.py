@@ -117,26 +117,33 @@ def changed_names(function: ast.AST) -> dict[str, list[int]]:
         node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     } - shared
     found: dict[str, list[int]] = {}
-    for node in ast.walk(function):
-        targets: list[ast.expr] = []
-        if isinstance(node, ast.Assign):
-            targets = [part for target in node.targets for part in getattr(target, "elts", [target])]
-        elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
-            targets = [node.target]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGERS:
-            targets = [node.func.value]
-        for target in targets:
-            while isinstance(target, ast.Subscript):
-                target = target.value
-            root = target
-            while isinstance(root, (ast.Attribute, ast.Subscript)):
-                root = root.value
-            name = getattr(root, "id", "")
-            outlives = (isinstance(target, ast.Attribute) and name not in bound) or name in shared
-            outlives = outlives or (isinstance(target, ast.Name) and name not in bound | local)
-            if outlives:
-                found.setdefault(text_of(target), []).append(target.lineno)
+    for target in (target for node in ast.walk(function) for target in _targets(node)):
+        while isinstance(target, ast.Subscript):
+            target = target.value
+        name = _root(target)
+        attribute = isinstance(target, ast.Attribute) and name not in bound
+        free = isinstance(target, ast.Name) and name not in bound | local
+        if attribute or free or name in shared:
+            found.setdefault(text_of(target), []).append(target.lineno)
     return found
+
+
+def _targets(node: ast.AST) -> list[ast.expr]:
+    """What a statement or call changes."""
+    if isinstance(node, ast.Assign):
+        return [part for target in node.targets for part in getattr(target, "elts", [target])]
+    if isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+        return [node.target]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGERS:
+        return [node.func.value]
+    return []
+
+
+def _root(target: ast.expr) -> str:
+    """The name that an attribute or entry belongs to."""
+    while isinstance(target, (ast.Attribute, ast.Subscript)):
+        target = target.value
+    return str(getattr(target, "id", ""))
 
 
 CHANGERS = {"append", "pop", "popleft", "extend", "insert", "remove", "clear", "update", "setdefault", "add"}

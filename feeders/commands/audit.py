@@ -45,9 +45,9 @@ def add(commands: Any) -> None:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from feeders.audit import Request, audit, to_json, to_text
+    from feeders.audit import AuditRequest, audit
 
-    names = {field.name for field in dataclasses.fields(Request)}
+    names = {field.name for field in dataclasses.fields(AuditRequest)}
     given = {name: value for name, value in vars(options).items() if name in names and value not in (None, False)}
     if options.all:
         return _audit_all(options, given)
@@ -56,11 +56,11 @@ def _audit(options: argparse.Namespace) -> int:
     if options.loader is None:
         raise FeedersError("audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all")
     with Progress() as progress:
-        found = to_json(audit(Request(**given), progress.update))
-    print(to_text(found))
+        found = audit(AuditRequest(**given), progress=progress.update)
+    print(found.to_text())
     if options.json:
-        write_atomically(options.json, json.dumps(found, indent=1) + "\n")
-    return 0 if found["safe"] else 1
+        write_atomically(options.json, json.dumps(found.to_json(), indent=1) + "\n")
+    return 0 if found.safe else 1
 
 
 def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:

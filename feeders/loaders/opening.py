@@ -2,71 +2,93 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import inspect
-import os
-import sys
-import sysconfig
-import traceback
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import GeneratorType, ModuleType
-from typing import Any, Callable
+from typing import Any
 
-import numpy as np
-
-from feeders.catalogue import nearest
 from feeders.errors import FeedersError
-from feeders.keras_api import generation, is_dataset, sequence_base
+from feeders.keras_api import flatten, generation, is_dataset, sequence_base
+
+from ._making import PACKAGE, make_loader
+from ._source import Source, own_files
+
+__all__ = [
+    "ARRAYS",
+    "DATASET",
+    "GENERATOR",
+    "ITERATOR",
+    "PACKAGE",
+    "SEQUENCE",
+    "WORKERS",
+    "ArraySignature",
+    "Opened",
+    "Signature",
+    "Source",
+    "is_array",
+    "kind_of",
+    "open_own",
+    "own_files",
+    "signature_of",
+]
 
 # What people set first; more threads meet more often.
 WORKERS = 4
 
 SEQUENCE, GENERATOR, ITERATOR, DATASET, ARRAYS = "sequence", "generator", "iterator", "dataset", "arrays"
 
-STANDARD = sysconfig.get_path("stdlib") + os.sep
 
-PACKAGE = Path(__file__).resolve().parent.parent
+@dataclass(frozen=True)
+class ArraySignature:
+    """What an array of a batch looks like.
+
+    Attributes:
+        shape: of the batch; None for the rows, and for what differs from batch to batch where that is known.
+        dtype: name of its type.
+    """
+
+    shape: tuple[int | None, ...]
+    dtype: str
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where a person's loader comes from, and how it is to be used.
+class Signature:
+    """What a batch looks like.
 
     Attributes:
-        loader: FILE.py:NAME or package.module:NAME.
-        call: Python that makes the loader, evaluated in its module; None calls it without arguments.
-        workers: None takes what the loader sets itself, or `WORKERS`.
-        processes: workers are processes, not threads.
+        structure: the batch with each array replaced by its `ArraySignature`: nested tuples, lists and dicts.
     """
 
-    loader: str
-    call: str | None = None
-    workers: int | None = None
-    processes: bool = False
+    structure: Any
 
     @property
-    def place(self) -> str:
-        """The file or module."""
-        return self.loader.rpartition(":")[0]
+    def arrays(self) -> tuple[ArraySignature, ...]:
+        """Those of all arrays, in the order in which Keras flattens a batch."""
+        return tuple(leaf for leaf in flatten(self.structure) if leaf is not None)
 
-    @property
-    def name(self) -> str:
-        """The name in it."""
-        return self.loader.rpartition(":")[2]
 
-    def checked(self) -> Source:
-        """Return the source.
+def signature_of(batch: Any) -> Signature:
+    """Return what a batch looks like.
 
-        Raises:
-            FeedersError: it can't be opened, whatever the loader does: no place, no name, no such file.
-        """
-        if not (self.place and self.name):
-            raise FeedersError(f"{self.loader}: expected FILE.py:NAME or package.module:NAME")
-        if self.place.endswith(".py") and not Path(self.place).is_file():
-            raise FeedersError(f"{self.place}: no such file, seen from {Path.cwd()}. Try: its path from here")
-        return self
+    Args:
+        batch: as a loader gives it: nested tuples, lists and dicts of arrays, tensors, frames, series or numbers.
+    """
+    if isinstance(batch, dict):
+        return Signature({name: signature_of(part).structure for name, part in batch.items()})
+    if isinstance(batch, (tuple, list)):
+        parts = [signature_of(part).structure for part in batch]
+        return Signature(tuple(parts) if isinstance(batch, tuple) else parts)
+    return Signature(None if batch is None else _array_signature(batch))
+
+
+def _array_signature(array: Any) -> ArraySignature:
+    shape = tuple(getattr(array, "shape", ()))
+    dtype = getattr(array, "dtype", None)
+    if hasattr(array, "dtypes") and len(shape) == 2:  # a frame has one of each column; Keras makes one array of them
+        dtype = array.to_numpy().dtype
+    sizes = tuple(None if size is None else int(size) for size in shape[1:])
+    return ArraySignature(
+        (None, *sizes) if shape else (), str(getattr(dtype, "name", None) or dtype or type(array).__name__)
+    )
 
 
 @dataclass
@@ -101,30 +123,15 @@ class Opened:
             return size if size >= 0 else None
         return None
 
-
-def own_files(source: Source) -> Callable[[str], bool]:
-    """Return whether a source file is the person's own code, not Python's and not that of an installed package."""
-    paths = sysconfig.get_paths()
-    foreign = tuple({paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-    foreign += (str(PACKAGE) + os.sep,)
-    own = _home(source.place)
-
-    def theirs(file: str) -> bool:
-        if file.startswith("<") or Path(file).name.startswith("__autograph_generated_file"):
-            return False
-        return file.startswith(own) or not file.startswith(foreign)
-
-    return theirs
-
-
-def _home(place: str) -> str:
-    """Where the person's code begins: a folder, or the one file of a module that is no package."""
-    if place.endswith(".py"):
-        return str(Path(place).resolve().parent) + os.sep
-    sys.path.insert(0, str(Path.cwd()))
-    spec = importlib.util.find_spec(place.split(".")[0])
-    folders = list(spec.submodule_search_locations or ()) if spec else []
-    return folders[0] + os.sep if folders else (spec and spec.origin) or os.devnull
+    def signature(self) -> Signature | None:
+        """Look at its first batch; None for what can be pulled once only, where whoever pulls it sees it."""
+        if self.kind == SEQUENCE:
+            return signature_of(self.x[0])
+        if self.kind == DATASET:
+            return signature_of(self.x.element_spec)
+        if self.kind == ARRAYS:
+            return signature_of((self.x, self.y, self.fit.get("sample_weight")))
+        return None
 
 
 def open_own(source: Source) -> Opened:
@@ -133,14 +140,14 @@ def open_own(source: Source) -> Opened:
     Raises:
         FeedersError: no such module or name, it can't be made, or it is no loader.
     """
-    thing = _make(source)
+    thing = make_loader(source.place, source.name, source.call, lambda thing: kind_of(thing) is not None)
     kind = kind_of(thing)
     if kind is None:
         raise FeedersError(f"{source.loader} is {_describe(thing)}; expected {EXPECTED}")
-    x, y = (thing[0], thing[1] if len(thing) > 1 else None) if isinstance(thing, tuple) else (thing, None)
+    x, y, weights = (*thing, None, None)[:3] if isinstance(thing, tuple) else (thing, None, None)
     loader = Opened(x, y, kind, workers=1, processes=False, title=_describe(thing))
-    if isinstance(thing, tuple) and len(thing) == 3:
-        loader.fit = {"sample_weight": thing[2]}
+    if weights is not None:
+        loader.fit = {"sample_weight": weights}
     if kind == SEQUENCE:
         _set_workers_of_sequence(loader, source)
     elif kind in (GENERATOR, ITERATOR) and generation() == 2:
@@ -183,22 +190,30 @@ def kind_of(thing: Any) -> str | None:
         return DATASET
     if isinstance(thing, GeneratorType):
         return GENERATOR
-    if isinstance(thing, tuple) and 0 < len(thing) < 4 and all(_is_array(part) for part in thing):
-        return ARRAYS
-    if isinstance(thing, np.ndarray):
-        return ARRAYS
     if isinstance(thing, sequence_base()):
         return SEQUENCE
+    if is_array(thing) or (isinstance(thing, dict) and _holds_arrays(thing)):
+        return ARRAYS
+    if isinstance(thing, tuple):
+        return ARRAYS if len(thing) < 4 and _holds_arrays(thing) else None
     if hasattr(thing, "__next__"):
         return ITERATOR
-    plain = isinstance(thing, (list, tuple, dict, str, bytes, ModuleType))
-    if hasattr(thing, "__getitem__") and hasattr(thing, "__len__") and not plain:
-        return SEQUENCE
-    return None
+    plain = isinstance(thing, (list, dict, str, bytes, ModuleType))
+    return SEQUENCE if hasattr(thing, "__getitem__") and hasattr(thing, "__len__") and not plain else None
 
 
-def _is_array(part: Any) -> bool:
-    return hasattr(part, "shape") and hasattr(part, "dtype") and len(part.shape) > 0
+def is_array(thing: Any) -> bool:
+    """Whether it is an array, a tensor of any backend, a frame or a series, with an axis of samples."""
+    shape = getattr(thing, "shape", ())
+    typed = hasattr(thing, "dtype") or hasattr(thing, "dtypes")
+    return typed and not isinstance(thing, type) and hasattr(shape, "__len__") and len(shape) > 0
+
+
+def _holds_arrays(thing: Any) -> bool:
+    """Whether all parts of a tuple, list or dict are arrays, or hold arrays: several inputs, named or in a row."""
+    parts = list(thing.values() if isinstance(thing, dict) else thing)
+    nested = all(is_array(part) or (isinstance(part, (tuple, list, dict)) and _holds_arrays(part)) for part in parts)
+    return bool(parts) and nested
 
 
 def _describe(thing: Any) -> str:
@@ -208,76 +223,3 @@ def _describe(thing: Any) -> str:
         return f"a tuple of {len(thing)}: {', '.join(type(part).__name__ for part in thing[:4])}"
     name = f"{type(thing).__module__.split('.')[0]}.{type(thing).__qualname__}".replace("builtins.", "")
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-
-
-def _make(source: Source) -> Any:
-    """Evaluate the call, or call what is not a loader yet."""
-    place, name = source.place, source.name
-    module = _module(place)
-    if source.call:
-        return _guarded(f"--call {source.call!r}", lambda: eval(str(source.call), vars(module)))
-    thing: Any = module
-    for part in name.split("."):
-        if not hasattr(thing, part):
-            names = [public for public in vars(thing) if not public.startswith("_")]
-            raise FeedersError(f"{place} has no {name!r}.{nearest(part, names) or _listing(module)}")
-        thing = getattr(thing, part)
-    if not callable(thing) or (kind_of(thing) is not None and not inspect.isclass(thing)):
-        return thing
-    _check_arguments(thing, source.loader, name)
-    return _guarded(f"{source.loader}()", thing)
-
-
-def _listing(module: ModuleType) -> str:
-    names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-    own = [name for name in names if getattr(vars(module)[name], "__module__", None) == module.__name__]
-    return f" It holds {', '.join(own[:8])}." if own else " It holds no class or function of its own."
-
-
-def _check_arguments(thing: Any, text: str, name: str) -> None:
-    try:
-        parameters = inspect.signature(thing).parameters.values()
-    except (TypeError, ValueError):
-        return
-    positional = (
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        inspect.Parameter.KEYWORD_ONLY,
-    )
-    needed = [part.name for part in parameters if part.default is part.empty and part.kind in positional]
-    if needed:
-        raise FeedersError(
-            f"{text} needs {', '.join(needed)}; it is called without arguments. "
-            f"Try: --call '{name}({', '.join(f'{part}=...' for part in needed)})'"
-        )
-
-
-def _module(place: str) -> ModuleType:
-    if not place.endswith(".py"):
-        sys.path.insert(0, str(Path.cwd()))
-        return _guarded(f"import {place}", lambda: importlib.import_module(place))  # type: ignore[no-any-return]
-    path = Path(place).resolve()
-    # Worker processes that are spawned import it by this name.
-    sys.path.insert(0, str(path.parent))
-    taken = path.stem in sys.modules or path.stem in getattr(sys, "stdlib_module_names", ())
-    name = f"audited_{path.stem}" if taken else path.stem
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    _guarded(place, lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
-    return module
-
-
-def _guarded(what: str, work: Callable[[], Any]) -> Any:
-    try:
-        return work()
-    except (Exception, SystemExit) as error:
-        frames: list[tuple[str, Any]] = [
-            (frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)
-        ]
-        own = [f"{file}:{line}" for file, line in frames if not file.startswith((str(PACKAGE), "<", STANDARD))]
-        where = f" at {own[-1]}" if own else ""
-        raise FeedersError(
-            f"{what}: {type(error).__name__}: {error}{where}. The loader must be made without error"
-        ) from None

@@ -20,7 +20,8 @@ def recording_model(take_down: Callable[[Any], None]) -> Any:
     It sees a batch as the training step of that backend gets it: JAX has no 64-bit integers there by default.
 
     Args:
-        take_down: called with each batch, in the structure it was fed in, its tensors as NumPy arrays.
+        take_down: called with each batch, in the structure it was fed in, its tensors as NumPy arrays, ragged ones as
+            ``RaggedTensorValue``.
     """
     return _model(take_down)
 

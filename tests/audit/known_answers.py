@@ -162,6 +162,11 @@ ROWS = (
         NOT_CORRUPT,
     ),
     _safe("two-arrays", "datasets.py:arrays", "Keras may shuffle arrays", (), NOT_CORRUPT),
+    _safe("frame-and-series", "structures.py:pair", "what pandas holds is read by rows", (), NOT_CORRUPT),
+    _safe("named-arrays", "structures.py:named", "arrays may have names", (), NOT_CORRUPT),
+    _safe("listed-arrays", "structures.py:listed", "arrays may be several inputs in a row", (), NOT_CORRUPT),
+    _safe("ragged-arrays", "structures.py:ragged", "a row of a ragged tensor is a sample", (), NOT_CORRUPT),
+    _safe("ragged-batches", "structures.py:Ragged", "rows of different lengths are compared one by one"),
     _safe("tfdata-shuffled", "datasets.py:shuffled", "a shuffled dataset is whole in another order", (), NOT_CORRUPT),
     _safe(
         "tfdata-pure-map", "datasets.py:pure_map", "Python in a parallel map is not wrong by itself", (), NOT_CORRUPT

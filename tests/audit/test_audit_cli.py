@@ -167,7 +167,7 @@ def test_a_loader_that_can_not_be_opened_or_read_is_one_line(
     loaded, refused, nothing_left, monkeypatch, tmp_path, name, options, text
 ):
     """It is opened in a process of its own, which is gone afterwards."""
-    monkeypatch.setattr(import_module("feeders.audit.serial"), "MOST_PULLS", 40)
+    monkeypatch.setattr(import_module("feeders.audit.reference"), "MOST_PULLS", 40)
     (tmp_path / "mine.py").write_text(WRONG)
     (tmp_path / "absent.py").write_text("import nosuchmodule\n")
     monkeypatch.chdir(tmp_path)

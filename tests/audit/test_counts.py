@@ -7,25 +7,30 @@ import dataclasses
 import pytest
 
 from feeders.audit.counts import Reference, count
-
-# Batches as [keys, contents]; the content of sample n is 100 + n.
-THREE = [[[0, 1], [100, 101]], [[2, 3], [102, 103]], [[4], [104]]]
-TURNED = [[[4, 3], [104, 103]], [[2, 1], [102, 101]], [[0], [100]]]
-
-BY_KEY = Reference([THREE], keyed=True, reproducible=True, ordered=True, addressed=False, named=True)
-BY_CONTENT = dataclasses.replace(BY_KEY, states=[[[keys, keys] for keys, _ in THREE]], named=False)
-BY_PLACE = dataclasses.replace(BY_CONTENT, addressed=True)
+from feeders.audit.identity import Columns
 
 
-def batches(*keys, **columns):
-    return [
-        {"keys": part, "contents": [100 + key for key in part], **{name: values[n] for name, values in columns.items()}}
-        for n, part in enumerate(keys)
-    ]
+def columns(*parts, stamps=None, contents=None):
+    """Batches of samples; the content of sample n is 100 + n."""
+    contents = contents or [[100 + key for key in part] for part in parts]
+    stamps = stamps or [None] * len(parts)
+    return tuple(
+        Columns(tuple(part), tuple(held), part_stamps and tuple(part_stamps))
+        for part, held, part_stamps in zip(parts, contents, stamps)
+    )
 
 
 def contents(*parts):
-    return [{"keys": part} for part in parts]
+    """Batches of samples that are known by their content."""
+    return columns(*parts, contents=parts)
+
+
+THREE = columns([0, 1], [2, 3], [4])
+TURNED = columns([4, 3], [2, 1], [0])
+
+BY_KEY = Reference((THREE,), keyed=True, reproducible=True, ordered=True, addressed=False, named=True)
+BY_CONTENT = dataclasses.replace(BY_KEY, states=(contents([0, 1], [2, 3], [4]),), named=False)
+BY_PLACE = dataclasses.replace(BY_CONTENT, addressed=True)
 
 
 def counted(epoch):
@@ -37,7 +42,7 @@ def counted(epoch):
 def test_an_epoch_as_it_should_be_counts_nothing():
     for reference in (BY_KEY, BY_CONTENT, BY_PLACE):
         epoch = count(
-            batches([0, 1], [2, 3], [4]) if reference is BY_KEY else contents([0, 1], [2, 3], [4]), reference, 3
+            columns([0, 1], [2, 3], [4]) if reference is BY_KEY else contents([0, 1], [2, 3], [4]), reference, 3
         )
         assert counted(epoch) == {}
         assert (epoch.delivered, epoch.reads, epoch.stale, epoch.samples) == (5, 3, None, {})
@@ -46,7 +51,7 @@ def test_an_epoch_as_it_should_be_counts_nothing():
 
 def test_a_reference_knows_its_size():
     assert BY_KEY.batches == 3
-    assert dataclasses.replace(BY_KEY, states=[]).batches == 0
+    assert dataclasses.replace(BY_KEY, states=()).batches == 0
 
 
 # By key.
@@ -64,36 +69,34 @@ def test_a_reference_knows_its_size():
     ids=["lost", "repeated", "repeated in the place of another", "swapped", "nothing came"],
 )
 def test_by_key_samples_are_lost_repeated_or_late(keys, found):
-    assert counted(count(batches(*keys), BY_KEY, None)) == found
+    assert counted(count(columns(*keys), BY_KEY, None)) == found
 
 
 def test_by_key_a_sample_with_the_content_of_another_is_corrupt():
-    seen = batches([0, 1], [2, 3], [4])
-    seen[1]["contents"] = [102, 100]
+    seen = columns([0, 1], [2, 3], [4], contents=[[100, 101], [102, 100], [104]])
     epoch = count(seen, BY_KEY, None)
     assert counted(epoch) == {"corrupt": 1}
-    assert epoch.samples == {"corrupt": [3]}
+    assert epoch.samples == {"corrupt": (3,)}
 
 
 def test_content_that_is_new_each_time_is_not_compared():
-    seen = batches([0, 1], [2, 3], [4])
-    seen[1]["contents"] = [7, 8]
+    seen = columns([0, 1], [2, 3], [4], contents=[[100, 101], [7, 8], [104]])
     epoch = count(seen, dataclasses.replace(BY_KEY, reproducible=False), None)
     assert (epoch.missing, epoch.duplicated, epoch.corrupt) == (0, 0, None)
 
 
 def test_a_sample_that_the_loader_holds_twice_may_come_twice():
-    twice = dataclasses.replace(BY_KEY, states=[[*THREE, THREE[0]]])
-    epoch = count(batches([0, 1], [2, 3], [4], [0, 1]), twice, None)
+    twice = dataclasses.replace(BY_KEY, states=((*THREE, THREE[0]),))
+    epoch = count(columns([0, 1], [2, 3], [4], [0, 1]), twice, None)
     assert counted(epoch) == {}
     assert epoch.disordered is None
-    assert counted(count(batches([0, 1], [2, 3], [4], [0, 1], [0, 1]), twice, None)) == {"duplicated": 2}
+    assert counted(count(columns([0, 1], [2, 3], [4], [0, 1], [0, 1]), twice, None)) == {"duplicated": 2}
 
 
 def test_by_content_what_no_sample_holds_is_corrupt_and_stands_for_one_that_is_missing():
     epoch = count(contents([0, 1], [2, 99], [4]), BY_CONTENT, None)
     assert counted(epoch) == {"corrupt": 1}
-    assert epoch.samples == {"missing": [3], "corrupt": [99]} or epoch.samples == {"corrupt": [99]}
+    assert epoch.samples == {"missing": (3,), "corrupt": (99,)}
 
 
 def test_by_content_a_missing_sample_beside_a_corrupt_one_is_missing():
@@ -101,20 +104,20 @@ def test_by_content_a_missing_sample_beside_a_corrupt_one_is_missing():
 
 
 def test_where_samples_can_not_be_told_apart_nothing_is_counted_but_their_number():
-    epoch = count(batches([7, 8], [9]), dataclasses.replace(BY_KEY, keyed=False), 2)
+    epoch = count(columns([7, 8], [9]), dataclasses.replace(BY_KEY, keyed=False), 2)
     assert (epoch.delivered, epoch.reads) == (3, 2)
     assert (epoch.missing, epoch.duplicated, epoch.disordered, epoch.corrupt) == (None,) * 4
 
 
 def test_an_order_that_is_new_each_time_is_not_judged():
-    epoch = count(batches([4, 3], [2, 1], [0]), dataclasses.replace(BY_KEY, ordered=False), None)
+    epoch = count(columns([4, 3], [2, 1], [0]), dataclasses.replace(BY_KEY, ordered=False), None)
     assert counted(epoch) == {}
     assert epoch.disordered is None
 
 
 def test_a_few_of_many_samples_are_named():
-    many = dataclasses.replace(BY_KEY, states=[[[list(range(20)), list(range(20))]]])
-    assert count([], many, None).samples == {"missing": [0, 1, 2, 3, 4]}
+    many = dataclasses.replace(BY_KEY, states=(columns(range(20)),))
+    assert count([], many, None).samples == {"missing": (0, 1, 2, 3, 4)}
 
 
 # Stamps.
@@ -124,9 +127,9 @@ def test_a_few_of_many_samples_are_named():
     ("stamps", "stale"), [([[5, 5], [5, 5], [5]], 0), ([[4, 4], [5, 5], [5]], 2), ([[-1, -1], [-1, -1], [-1]], None)]
 )
 def test_samples_that_were_made_for_another_epoch_are_stale(stamps, stale):
-    assert count(batches([0, 1], [2, 3], [4], stamps=stamps), BY_KEY, None).stale == stale
+    assert count(columns([0, 1], [2, 3], [4], stamps=stamps), BY_KEY, None).stale == stale
     unknown = dataclasses.replace(BY_KEY, keyed=False)
-    assert count(batches([0, 1], [2, 3], [4], stamps=stamps), unknown, None).stale == stale
+    assert count(columns([0, 1], [2, 3], [4], stamps=stamps), unknown, None).stale == stale
 
 
 # By place.
@@ -152,7 +155,7 @@ def test_by_place_a_batch_is_what_its_index_asks_for(parts, found):
 
 def test_by_place_equal_batches_are_in_order_in_every_place():
     first, second, third = BY_PLACE.states[0]
-    again = dataclasses.replace(BY_PLACE, states=[[first, second, first, third]])
+    again = dataclasses.replace(BY_PLACE, states=((first, second, first, third),))
     assert counted(count(contents([0, 1], [2, 3], [0, 1], [4]), again, None)) == {}
 
 
@@ -163,15 +166,15 @@ def test_by_place_equal_batches_are_in_order_in_every_place():
 def test_an_epoch_is_counted_against_the_state_that_it_is_nearest_to(state):
     """Keras calls the hooks between epochs a different number of times, by release."""
     for reference in (BY_KEY, BY_PLACE):
-        several = dataclasses.replace(reference, states=[THREE, TURNED])
-        assert counted(count(batches(*(keys for keys, _ in state)), several, None)).keys() <= {"disordered"}
-    by_place = dataclasses.replace(BY_PLACE, states=[[[keys, keys] for keys, _ in part] for part in (THREE, TURNED)])
-    assert counted(count(contents(*(keys for keys, _ in state)), by_place, None)) == {}
+        several = dataclasses.replace(reference, states=(THREE, TURNED))
+        assert counted(count(state, several, None)).keys() <= {"disordered"}
+    by_content = [contents(*(batch.keys for batch in part)) for part in (THREE, TURNED, state)]
+    by_place = dataclasses.replace(BY_PLACE, states=tuple(by_content[:2]))
+    assert counted(count(by_content[2], by_place, None)) == {}
 
 
 def test_states_may_hold_other_samples():
     """A loader may leave a remainder out, another one each time."""
-    other = [[[5, 6], [105, 106]], [[7], [107]]]
-    several = dataclasses.replace(BY_KEY, states=[THREE, other])
-    assert counted(count(batches([5, 6], [7]), several, None)) == {}
-    assert counted(count(batches([5, 6]), several, None)) == {"missing": 1}
+    several = dataclasses.replace(BY_KEY, states=(THREE, columns([5, 6], [7])))
+    assert counted(count(columns([5, 6], [7]), several, None)) == {}
+    assert counted(count(columns([5, 6]), several, None)) == {"missing": 1}

@@ -75,7 +75,7 @@ def test_a_batch_whose_parts_share_no_first_axis_is_one_sample(other):
 
 
 def test_an_empty_batch_holds_no_sample():
-    assert content_hashes((X[:0], Y[:0])) == []
+    assert content_hashes((X[:0], Y[:0])) == ()
 
 
 def test_a_hash_survives_readers_of_json_that_know_floats_only():
@@ -102,7 +102,7 @@ def test_content_is_its_own_key():
 )
 def test_a_key_is_an_expression_over_the_parts_of_a_batch(key, batch):
     columns = ByKey(key).columns(batch)
-    assert columns.keys == Y.tolist()
+    assert columns.keys == tuple(Y.tolist())
     assert columns.contents == content_hashes(batch)
 
 
@@ -140,7 +140,7 @@ def test_a_sample_of_this_suite_tells_its_id_its_epoch_and_whether_it_is_whole(t
     x, y = tiny().batch(1, 3)
     x[2, 0] += 1
     columns = ByStamp().columns((x, y))
-    assert (columns.keys, columns.contents, columns.stamps) == ([4, 5, 6, 7], [1, 1, 0, 1], [3] * 4)
+    assert (columns.keys, columns.contents, columns.stamps) == ((4, 5, 6, 7), (1, 1, 0, 1), (3,) * 4)
 
 
 def test_identifying_runs_no_tensorflow():

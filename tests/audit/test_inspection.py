@@ -26,9 +26,9 @@ from feeders.audit.inspection import handles, memory_owner, pickling_fault, reac
 )
 def test_what_can_not_be_sent_to_a_spawned_worker_is_named_by_its_attribute(thing, attribute):
     fault = pickling_fault(thing(threading.Lock()))
-    assert fault["attribute"] == attribute
-    assert fault["type"] == "lock"
-    assert fault["error"].startswith("TypeError: cannot pickle '_thread.lock' object")
+    assert fault.attribute == attribute
+    assert fault.type == "lock"
+    assert fault.error.startswith("TypeError: cannot pickle '_thread.lock' object")
 
 
 def test_what_can_be_sent_has_no_fault():
@@ -36,7 +36,7 @@ def test_what_can_be_sent_has_no_fault():
 
 
 def test_a_lambda_can_not_be_sent():
-    assert pickling_fault(Thing(scale=lambda x: x))["attribute"] == "self.scale"
+    assert pickling_fault(Thing(scale=lambda x: x)).attribute == "self.scale"
 
 
 def test_a_batch_in_the_memory_of_the_loader_is_found(loaded):
@@ -52,7 +52,7 @@ def test_handles_are_found_and_whether_a_library_stands_before_them(tmp_path):
         base = sqlite3.connect(":memory:")
         found = handles(Thing(rows=np.zeros(4), inner=[file], archive=archive, base=base, path=tmp_path))
         base.close()
-    assert [(one["path"], one["library"]) for one in found if one["path"].count(".") == 1] == [
+    assert [(one.path, one.library) for one in found if one.path.count(".") == 1] == [
         ("self.archive", True),
         ("self.base", True),
         ("self.inner[0]", False),
@@ -61,7 +61,7 @@ def test_handles_are_found_and_whether_a_library_stands_before_them(tmp_path):
 
 def test_a_memory_map_is_no_handle(tmp_path):
     (tmp_path / "rows.bin").write_bytes(bytes(64))
-    assert handles(Thing(rows=np.memmap(tmp_path / "rows.bin"))) == []
+    assert handles(Thing(rows=np.memmap(tmp_path / "rows.bin"))) == ()
 
 
 def test_a_walk_ends_where_things_hold_each_other_or_much():

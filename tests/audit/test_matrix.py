@@ -10,7 +10,8 @@ import pytest
 from feeders.audit import audit_all
 from feeders.errors import FeedersError, Unsupported
 from feeders.loaders import WORKLOADS
-from feeders.results.audits import audits_file, delivery_table, merged_audits, read_audits, summarise_audits
+from feeders.report.audits import delivery_table, summarise_audits
+from feeders.results.audits import audits_file, merged_audits, read_audits
 from feeders.strategies import FEEDERS
 
 NAMES = [row.name for row in WORKLOADS]
@@ -20,6 +21,16 @@ def found(loader, workload, verdict="exactly-once", content="whole", workers=4, 
     use = {"workers": workers, "processes": processes}
     known = {"schema": 1, "loader": loader, "workload": workload, "verdict": verdict, "content": content}
     return {**known, "use": use, "kind": kind, "budget": 10.0}
+
+
+class Finished:
+    """Stands for an `Audit`."""
+
+    def __init__(self, request):
+        self.loader = request.loader
+
+    def to_json(self):
+        return {key: value for key, value in found(self.loader, None).items() if key != "workload"}
 
 
 def row(loader, **values):
@@ -48,14 +59,9 @@ def test_all_feeders_that_deliver_are_audited_on_all_workloads(monkeypatch):
         progress("reading")
         if request.workload == NAMES[-1]:
             raise Unsupported("it has no files")
-        return request
+        return Finished(request)
 
-    def to_json(request):
-        return {key: value for key, value in found(request.loader, None).items() if key != "workload"}
-
-    module = import_module("feeders.audit.matrix")
-    monkeypatch.setattr(module, "audit", audit)
-    monkeypatch.setattr(module, "to_json", to_json)
+    monkeypatch.setattr(import_module("feeders.audit.matrix"), "audit", audit)
     audits = list(audit_all(7.0, 2, lambda text, share: said.append((text, share))))
     delivering = [feeder.name for feeder in FEEDERS if not feeder.ceiling]
     assert asked == [(name, workload, 7.0, 2) for name in delivering for workload in NAMES]
@@ -68,9 +74,7 @@ def test_all_feeders_that_deliver_are_audited_on_all_workloads(monkeypatch):
 
 
 def test_audits_come_one_by_one_so_that_ctrl_c_keeps_what_is_finished(monkeypatch):
-    module = import_module("feeders.audit.matrix")
-    monkeypatch.setattr(module, "audit", lambda request, progress: request)
-    monkeypatch.setattr(module, "to_json", lambda request: found(request.loader, request.workload))
+    monkeypatch.setattr(import_module("feeders.audit.matrix"), "audit", lambda request, progress: Finished(request))
     first = next(audit_all(7.0, None, lambda text, share: None))
     assert first["workload"] == NAMES[0]
 

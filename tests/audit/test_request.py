@@ -6,16 +6,18 @@ import dataclasses
 import json
 import os
 import textwrap
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import feeders
+from feeders.audit import audit
 from feeders.audit.loader import audited_files, identity_of, open_loader
-from feeders.audit.request import Request
+from feeders.audit.request import AuditOptions, AuditRequest
+from feeders.catalogue import nearest
 from feeders.errors import FeedersError
-from feeders.loaders.opening import nearest
 
 SOURCE = """\
 import numpy as np
@@ -108,7 +110,7 @@ def kinds(in_children, mine):
         "weighted",
         "dataset",
     )
-    return in_children({name: lambda name=name: opened(Request(f"{mine}:{name}"))[:2] for name in names})
+    return in_children({name: lambda name=name: opened(AuditRequest(f"{mine}:{name}"))[:2] for name in names})
 
 
 @pytest.mark.parametrize(
@@ -135,18 +137,18 @@ def test_a_dataset_of_tensorflow_is_one_whatever_class_it_has(kinds):
 
 
 def test_a_call_makes_a_loader_with_arguments_and_names_of_its_module(in_child, mine):
-    assert in_child(lambda: opened(Request(f"{mine}:Plain", call="Plain(batch=4)"))[-1]) == 2
-    assert in_child(lambda: opened(Request(f"{mine}:Plain", call="Plain(len(X))"))[-1]) == 1
+    assert in_child(lambda: opened(AuditRequest(f"{mine}:Plain", call="Plain(batch=4)"))[-1]) == 2
+    assert in_child(lambda: opened(AuditRequest(f"{mine}:Plain", call="Plain(len(X))"))[-1]) == 1
 
 
 def test_workers_are_four_unless_somebody_says_so(in_child, mine):
-    assert in_child(lambda: opened(Request(f"{mine}:Plain"))[2:4]) == [4, False]
-    assert in_child(lambda: opened(Request(f"{mine}:Plain", workers=2, processes=True))[2:4]) == [2, True]
+    assert in_child(lambda: opened(AuditRequest(f"{mine}:Plain"))[2:4]) == [4, False]
+    assert in_child(lambda: opened(AuditRequest(f"{mine}:Plain", workers=2, processes=True))[2:4]) == [2, True]
 
 
 def test_a_module_is_found_from_here(in_child, mine, monkeypatch):
     monkeypatch.chdir(mine.parent)
-    assert in_child(lambda: opened(Request("mine:Plain"))[:2]) == ["sequence", "a mine.Plain"]
+    assert in_child(lambda: opened(AuditRequest("mine:Plain"))[:2]) == ["sequence", "a mine.Plain"]
 
 
 def test_a_file_named_like_a_module_of_python_does_not_take_its_place(in_child, tmp_path):
@@ -154,7 +156,7 @@ def test_a_file_named_like_a_module_of_python_does_not_take_its_place(in_child, 
     path.write_text(SOURCE)
 
     def work():
-        kind = opened(Request(f"{path}:Plain"))[:2]
+        kind = opened(AuditRequest(f"{path}:Plain"))[:2]
         return [*kind, json.dumps({})]
 
     assert in_child(work) == ["sequence", "an audited_json.Plain", "{}"]
@@ -162,17 +164,17 @@ def test_a_file_named_like_a_module_of_python_does_not_take_its_place(in_child, 
 
 def test_a_feeder_of_the_catalogue_is_opened_with_its_stamps(in_child):
     def work():
-        loader = open_loader(Request("sequence", workers=2))
+        loader = open_loader(AuditRequest("sequence", workers=2))
         return [loader.kind, loader.title, loader.workers, type(loader.identity).__name__]
 
     assert in_child(work) == ["sequence", "sequence on window", 2, "ByStamp"]
 
 
 def test_a_sample_is_known_by_its_content_unless_a_key_is_named():
-    request = Request("mine.py:Plain")
+    request = AuditRequest("mine.py:Plain")
     assert type(identity_of(request)).__name__ == "ByContent"
     assert type(identity_of(dataclasses.replace(request, key="labels"))).__name__ == "ByKey"
-    assert type(identity_of(Request("sequence"))).__name__ == "ByStamp"
+    assert type(identity_of(AuditRequest("sequence"))).__name__ == "ByStamp"
 
 
 @pytest.mark.parametrize(
@@ -185,15 +187,21 @@ def test_a_sample_is_known_by_its_content_unless_a_key_is_named():
     ],
 )
 def test_a_request_tells_a_feeder_from_a_persons_loader(loader, is_feeder, source):
-    assert Request(loader).is_feeder is is_feeder
-    assert Request(loader).source() == source
+    assert AuditRequest(loader).is_feeder is is_feeder
+    found = AuditRequest(loader).source()
+    assert (found.place, found.name) == source
 
 
 def test_a_request_that_can_be_met_is_returned(mine):
-    request = Request(f"{mine}:Plain", processes=True, start_method="fork")
+    request = AuditRequest(f"{mine}:Plain", processes=True, start_method="fork")
     assert request.checked() is request
-    assert Request("some.module:Plain").checked() == Request("some.module:Plain")
-    assert Request("sequence").checked() == Request("sequence")
+    assert AuditRequest("some.module:Plain").checked() == AuditRequest("some.module:Plain")
+    assert AuditRequest("sequence").checked() == AuditRequest("sequence")
+
+
+def test_options_of_an_audit_are_the_fields_of_its_request():
+    fields = {field.name: field.type for field in dataclasses.fields(AuditRequest) if field.name != "loader"}
+    assert {name: kind.__forward_arg__ for name, kind in AuditOptions.__annotations__.items()} == fields
 
 
 def test_nearest_names_are_a_sentence_or_nothing():
@@ -205,7 +213,7 @@ def test_nearest_names_are_a_sentence_or_nothing():
 
 
 def test_the_persons_folder_is_under_audit_and_packages_are_not(mine):
-    theirs = audited_files(Request(f"{mine}:Plain"))
+    theirs = audited_files(AuditRequest(f"{mine}:Plain"))
     assert theirs(str(mine))
     assert theirs(str(mine.parent / "helpers" / "reader.py"))
     assert theirs("/somewhere/else/of/theirs.py")
@@ -221,7 +229,7 @@ def test_a_person_may_audit_code_that_lies_among_the_packages(tmp_path, monkeypa
     (package / "__init__.py").write_text("")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sysconfig.get_paths", lambda: dict.fromkeys(_paths(), str(tmp_path)))
-    theirs = audited_files(Request("planted_package.sub:Plain"))
+    theirs = audited_files(AuditRequest("planted_package.sub:Plain"))
     assert theirs(str(package / "sub.py"))
     assert not theirs(str(tmp_path / "other" / "sub.py"))
 
@@ -231,10 +239,10 @@ def _paths():
 
 
 def test_of_a_feeder_what_this_suite_wrote_of_it_is_under_audit():
-    theirs = audited_files(Request("sequence"))
+    theirs = audited_files(AuditRequest("sequence"))
     package = Path(feeders.__file__).parent
     assert theirs(str(package / "strategies" / "sequence.py"))
-    assert theirs(str(package / "workloads" / "window.py"))
+    assert theirs(str(package / "loaders" / "window.py"))
     assert not theirs(str(package / "measure" / "taps.py"))
 
 
@@ -296,7 +304,7 @@ def refusals(in_children, tmp_path_factory):
 
     def said(loader, **values):
         try:
-            open_loader(Request(loader, **values))
+            open_loader(AuditRequest(loader, **values))
         except FeedersError as error:
             return str(error).replace(f"{folder}/", "")
         return "it was opened"
@@ -381,3 +389,49 @@ def test_what_can_not_be_opened_says_what_it_is_and_what_to_try(refusals, name, 
 def test_what_python_says_of_it_follows_what_was_asked(refusals, name, begin):
     assert refusals[name].startswith(begin)
     assert "\n" not in refusals[name]
+
+
+# As a library.
+
+
+def test_an_audit_takes_a_name_with_options_or_a_whole_request(monkeypatch):
+    asked = []
+
+    class StoppedError(Exception):
+        pass
+
+    def preload():
+        raise StoppedError
+
+    def checked(request):
+        asked.append(request)
+        return request
+
+    monkeypatch.setattr("feeders.audit.request.AuditRequest.checked", checked)
+    monkeypatch.setattr(import_module("feeders.audit.audit"), "preload", preload)
+    wanted = AuditRequest("mine.py:Mine", workers=4, seconds=10)
+    for call in (
+        lambda: audit("mine.py:Mine", workers=4, seconds=10),
+        lambda: audit(wanted),
+        lambda: audit(AuditRequest("mine.py:Mine", workers=2), workers=4, seconds=10),
+    ):
+        with pytest.raises(StoppedError):
+            call()
+    assert asked == [wanted] * 3
+
+
+def test_an_option_that_there_is_not_is_named():
+    with pytest.raises(TypeError, match="wokers"):
+        audit("mine.py:Mine", wokers=4)
+
+
+def test_a_finished_audit_tells_whether_it_is_safe_and_keeps_its_evidence(in_child, mine):
+    def work():
+        found = audit(f"{mine}:Plain", workers=2, seconds=1)
+        written = found.to_json()
+        same = (written["verdict"], written["safe"]) == (found.verdict.word, found.safe)
+        return [found.safe, found.verdict.word, same, found.to_text().splitlines()[0]]
+
+    safe, word, same, line = in_child(work)
+    assert (safe, word, same) == (True, "exactly-once", True)
+    assert line.endswith("mine.py:Plain: exactly-once, content whole; safe with 2 threads")

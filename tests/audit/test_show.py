@@ -4,30 +4,46 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from feeders.audit.audit import Audit
+from feeders.audit import Audit, AuditRequest
+from feeders.audit.causes import Fault
+from feeders.audit.causes.handles import SHARED_HANDLE
 from feeders.audit.counts import Epoch
-from feeders.audit.evidence import ENDED, Evidence, FitRun, PullRun
-from feeders.audit.judge import Fault, Verdict
-from feeders.audit.request import Request
-from feeders.audit.show import SCHEMA, headline, to_json, to_text
+from feeders.audit.events import BatchTrained, Logged
+from feeders.audit.evidence import ENDED, Evidence, FitAnswer, FitRun, Left, StressAnswer, StressRun
+from feeders.audit.exceptions import Frame, RaisedException
+from feeders.audit.findings import ChangedBatch, Finding, RaisedCall, WrongBatch, WrongSet
+from feeders.audit.judge import AuditVerdict
+from feeders.audit.readings import Description, Reading
+from feeders.audit.show import headline, to_text
+from feeders.audit.switches import Place
+from feeders.results.audits import SCHEMA
 
 STACK = {"keras": "3.15.1", "backend": "tensorflow", "tensorflow": "2.21.0", "python": "3.12.1"}
 
-FIRST = {"title": "a mine.Mine", "kind": "sequence", "workers": 4, "processes": False}
+KNOWN = Description("sequence", "a mine.Mine", workers=4, processes=False)
 
 SAID = "Your dataset should call `super().__init__(**kwargs)` in its constructor"
 
 HANDLE = Fault(
-    "shared-handle",
+    SHARED_HANDLE,
     "batch 7 held content of no sample (3 samples)",
     (f"{Path.cwd()}/mine.py:12: while one thread stood here: 5 wrong",),
     5,
     f"Hold one lock over lines 12 to 14 of {Path.cwd()}/mine.py; self.file is what is shared.",
+)
+
+
+ERROR = RaisedException("OSError: disk", (Frame("mine.py", 12, "load"),), "disk")
+
+FINDINGS = (
+    Finding(1, WrongBatch(7, (1, 2), 2, (3,), 0), Place("mine.py", "f", 12), (Place("mine.py", "f", 13, 4),)),
+    Finding(2, RaisedCall(8, ERROR)),
+    Finding(3, ChangedBatch(9)),
+    Finding(4, WrongSet((5,), 1, 2, 3)),
 )
 
 
@@ -37,18 +53,18 @@ def epoch(**counts):
 
 
 def fit(*epochs, provoked=False, outcome=ENDED, message="", said=()):
-    events = [{"event": "batch"}] * 3 + [{"event": "said", "text": text} for text in said]
-    return FitRun(provoked, outcome, message, {"left": {"threads": 0, "processes": 0}}, events, epochs=list(epochs))
+    events = (*[BatchTrained((1,))] * 3, *map(Logged, said))
+    return FitRun(provoked, outcome, message, FitAnswer(None, Left(0, 0)), events, epochs=epochs)
 
 
-def audit(*faults, word="exactly-once", content="whole", request=None, first=None, fits=(), seconds=61.0, **values):
+def audit(*faults, word="exactly-once", content="whole", request=None, known=KNOWN, fits=(), seconds=61.0, **values):
     return Audit(
-        request=request or Request("mine.py:Mine"),
-        verdict=Verdict(word, content, tuple(faults), **{"deliveries": 3000, **values}),
+        request=request or AuditRequest("mine.py:Mine"),
+        verdict=AuditVerdict(word, content, faults, **{"deliveries": 3000, **values}),
         evidence=Evidence(
-            first={**FIRST, **(first or {})},
-            fits=list(fits),
-            pulls=[PullRun(ENDED, "", 2900, 90, 31, [], [("mine.py", 12)])],
+            forward=Reading(known),
+            fits=tuple(fits),
+            stress=(StressRun(ENDED, "", StressAnswer(2900, 90, 31), FINDINGS, (("mine.py", 12),)),),
             memory_limit=1 << 30,
         ),
         stack=STACK,
@@ -65,7 +81,7 @@ def corrupt():
         content="corrupt",
         fits=[
             fit(epoch(), epoch(reads=63)),
-            fit(epoch(corrupt=3, samples={"corrupt": [123456789]}), provoked=True, said=[SAID]),
+            fit(epoch(corrupt=3, samples={"corrupt": (123456789,)}), provoked=True, said=[SAID]),
         ],
         notes=("pulled by several threads, which this use does not do",),
     )
@@ -77,14 +93,14 @@ def clean():
 
 
 def test_the_verdict_comes_first_and_says_how_it_was_used(corrupt, clean):
-    assert to_text(to_json(clean)).splitlines()[0] == "mine.py:Mine: exactly-once, content whole; safe with 4 threads"
-    assert to_text(to_json(corrupt)).splitlines()[0] == (
+    assert clean.to_text().splitlines()[0] == "mine.py:Mine: exactly-once, content whole; safe with 4 threads"
+    assert corrupt.to_text().splitlines()[0] == (
         "mine.py:Mine: exactly-once, content corrupt; NOT SAFE with 4 threads: shared-handle"
     )
 
 
 @pytest.mark.parametrize(
-    ("first", "changes", "use"),
+    ("known", "changes", "use"),
     [
         ({"workers": 1}, {}, "1 thread"),
         ({"workers": 4, "processes": True}, {}, "4 processes"),
@@ -93,8 +109,9 @@ def test_the_verdict_comes_first_and_says_how_it_was_used(corrupt, clean):
         ({"workers": None}, {}, "fit()"),
     ],
 )
-def test_the_headline_names_who_feeds_it(first, changes, use):
-    found = to_json(audit(first=first, request=Request("mine.py:Mine", **changes)))
+def test_the_headline_names_who_feeds_it(known, changes, use):
+    request = AuditRequest("mine.py:Mine", **changes)
+    found = audit(known=dataclasses.replace(KNOWN, **known), request=request).to_json()
     assert headline(found) == f"mine.py:Mine: exactly-once, content whole; safe with {use}"
 
 
@@ -106,24 +123,22 @@ def test_the_headline_names_who_feeds_it(first, changes, use):
     ],
 )
 def test_an_outcome_has_no_content_to_speak_of(word, content, text):
-    assert headline(to_json(audit(word=word, content=content))) == text
+    assert headline(audit(word=word, content=content).to_json()) == text
 
 
 def test_what_is_printed_is_in_the_json_alone(corrupt, monkeypatch):
     """The page that a report makes of the file years later says what the terminal said."""
-    written = json.dumps(to_json(corrupt))
-    printed = to_text(to_json(corrupt))
-    show = import_module("feeders.audit.show")
-    monkeypatch.setattr(show, "cause", None)
-    monkeypatch.setattr(show, "meaning_of", None)
+    written = json.dumps(corrupt.to_json())
+    printed = corrupt.to_text()
+    monkeypatch.setattr("feeders.audit.causes.CAUSES", ())
     assert to_text(json.loads(written)) == printed
 
 
 def test_each_fact_that_is_printed_is_in_the_json(corrupt):
-    written = " ".join(_texts(to_json(corrupt))).split()
+    written = " ".join(_texts(corrupt.to_json())).split()
     facts = [
         line.split(": ", 1)[1]
-        for line in to_text(to_json(corrupt)).splitlines()
+        for line in corrupt.to_text().splitlines()
         if line.startswith(("  seen: ", "  do: ", "  note: ", "  said: ", "  that is: "))
     ]
     assert len(facts) == 6
@@ -141,12 +156,12 @@ def _texts(value):
 
 def test_the_json_comes_back_as_it_went(corrupt, clean):
     for one in (corrupt, clean):
-        written = json.dumps(to_json(one), allow_nan=False)
+        written = json.dumps(one.to_json(), allow_nan=False)
         assert json.dumps(json.loads(written)) == written
 
 
 def test_the_json_holds_the_evidence(corrupt):
-    found = to_json(corrupt)
+    found = json.loads(json.dumps(corrupt.to_json()))
     assert found["schema"] == SCHEMA
     assert found["use"] == {
         "workers": 4,
@@ -159,7 +174,16 @@ def test_the_json_holds_the_evidence(corrupt):
         "workload": None,
     }
     assert (found["safe"], [fault["cause"] for fault in found["faults"]]) == (False, ["shared-handle"])
-    assert found["fits"][1]["epochs"][0] == dataclasses.asdict(corrupt.evidence.fits[1].epochs[0])
+    assert found["fits"][1]["epochs"][0] == {
+        "delivered": 1003,
+        "missing": 0,
+        "duplicated": 0,
+        "disordered": 0,
+        "corrupt": 3,
+        "stale": None,
+        "reads": None,
+        "samples": {"corrupt": [123456789]},
+    }
     assert found["pulls"][0]["calls"] == 2900
     assert found["power"] == {
         "deliveries": 3000,
@@ -169,12 +193,50 @@ def test_the_json_holds_the_evidence(corrupt):
     }
 
 
+def test_the_json_holds_the_findings_of_each_kind(corrupt):
+    place = {"file": "mine.py", "function": "f", "line": 12, "offset": None}
+    beside = {"file": "mine.py", "function": "f", "line": 13, "offset": 4}
+    alone = {"event": "found", "place": None, "beside": []}
+    wrong = {"kind": "wrong", "index": 7, "samples": [1, 2], "wrong": 2, "of": [3], "torn": 0}
+    raised = {"kind": "raised", "index": 8, "error": "OSError: disk", "frames": [["mine.py", 12, "load"]]}
+    pulled = {"kind": "pulled", "index": None, "samples": [5], "duplicated": 1, "torn": 2, "missing": 3}
+    (process,) = json.loads(json.dumps(corrupt.to_json()))["pulls"]
+    assert process["findings"] == [
+        {"event": "found", "trial": 1, "place": place, "beside": [beside], **wrong},
+        {**alone, "trial": 2, **raised, "text": "disk"},
+        {**alone, "trial": 3, "kind": "changed", "index": 9},
+        {**alone, "trial": 4, **pulled},
+    ]
+    assert {**process, "findings": None} == {
+        **{"outcome": "ended", "message": "", "calls": 2900, "trials": 90, "places": 31, "findings": None, "found": 4}
+    }
+
+
+def test_the_json_names_each_fault_with_what_to_do(corrupt):
+    (fault,) = corrupt.to_json()["faults"]
+    assert list(fault) == ["cause", "seen", "where", "observations", "advice", "meaning"]
+    assert (fault["cause"], fault["meaning"]) == ("shared-handle", SHARED_HANDLE.meaning)
+
+
 def test_a_feeder_of_the_catalogue_tells_its_workload():
-    assert to_json(audit(request=Request("sequence", workload="jpeg")))["use"]["workload"] == "jpeg"
+    assert audit(request=AuditRequest("sequence", workload="jpeg")).to_json()["use"]["workload"] == "jpeg"
+
+
+@pytest.mark.parametrize(
+    ("stack", "text"),
+    [
+        (STACK, "Keras 3.15.1, TensorFlow 2.21.0, Python 3.12.1"),
+        ({**STACK, "backend": "jax", "jax": "0.10.2"}, "Keras 3.15.1 on jax 0.10.2, TensorFlow 2.21.0, Python 3.12.1"),
+        ({"keras": "3.15.1", "backend": "torch", "python": "3.12.1"}, "Keras 3.15.1 on torch, Python 3.12.1"),
+    ],
+)
+def test_versions_are_printed_of_what_there_is(clean, stack, text):
+    lines = dataclasses.replace(clean, stack=stack).to_text().splitlines()
+    assert lines[1] == f"  a mine.Mine; {text}"
 
 
 def test_a_fault_prints_meaning_place_and_advice_the_particular_first(corrupt):
-    lines = to_text(to_json(corrupt)).splitlines()
+    lines = corrupt.to_text().splitlines()
     start = lines.index("shared-handle (seen 5 times)")
     part = lines[start : lines.index("", start)]
     assert "  where: mine.py:12: while one thread stood here: 5 wrong" in part
@@ -184,14 +246,13 @@ def test_a_fault_prints_meaning_place_and_advice_the_particular_first(corrupt):
 
 
 def test_what_keras_said_is_printed_with_its_meaning(corrupt):
-    text = to_text(to_json(corrupt))
+    text = corrupt.to_text()
     assert f"  said: {SAID}" in text
     assert "  that is: the loader's own number of workers is not known; it is fed by one thread" in text
 
 
 def test_epochs_that_count_alike_are_one_line_and_unknown_is_no_number():
-    found = to_json(audit(fits=[fit(epoch(), epoch()), fit(epoch(missing=None), provoked=True)]))
-    lines = to_text(found).splitlines()
+    lines = audit(fits=[fit(epoch(), epoch()), fit(epoch(missing=None), provoked=True)]).to_text().splitlines()
     (head,) = [line for line in lines if "delivered" in line]
     assert "stale" not in head
     (row,) = [line for line in lines if line.startswith("  as it is, 2 epochs")]
@@ -201,7 +262,7 @@ def test_epochs_that_count_alike_are_one_line_and_unknown_is_no_number():
 
 
 def test_a_table_that_would_fill_the_screen_is_cut():
-    lines = to_text(to_json(audit(fits=[fit(*(epoch(missing=n) for n in range(20)))]))).splitlines()
+    lines = audit(fits=[fit(*(epoch(missing=n) for n in range(20)))]).to_text().splitlines()
     assert "  ... and 8 others; --json has them all" in lines
 
 
@@ -209,20 +270,20 @@ def test_a_table_that_would_fill_the_screen_is_cut():
     ("changes", "named"),
     [
         ({}, "hash of their content"),
-        ({"request": Request("mine.py:Mine", key="labels")}, "key"),
-        ({"request": Request("sequence")}, "id"),
+        ({"request": AuditRequest("mine.py:Mine", key="labels")}, "key"),
+        ({"request": AuditRequest("sequence")}, "id"),
     ],
 )
 def test_samples_are_named_by_what_they_are_known_by(changes, named):
-    found = to_json(audit(fits=[fit(epoch(missing=1, samples={"missing": [17]}))], **changes))
-    assert f"  missing, by {named}: 17, ..." in to_text(found).splitlines()
+    found = audit(fits=[fit(epoch(missing=1, samples={"missing": (17,)}))], **changes)
+    assert f"  missing, by {named}: 17, ..." in found.to_text().splitlines()
 
 
 def test_a_long_message_is_cut_in_the_middle_and_whole_in_the_json():
     message = "\n".join(f"line {number}" for number in range(40))
-    found = to_json(audit(word="failed", message=message))
-    assert found["message"] == message
-    text = to_text(found)
+    found = audit(word="failed", message=message)
+    assert found.to_json()["message"] == message
+    text = found.to_text()
     assert "  line 5\n  ...\n  line 35\n" in text
 
 
@@ -235,25 +296,28 @@ def test_a_long_message_is_cut_in_the_middle_and_whole_in_the_json():
         ),
         ({"faults": [HANDLE]}, "No other fault in 3,000 batches"),
         ({"deliveries": 0}, "Nothing was delivered beside others, so nothing is known of races. Took 61 s."),
-        ({"first": {"workers": 1}}, "One thread feeds it: no race is possible in this use. 3,000 batches in 61 s."),
-        ({"first": {"workers": None}}, "One thread feeds it: no race is possible in this use."),
-        ({"request": Request("mine.py:Mine", seconds=5)}, "More time shows rarer ones: --seconds 60."),
+        (
+            {"known": dataclasses.replace(KNOWN, workers=1)},
+            "One thread feeds it: no race is possible in this use. 3,000 batches in 61 s.",
+        ),
+        ({"known": dataclasses.replace(KNOWN, workers=None)}, "One thread feeds it: no race is possible in this use."),
+        ({"request": AuditRequest("mine.py:Mine", seconds=5)}, "More time shows rarer ones: --seconds 60."),
     ],
     ids=["clean", "faulty", "nothing", "one thread", "unknown", "short"],
 )
 def test_the_last_words_are_what_could_have_been_missed(changes, text):
-    printed = to_text(to_json(audit(*changes.pop("faults", ()), **changes)))
+    printed = audit(*changes.pop("faults", ()), **changes).to_text()
     assert text in " ".join(printed.split("\n\n")[-1].split())
 
 
 def test_what_could_have_been_missed_is_a_rate_that_holds():
     """1 in 1,002 batches: one in that many or more often would have been seen, with 95 % probability."""
-    printed = to_text(to_json(audit()))
+    printed = audit().to_text()
     assert "hits 1 in 1,001 batches" in " ".join(printed.split())
     assert 1 - (1 - 1 / 1001) ** 3000 >= 0.95
 
 
 def test_no_line_is_wider_than_a_terminal(corrupt):
     wide = dataclasses.replace(corrupt.verdict, notes=("word " * 100,))
-    lines = to_text(to_json(dataclasses.replace(corrupt, verdict=wide))).splitlines()
+    lines = dataclasses.replace(corrupt, verdict=wide).to_text().splitlines()
     assert max(map(len, lines)) <= 110

@@ -59,12 +59,10 @@ def _counting_step(self: Any, data: Any) -> dict[str, Any]:
 def _recording_step(take_down: Callable[[Any], None]) -> Callable[..., Any]:
     def train_step(self: Any, data: Any) -> dict[str, Any]:
         flat = tf.nest.flatten(data, expand_composites=True)
-        simple = len(flat) == len(tf.nest.flatten(data))
 
         def record(*arrays: Any) -> Any:
             rest = iter(arrays)
-            filled = [None if leaf is None else next(rest) for leaf in flat]
-            take_down(tf.nest.pack_sequence_as(data, filled) if simple else arrays)
+            take_down(tf.nest.pack_sequence_as(data, [_filled(leaf, rest) for leaf in tf.nest.flatten(data)]))
             return np.int64(0)
 
         # The output depends on the batch: a step whose fetch failed records nothing.
@@ -72,6 +70,19 @@ def _recording_step(take_down: Callable[[Any], None]) -> Callable[..., Any]:
         return {"batches": tf.cast(done, tf.float32)}
 
     return train_step
+
+
+def _filled(leaf: Any, arrays: Iterator[Any]) -> Any:
+    """Put arrays in the place of a tensor; a ragged one keeps its rows, a sparse one is a tuple of its parts."""
+    if leaf is None:
+        return None
+    parts = [next(arrays) for _ in tf.nest.flatten(leaf, expand_composites=True)]
+    if not isinstance(leaf, tf.RaggedTensor):
+        return parts[0] if len(parts) == 1 else tuple(parts)
+    values, *splits = parts
+    for part in reversed(splits):
+        values = tf.compat.v1.ragged.RaggedTensorValue(values, part)
+    return values
 
 
 def wait_tap() -> WaitTap:

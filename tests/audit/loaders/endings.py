@@ -6,9 +6,10 @@ import threading
 import time
 
 import numpy as np
-import tensorflow as tf
 
-Base = getattr(tf.keras.utils, "PyDataset", None) or tf.keras.utils.Sequence
+from feeders.keras_api import sequence_base
+
+Base = sequence_base()
 
 # 33 batches, the last one of 6.
 COUNT, WIDTH, BATCH = 262, 16, 8

@@ -6,9 +6,10 @@ import subprocess
 import threading
 
 import numpy as np
-import tensorflow as tf
 
-Base = getattr(tf.keras.utils, "PyDataset", None) or tf.keras.utils.Sequence
+from feeders.keras_api import sequence_base
+
+Base = sequence_base()
 
 # 38 batches of 32 samples of 2 kB, the last one of 13: 2.4 MB an epoch.
 COUNT, WIDTH, BATCH = 1197, 512, 32

@@ -9,9 +9,10 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
-Base = getattr(tf.keras.utils, "PyDataset", None) or tf.keras.utils.Sequence
+from feeders.keras_api import sequence_base
+
+Base = sequence_base()
 
 FOLDER = Path(os.environ.get("FEEDERS_TEST_MATERIAL") or tempfile.gettempdir()) / f"feeders-loaders-{os.getuid()}"
 

@@ -4,9 +4,10 @@ import random
 import time
 
 import numpy as np
-import tensorflow as tf
 
-Base = getattr(tf.keras.utils, "PyDataset", None) or tf.keras.utils.Sequence
+from feeders.keras_api import sequence_base
+
+Base = sequence_base()
 
 # 47 batches, the last one of 5.
 COUNT, WIDTH, BATCH = 373, 16, 8

@@ -3,9 +3,10 @@
 # ruff: noqa: SIM115  (files that stay open are what this is about)
 
 import numpy as np
-import tensorflow as tf
 
-Base = getattr(tf.keras.utils, "PyDataset", None) or tf.keras.utils.Sequence
+from feeders.keras_api import sequence_base
+
+Base = sequence_base()
 
 # 31 batches, the last one of 3.
 COUNT, WIDTH, BATCH = 243, 16, 8

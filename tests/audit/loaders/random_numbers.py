@@ -6,9 +6,10 @@ The label is the number of the sample, because its picture never comes twice.
 import os
 
 import numpy as np
-import tensorflow as tf
 
-Base = getattr(tf.keras.utils, "PyDataset", None) or tf.keras.utils.Sequence
+from feeders.keras_api import sequence_base
+
+Base = sequence_base()
 
 # 50 batches, the last one of 7.
 COUNT, WIDTH, BATCH = 595, 24, 12

@@ -1,0 +1,40 @@
+"""Batches beyond the length of a sequence, which nobody asks for while training."""
+
+from __future__ import annotations
+
+import itertools
+
+from feeders.keras_api import seed_everything
+
+from .events import Heartbeat
+from .evidence import Bounds
+from .journal import Journal
+from .loader import open_loader
+from .request import AuditRequest
+
+# How far beyond the length a loader is asked: one that answers there has no end, its length is a choice.
+FAR = 1000
+
+
+def bounds(request: AuditRequest, length: int, journal: Journal) -> Bounds:
+    """Ask a sequence for the batches at its length and beyond.
+
+    Args:
+        request: what is audited.
+        length: of the sequence.
+        journal: gets an event per batch.
+    """
+    seed_everything(0)
+    loader = open_loader(request)
+
+    def contents(index: int) -> tuple[int, ...]:
+        journal.write(Heartbeat())
+        try:
+            return loader.identity.columns(loader.x[index]).contents
+        except Exception:
+            return ()
+
+    if contents(length * 10 + FAR):
+        return Bounds(None, 0)
+    beyond = (contents(length + number) for number in range(length + FAR))
+    return Bounds(tuple(itertools.takewhile(bool, beyond)), len(contents(0)))

@@ -1,0 +1,74 @@
+"""Lengths that count too many batches, or too few."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from feeders.results.record import FAILED
+
+from ._case import Case
+from ._cause import MISSING, Cause, Family, Fault
+
+LENGTH_TOO_LONG = Cause(
+    "length-too-long",
+    "The length counts batches that are not there.",
+    "Return math.ceil(samples / batch_size).",
+)
+LAST_BATCH_LOST = Cause(
+    "last-batch-lost",
+    "The length leaves out the last, short batch: its samples are never reached.",
+    "Return math.ceil(samples / batch_size) instead of samples // batch_size.",
+)
+LENGTH_TOO_SHORT = Cause(
+    "length-too-short",
+    "There are batches beyond the length, which nobody ever asks for.",
+    "Return math.ceil(samples / batch_size).",
+)
+
+
+def find(case: Case) -> Iterator[Fault]:
+    """Find batches that raise, are empty or come again, and samples beyond the length."""
+    yield from _raises_at_its_end(case)
+    yield from _too_long(case)
+    yield from _too_short(case)
+
+
+def _raises_at_its_end(case: Case) -> Iterator[Fault]:
+    ending, length, forward = case.ending, case.description.length, case.evidence.forward
+    failed = forward.failed if forward else None
+    if not (ending and ending.outcome == FAILED and length and failed and "IndexError" in failed.exception.error):
+        return
+    if failed.index and failed.after == failed.index:
+        seen = f"the length is {length}, and batch {failed.index} raises {failed.exception.error}"
+        where = case.own_frames(failed.exception.frames)
+        yield Fault(LENGTH_TOO_LONG, seen, where, ending.observations, explains=("raises",))
+
+
+def _too_long(case: Case) -> Iterator[Fault]:
+    length, forward, backward = case.description.length, case.evidence.forward, case.evidence.backward
+    if not (forward and backward):
+        return
+    if forward.empty and backward.empty:
+        seen = f"the length is {length}, and batch {forward.empty[0]} is empty"
+        yield Fault(LENGTH_TOO_LONG, seen, explains=("raises",))
+    if length and forward.wrapped and backward.wrapped:
+        seen = f"the length is {length}, and its last batch comes a second time"
+        yield Fault(LENGTH_TOO_LONG, seen)
+
+
+def _too_short(case: Case) -> Iterator[Fault]:
+    bounds, reference, forward = case.evidence.bounds, case.evidence.reference, case.evidence.forward
+    if not (bounds and bounds.contents and reference and reference.reproducible and forward):
+        return
+    known = forward.contents()
+    new = [sum(content not in known for content in batch) for batch in bounds.contents]
+    lost = sum(new)
+    if lost:
+        length = case.description.length
+        short = sum(map(bool, new)) == 1 and lost < bounds.size
+        seen = f"the length is {length}; batch {length} holds {len(bounds.contents[0])} samples, "
+        cause = LAST_BATCH_LOST if short else LENGTH_TOO_SHORT
+        yield Fault(cause, f"{seen}{lost} are never reached", delivery=(MISSING,))
+
+
+FAMILY = Family((LENGTH_TOO_LONG, LAST_BATCH_LOST, LENGTH_TOO_SHORT), find)

@@ -1,0 +1,239 @@
+"""The course of an audit: probes in turn, the most telling first, until a fault is certain or the budget is used."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import replace
+from typing import Callable
+
+from feeders.errors import FeedersError
+from feeders.loaders.opening import SEQUENCE
+from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
+
+from .causes import UNEXPLAINED
+from .epochs import count_epochs, reference_of
+from .evidence import ENDED, Evidence, FitRun, Growth
+from .identity import LABELS
+from .judge import AuditVerdict, judge
+from .probes import Probes
+from .readings import BrokenReading, Reading
+from .request import AuditRequest
+from .stress_plan import SHORTEST_STRESS_SECONDS, can_be_pulled, plan_stress, stress_seconds
+
+# Verdicts that are no delivery.
+OUTCOMES = (REFUSED, FAILED, HUNG, CRASHED)
+
+# Part of the budget that reading epoch after epoch may take.
+GROWTH_SHARE = 0.15
+
+# Rounds beyond the budget that look again for what was seen once.
+MOST_EXTRA_ROUNDS = 3
+
+
+class Course:
+    """Carries out an audit.
+
+    Args:
+        request: what to audit.
+        end: when the budget is used, as ``time.perf_counter()`` tells it.
+        progress: told what is going on.
+
+    Attributes:
+        request: with what was found out about key and steps.
+        evidence: so far.
+    """
+
+    def __init__(self, request: AuditRequest, end: float, progress: Callable[[str], None]) -> None:
+        self.request, self._end, self._progress = request, end, progress
+        self._probes = Probes(request)
+        self.evidence = Evidence(memory_limit=self._probes.memory)
+
+    def run(self) -> None:
+        """Go on until a fault is certain or the budget is used."""
+        self._read()
+        if self.evidence.reference is None:
+            self._look_without_reference()
+            return
+        self._fit_twice()
+        if self.evidence.fits[-1].outcome != ENDED and self._is_certain():
+            self._control()
+            self._explain_failure()
+            return
+        self._look_beyond()
+        self._draw()
+        self._provoke()
+        self._control()
+
+    def _judge(self) -> AuditVerdict:
+        return judge(self.request, self.evidence)
+
+    def _has_race(self) -> bool:
+        return any(fault.cause.race for fault in self._judge().faults)
+
+    def _is_certain(self) -> bool:
+        """Whether more would tell no more: it ends badly, or a race has been seen often enough to be named."""
+        return self._judge().word in OUTCOMES or self._has_race()
+
+    def _is_pending(self) -> bool:
+        """Whether something was seen that has not been seen a second time."""
+        return self._judge().pending
+
+    def _left(self) -> float:
+        return self._end - time.perf_counter()
+
+    # The reference.
+
+    def _read(self) -> None:
+        self._progress("reading it in one thread")
+        forward = self._probes.read(1, backward=False)
+        if isinstance(forward, BrokenReading):
+            self.evidence = replace(self.evidence, broken=forward)
+            return
+        if forward.steps and forward.steps != self.request.steps and not forward.endless:
+            self._restart(replace(self.request, steps=forward.steps))
+        self.evidence = replace(self.evidence, forward=forward)
+        self._probes.slowest_batch(forward.slowest)
+        if forward.failed or not forward.epochs:
+            return
+        backward = self._probes.read(2, backward=True)
+        if isinstance(backward, BrokenReading):
+            self.evidence = replace(self.evidence, broken=backward)
+            return
+        self.evidence = replace(
+            self.evidence, backward=backward, reference=reference_of(self.request, forward, backward)
+        )
+        self._read_by_label(forward)
+
+    def _read_by_label(self, forward: Reading) -> None:
+        """Where content is new in each pass, count labels instead, if it has them."""
+        reference = self.evidence.reference
+        labelled = any(batch.keys for batch in forward.epochs[0]) and self.request.key is None
+        if not labelled or self.request.is_feeder or reference is None or reference.reproducible:
+            return
+        self._restart(replace(self.request, key=LABELS))
+        try:
+            first, second = self._probes.read(1, backward=False), self._probes.read(2, backward=True)
+        except FeedersError:  # it has none
+            self._restart(replace(self.request, key=None))
+            return
+        if isinstance(first, Reading) and isinstance(second, Reading):
+            self.evidence = replace(self.evidence, reference=reference_of(self.request, first, second))
+        else:  # it broke this time: what is known stands
+            self._restart(replace(self.request, key=None))
+
+    def _restart(self, request: AuditRequest) -> None:
+        self.request = self._probes.request = request
+
+    # fit().
+
+    def _look_without_reference(self) -> None:
+        self._fit(provoked=False)
+        if self.evidence.fits[0].outcome == ENDED or not self.evidence.broken:
+            self._fit(provoked=False)
+        self._control()
+
+    def _fit_twice(self) -> None:
+        """Train on it as it is and provoked, while another process reads epoch after epoch."""
+        with contextlib.ExitStack() as stack:
+            seconds = self.request.seconds * GROWTH_SHARE
+            growth = stack.enter_context(self._probes.growth(self._batches(), seconds))
+            self._fit(provoked=False)
+            self._fit(provoked=True)
+            self.evidence = replace(self.evidence, growth=growth.wait().answer or Growth())
+
+    def _steps(self) -> int | None:
+        return self.evidence.forward.steps if self.evidence.forward else None
+
+    def _fit(self, provoked: bool) -> None:
+        number = len(self.evidence.fits) + 1
+        self._progress(f"fit() {number}{', switches forced' if provoked else ''}")
+        run = self._probes.fit(self._steps(), number, provoked)
+        if self.evidence.reference:
+            run = replace(run, epochs=count_epochs(run, self.evidence.reference))
+        self.evidence = replace(self.evidence, fits=(*self.evidence.fits, run))
+
+    def _control(self) -> None:
+        """Where a loader hangs, or nothing explains what it lost, see whether one that is known to be safe does too."""
+        hung = any(run.outcome == HUNG for run in self.evidence.fits)
+        unexplained = any(fault.cause is UNEXPLAINED for fault in self._judge().faults)
+        if (hung or unexplained) and self.evidence.description.kind == SEQUENCE:
+            self._progress("fit() with a loader known to be safe")
+            self.evidence = replace(self.evidence, control=self._safe_fit())
+
+    def _safe_fit(self) -> FitRun:
+        known = self.evidence.description
+        name = "sequence-processes" if known.processes else "sequence"
+        request = AuditRequest(name, workers=known.workers, seconds=self.request.seconds)
+        probes = Probes(request)
+        control, read = probes.fit(None, 1, provoked=False), probes.read(1, backward=False)
+        if isinstance(read, BrokenReading):
+            return control
+        return replace(control, epochs=count_epochs(control, reference_of(request, read, read)))
+
+    def _explain_failure(self) -> None:
+        """It reads well alone, and fit() fails: see what others do to it."""
+        for seed in range(1, 1 + MOST_EXTRA_ROUNDS):
+            if self.evidence.fits[0].outcome != FAILED or not self._can_be_pulled() or self._has_race():
+                return
+            self._stress(seed, 2 * SHORTEST_STRESS_SECONDS)
+
+    # What else can be wrong.
+
+    def _batches(self) -> int:
+        return self.evidence.reference.batches if self.evidence.reference else 0
+
+    def _look_beyond(self) -> None:
+        known = self.evidence.description
+        if known.kind == SEQUENCE and known.length and not self.request.is_feeder and not self._steps():
+            self._progress("asking beyond its length")
+            self.evidence = replace(self.evidence, bounds=self._probes.bounds(known.length))
+
+    def _draw(self) -> None:
+        """Look for equal random numbers, where content is random and workers are processes."""
+        known = self.evidence.description
+        if not self._is_random() or not known.processes or known.kind != SEQUENCE:
+            return
+        for seed in (1, 2):
+            self._progress("comparing the random numbers of worker processes")
+            draws = self._probes.draws(self._batches(), seed)
+            self.evidence = replace(self.evidence, draws=(*self.evidence.draws, *([draws] if draws else [])))
+
+    def _is_random(self) -> bool:
+        reference, backward = self.evidence.reference, self.evidence.backward
+        return not (reference and reference.reproducible and backward and backward.reread.contents)
+
+    # Races.
+
+    def _provoke(self) -> None:
+        """Pull it from all sides and train on it, in turns, until a fault is certain or the budget is used.
+
+        What was seen once is looked for again beyond the budget: a fault is reported when it was seen twice.
+        """
+        seed, extra = 0, 0
+        while not self._is_certain():
+            seconds = self._left() - self._overhead()
+            if seconds < SHORTEST_STRESS_SECONDS and seed:
+                if not self._is_pending() or extra == MOST_EXTRA_ROUNDS:
+                    return
+                extra += 1
+            seed += 1
+            if self._can_be_pulled():
+                self._stress(seed, stress_seconds(self.request, self.evidence, seconds))
+                if self._is_certain():
+                    return
+            if self._left() > self._overhead() or self._is_pending():
+                self._fit(provoked=True)
+
+    def _overhead(self) -> float:
+        """A process that pulls reads everything once, alone."""
+        mean = self.evidence.forward.mean if self.evidence.forward else 0.0
+        return mean * self._batches() + 0.7
+
+    def _can_be_pulled(self) -> bool:
+        return can_be_pulled(self.evidence)
+
+    def _stress(self, seed: int, seconds: float) -> None:
+        self._progress(f"pulling it from all sides, {len(self.evidence.stress) + 1}")
+        run = self._probes.stress(plan_stress(self.request, self.evidence, seed, seconds))
+        self.evidence = replace(self.evidence, stress=(*self.evidence.stress, run))

@@ -1,0 +1,41 @@
+"""A ``tf.data.Dataset`` read by the audit; whoever made one has TensorFlow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Iterator, Sequence
+
+from .identity import Columns
+
+# What tf.data.Dataset.cardinality() says of a dataset that repeats.
+INFINITE = -1
+
+
+def one_at_a_time(dataset: Any, threads: int = 1) -> Iterator[Any]:
+    """Iterate a dataset on a thread pool of its own."""
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = threads
+    options.autotune.enabled = False
+    return iter(dataset.with_options(options).as_numpy_iterator())
+
+
+def is_endless(dataset: Any) -> bool:
+    """Whether it repeats without end."""
+    return int(dataset.cardinality()) == INFINITE
+
+
+def overlap(dataset: Any, epoch: Sequence[Columns]) -> int | None:
+    """Return how many times each sample comes in a pass of a dataset that interleaves others and repeats nothing."""
+    stages = [type(stage).__name__ for stage in _stages(dataset)]
+    times = set(Counter(key for batch in epoch for key in batch.keys).values())
+    interleaved = any("Interleave" in name for name in stages) and not any("Repeat" in name for name in stages)
+    return times.pop() if interleaved and len(times) == 1 and times != {1} else None
+
+
+def _stages(dataset: Any) -> Iterator[Any]:
+    """A dataset and those that it is made from, as far as TensorFlow tells."""
+    while dataset is not None:
+        yield dataset
+        dataset = getattr(dataset, "_input_dataset", None)

@@ -1,0 +1,56 @@
+"""The reference that follows from two serial passes, and the epochs of a ``fit()`` counted against it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Sequence
+
+from feeders.loaders.opening import DATASET, SEQUENCE
+
+from .counts import Epoch, Reference, count
+from .events import BatchRead, BatchTrained, EpochBegan
+from .evidence import ENDED, FitRun
+from .findings import CONTENTS, KEYS
+from .identity import Columns
+from .readings import Reading
+from .request import AuditRequest
+
+
+def reference_of(request: AuditRequest, forward: Reading, backward: Reading) -> Reference:
+    """Return what an epoch should deliver: what both passes agree on."""
+    keyed = forward.addressed.keys and _agree(forward, backward, KEYS)
+    orders = {tuple(batch.keys for batch in epoch) for epoch in (*forward.epochs, *backward.epochs)}
+    return Reference(
+        states=forward.epochs,
+        keyed=keyed,
+        reproducible=forward.addressed.contents and _agree(forward, backward, CONTENTS),
+        ordered=keyed and len(orders) == 1,
+        addressed=forward.description.kind in (SEQUENCE, DATASET),
+        named=request.is_feeder or request.key is not None,
+    )
+
+
+def _agree(forward: Reading, backward: Reading, column: str) -> bool:
+    """Whether each epoch holds the same in both."""
+    return all(_samples(a, column) == _samples(b, column) for a, b in zip(forward.epochs, backward.epochs))
+
+
+def _samples(epoch: Sequence[Columns], column: str) -> Counter[int]:
+    return Counter(value for batch in epoch for value in batch.column(column))
+
+
+def count_epochs(run: FitRun, reference: Reference) -> tuple[Epoch, ...]:
+    """Count the batches between one begin of an epoch and the next; of a ``fit()`` that broke, without the last one."""
+    parts: list[list[Columns]] = []
+    reads: list[int] = []
+    for event in run.events:
+        if isinstance(event, EpochBegan):
+            parts.append([])
+            reads.append(0)
+        elif isinstance(event, BatchTrained) and parts:
+            parts[-1].append(event.columns)
+        elif isinstance(event, BatchRead) and parts:
+            reads[-1] += 1
+    known = reference.addressed and any(reads)
+    complete = parts if run.outcome == ENDED else parts[:-1]
+    return tuple(count(part, reference, read if known else None) for part, read in zip(complete, reads))

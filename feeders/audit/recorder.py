@@ -1,0 +1,88 @@
+"""Batches that one thread reads, taken down as they come."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable
+
+from .events import Heartbeat
+from .exceptions import describe_exception
+from .identity import Columns
+from .inspection import memory_owner
+from .journal import Journal
+from .loader import Loader
+from .readings import FailedRead, ReusedBuffer
+
+# Batches that are kept until the next one has been read, to see whether it writes into them.
+KEPT = 16
+
+
+class Recorder:
+    """Takes down the batches of a serial pass.
+
+    Args:
+        loader: that is read.
+        journal: gets an event per batch.
+        backward: epochs are read from their last batch to their first.
+
+    Attributes:
+        epochs: that are complete, in the order of their indices.
+        current: batches since.
+        pulled: batches so far.
+        slowest: seconds of the slowest.
+        reused: the first that was overwritten when the next one was made.
+    """
+
+    def __init__(self, loader: Loader, journal: Journal, backward: bool) -> None:
+        self._loader, self._journal, self._backward = loader, journal, backward
+        self._kept: list[tuple[int, Any, Columns]] = []
+        self._at: int | None = None
+        self._spent = 0.0
+        self.epochs: list[tuple[Columns, ...]] = []
+        self.current: list[Columns] = []
+        self.pulled = 0
+        self.slowest = 0.0
+        self.reused: ReusedBuffer | None = None
+
+    @property
+    def mean(self) -> float:
+        """Seconds of a batch."""
+        return self._spent / max(1, self.pulled)
+
+    def take(self, index: int, pull: Callable[[], Any]) -> None:
+        """Pull a batch and take it down.
+
+        Args:
+            index: of the batch in its epoch.
+            pull: gives it.
+        """
+        self._at = index
+        self._journal.write(Heartbeat())
+        start = time.perf_counter()
+        batch = pull()
+        took = time.perf_counter() - start
+        columns = self._loader.identity.columns(batch)
+        self.slowest, self._spent = max(self.slowest, took), self._spent + took
+        self.pulled += 1
+        self.current.append(columns)
+        self._look_for_reuse(index, batch, columns)
+
+    def _look_for_reuse(self, index: int, batch: Any, columns: Columns) -> None:
+        if self.reused is None and self._kept:
+            earlier, kept, was = self._kept[-1]
+            if self._loader.identity.columns(kept).contents != was.contents:
+                self.reused = ReusedBuffer(earlier, index, memory_owner(self._loader.x, kept))
+        if self.pulled <= KEPT:
+            self._kept.append((index, batch, columns))
+        else:
+            self._kept.clear()
+
+    def close_epoch(self, batches: int | None = None) -> None:
+        """End an epoch after so many batches of the current one, or after all of them."""
+        epoch, self.current = self.current[:batches], self.current[batches:] if batches else []
+        if epoch:
+            self.epochs.append(tuple(epoch[::-1] if self._backward else epoch))
+
+    def failed(self, error: Exception) -> FailedRead:
+        """Return where the pass broke."""
+        return FailedRead(self._at, len(self.epochs), self.pulled, describe_exception(error))

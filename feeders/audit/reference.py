@@ -1,0 +1,249 @@
+"""A loader read by one thread, on its own: the reference for what several should deliver."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import time
+from collections import Counter
+from typing import Any, Callable, Iterator, Sequence
+
+from feeders.errors import FeedersError
+from feeders.keras_api import generation, seed_everything
+from feeders.loaders.opening import ARRAYS, DATASET, GENERATOR, ITERATOR, SEQUENCE
+
+from .datasets import is_endless, one_at_a_time, overlap
+from .events import LoaderOpened
+from .hooks import HOOKS, ON_EPOCH_BEGIN, ON_EPOCH_END, call_hook, overrides
+from .identity import Columns
+from .journal import Journal
+from .loader import Loader, describe_loader, open_loader
+from .readings import Agreement, Description, FailedRead, Reading
+from .recorder import Recorder
+from .request import AuditRequest
+
+# Keras calls the hooks between epochs a different number of times, by release: more states than epochs are read.
+SPARE_STATES = 2
+
+# Indices that are read twice, one right after the other.
+REREAD = 8
+
+# Indices that are read once more before an epoch is cut short.
+LOOKED_AT = 4
+
+# Without an end or a repetition in so many batches, the person has to say how long an epoch is.
+MOST_PULLS = 20_000
+
+# An epoch takes part of the budget at most; of a longer one only its first batches are audited.
+SHARE_OF_BUDGET = 0.12
+FEWEST_STEPS = 24
+
+
+def read_serially(request: AuditRequest, seed: int, backward: bool, journal: Journal) -> Reading:
+    """Open the loader and read its epochs, one batch after the other.
+
+    Args:
+        request: what is audited, with `steps` where an epoch is not to be read in full.
+        seed: of Python's, NumPy's and TensorFlow's global random numbers, set before the loader is made.
+        backward: read a sequence from its last batch to the first.
+        journal: gets an event per batch.
+    """
+    seed_everything(seed)
+    loader = open_loader(request)
+    description = describe_loader(loader, request)
+    reader = _Reader(loader, request, backward, journal)
+    failed: FailedRead | None = None
+    try:
+        description = dataclasses.replace(description, length=loader.length())
+        journal.write(LoaderOpened(description))
+        reader.run()
+    except FeedersError:
+        raise
+    except Exception as error:
+        failed = reader.recorder.failed(error)
+        reader.recorder.close_epoch()
+    return reader.reading(description, failed)
+
+
+class _Reader:
+    """Reads epochs of a loader of any kind."""
+
+    def __init__(self, loader: Loader, request: AuditRequest, backward: bool, journal: Journal) -> None:
+        self._loader, self._request = loader, request
+        self._backward = backward and loader.kind == SEQUENCE
+        self.recorder = Recorder(loader, journal, self._backward)
+        self._steps: int | None = request.steps or loader.fit.get("steps_per_epoch")
+        self._endless = False
+        self._reread = self._addressed = Agreement()
+
+    def run(self) -> None:
+        kinds: dict[str, Callable[[], None]] = {
+            SEQUENCE: self._sequence,
+            GENERATOR: self._iterator,
+            ITERATOR: self._iterator,
+            DATASET: self._dataset,
+            ARRAYS: self._arrays,
+        }
+        kinds[self._loader.kind]()
+
+    def reading(self, description: Description, failed: FailedRead | None) -> Reading:
+        recorder = self.recorder
+        first = recorder.epochs[0] if recorder.epochs else ()
+        return Reading(
+            description=description,
+            epochs=tuple(recorder.epochs),
+            steps=self._steps,
+            endless=self._endless,
+            slowest=recorder.slowest,
+            mean=recorder.mean,
+            reused=recorder.reused,
+            reread=self._reread,
+            addressed=self._addressed,
+            wrapped=bool(first) and _wraps(first),
+            empty=tuple(index for index, batch in enumerate(first) if not batch.keys),
+            overlap=overlap(self._loader.x, first) if first and self._loader.kind == DATASET else None,
+            failed=failed,
+        )
+
+    # A sequence.
+
+    def _sequence(self) -> None:
+        x, number = self._loader.x, self._loader.length()
+        hooks = any(overrides(x, hook) for hook in HOOKS)
+        for epoch in range(self._request.epochs + SPARE_STATES if hooks else 1):
+            if epoch or generation() == 3:
+                call_hook(x, ON_EPOCH_BEGIN)
+            order = list(range(self._limit(number)))
+            for index in reversed(order) if self._backward else order:
+                if index >= self._limit(number) and not self._backward:
+                    break
+                self.recorder.take(index, lambda index=index: x[index])  # type: ignore[misc]
+            if self._backward:
+                self._read_again(order)
+            elif not epoch and number is not None and self._limit(number) < number:
+                self._see_whether_an_index_tells()
+            self.recorder.close_epoch()
+            call_hook(x, ON_EPOCH_END)
+
+    def _limit(self, number: int | None) -> int:
+        """How many batches of an epoch to read, judged after the first few."""
+        if self._steps:
+            return self._steps if number is None else min(self._steps, number)
+        if number is None:
+            raise FeedersError(f"{self._request.loader}: it tells no length. Try: --steps N, the batches per epoch")
+        if number > FEWEST_STEPS and self.recorder.pulled == FEWEST_STEPS // 2 and not self._request.is_feeder:
+            affordable = int(self._request.seconds * SHARE_OF_BUDGET / max(1e-6, self.recorder.mean))
+            if affordable < number:
+                self._steps = max(FEWEST_STEPS, affordable)
+                return self._steps
+        return number
+
+    def _see_whether_an_index_tells(self) -> None:
+        """The first part of an epoch can be judged only where an index gives the same whatever came before."""
+        known = self.recorder.current[:LOOKED_AT]
+        now = [self._loader.identity.columns(self._loader.x[index]) for index in range(len(known))]
+        contents = all(one.contents == other.contents for one, other in zip(now, known))
+        seen = [key for batch in known for key in batch.keys]
+        # Labels that repeat are the same again by chance.
+        telling = contents or len(set(seen)) == len(seen)
+        self._addressed = Agreement(telling and all(one.keys == other.keys for one, other in zip(now, known)), contents)
+
+    def _read_again(self, order: Sequence[int]) -> None:
+        """See whether an index read again, with nothing between, gives the same."""
+        for index in random.sample(order, min(REREAD, len(order))):
+            one, other = (self._loader.identity.columns(self._loader.x[index]) for _ in range(2))
+            self._reread = Agreement(
+                self._reread.keys and one.keys == other.keys,
+                self._reread.contents and one.contents == other.contents,
+            )
+
+    # A generator or iterator.
+
+    def _iterator(self) -> None:
+        iterator: Iterator[Any] = iter(self._loader.x)
+        if self._steps:
+            self._endless = True
+            self._known_epochs(iterator, self._steps)
+        else:
+            self._find_the_end(iterator)
+
+    def _known_epochs(self, iterator: Iterator[Any], steps: int) -> None:
+        for _ in range(self._request.epochs):
+            for index in range(steps):
+                if not self._pull(iterator, index):
+                    self.recorder.close_epoch()
+                    return
+            self.recorder.close_epoch()
+
+    def _pull(self, iterator: Iterator[Any], index: int) -> bool:
+        try:
+            self.recorder.take(index, lambda: next(iterator))
+        except StopIteration:
+            return False
+        return True
+
+    def _find_the_end(self, iterator: Iterator[Any]) -> None:
+        """Pull until it ends, or until the second half of what came equals the first."""
+        sums = [0]
+        end = time.perf_counter() + max(5.0, self._request.seconds / 3)
+        for index in range(MOST_PULLS):
+            if not self._pull(iterator, index):
+                self.recorder.close_epoch()
+                return
+            sums.append(sums[-1] + sum(self.recorder.current[-1].keys))
+            half, odd = divmod(len(sums) - 1, 2)
+            if (
+                not odd
+                and sums[-1] == 2 * sums[half]
+                and _same(self.recorder.current[:half], self.recorder.current[half:])
+            ):
+                self._found_period(half)
+                return
+            if time.perf_counter() > end:
+                break
+        raise FeedersError(
+            f"{self._request.loader}: no end and no repetition in its first {self.recorder.pulled} batches. "
+            "Try: --steps N, the batches of an epoch"
+        )
+
+    def _found_period(self, steps: int) -> None:
+        self._endless, self._steps = True, steps
+        self.recorder.close_epoch(steps)
+        self.recorder.close_epoch()
+
+    # What is read by TensorFlow, or at once.
+
+    def _dataset(self) -> None:
+        number, limit = self._loader.length(), self._steps
+        if not limit and is_endless(self._loader.x):
+            raise FeedersError(
+                f"{self._request.loader}: it repeats without end. Try: --steps N, the batches of an epoch"
+            )
+        for _ in range(2):
+            for index, batch in enumerate(one_at_a_time(self._loader.x)):
+                if limit and index >= limit:
+                    break
+                self.recorder.take(index, lambda batch=batch: batch)  # type: ignore[misc]
+                if not limit and number is None and self.recorder.pulled >= MOST_PULLS:
+                    raise FeedersError(
+                        f"{self._request.loader}: no end in {self.recorder.pulled} batches. Try: --steps N"
+                    )
+            self.recorder.close_epoch()
+
+    def _arrays(self) -> None:
+        arrays = [self._loader.x, self._loader.y, self._loader.fit.get("sample_weight")]
+        self.recorder.take(0, lambda: tuple(part for part in arrays if part is not None))
+        self.recorder.close_epoch()
+
+
+def _same(first: Sequence[Columns], second: Sequence[Columns]) -> bool:
+    one, other = (Counter(key for batch in part for key in batch.keys) for part in (first, second))
+    return one == other
+
+
+def _wraps(epoch: Sequence[Columns]) -> bool:
+    """Whether the last batches are the first ones once more, and no other sample comes twice."""
+    contents = [batch.contents for batch in epoch]
+    again = next((k for k in range(1, len(contents) // 2 + 1) if contents[-k:] == contents[:k]), 0)
+    several = again > 0 and len(contents[0]) > 1
+    return several and len({value for part in contents for value in part}) == sum(map(len, contents[again:]))

@@ -1,0 +1,76 @@
+"""Whether workers of our own pull a loader from all sides, for how long, and what their calls are compared by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from feeders.loaders.opening import DATASET, SEQUENCE
+
+from .evidence import Evidence
+from .findings import CONTENTS, KEYS, SOUND
+from .request import AuditRequest
+
+# Each process that pulls goes on for so long, or for a part of the budget; the next one starts from another seed.
+STRESS_SECONDS, STRESS_SHARE = 4.0, 0.2
+
+# A process that pulls is not started for less.
+SHORTEST_STRESS_SECONDS = 0.7
+
+# How long a generator is pulled by threads of our own where this Keras has but one for it: it decides nothing.
+ASIDE_SECONDS = 1.5
+
+
+@dataclass(frozen=True)
+class StressPlan:
+    """How a loader is pulled from all sides.
+
+    Attributes:
+        compared: with a call that has no company, as `findings.compare` takes it.
+        ordered: a dataset gives its batches in the same order each time.
+        steps: indices or batches that belong to an epoch.
+        seed: of the global random numbers, and of which place is held when.
+        seconds: to go on for.
+    """
+
+    compared: str | None
+    ordered: bool
+    steps: int
+    seed: int
+    seconds: float
+
+
+def can_be_pulled(evidence: Evidence) -> bool:
+    """Whether it tells anything more to pull the loader from all sides."""
+    known = evidence.description
+    if known.iterates:
+        return not evidence.stress or (known.has_several_workers and not known.processes)
+    # Workers that are spawned share no state, and take seconds to start: fit() alone is looked at.
+    return known.kind == DATASET or (known.kind == SEQUENCE and known.has_several_workers and not known.pickles)
+
+
+def stress_seconds(request: AuditRequest, evidence: Evidence, left: float) -> float:
+    """Return for how long, where so many seconds of the budget are left."""
+    known = evidence.description
+    if known.iterates and known.workers == 1:
+        return ASIDE_SECONDS
+    longest = max(STRESS_SECONDS, STRESS_SHARE * request.seconds)
+    return min(longest, max(SHORTEST_STRESS_SECONDS, left))
+
+
+def plan_stress(request: AuditRequest, evidence: Evidence, seed: int, seconds: float) -> StressPlan:
+    """Return how a loader is pulled, of which the reference is known."""
+    reference = evidence.reference
+    assert reference is not None
+    return StressPlan(_compared(request, evidence), reference.ordered, reference.batches, seed, seconds)
+
+
+def _compared(request: AuditRequest, evidence: Evidence) -> str | None:
+    """By what calls can be compared with those that one thread makes."""
+    reference, backward = evidence.reference, evidence.backward
+    if request.is_feeder:
+        return SOUND
+    if reference is None or backward is None:
+        return None
+    if reference.reproducible and backward.reread.contents:
+        return CONTENTS
+    return KEYS if reference.named and reference.keyed and backward.reread.keys else None

@@ -1,0 +1,103 @@
+"""Making a person's loader: its module is imported, its name found and called."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import sysconfig
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable, TypeVar
+
+from feeders.catalogue import nearest
+from feeders.errors import FeedersError
+
+STANDARD = sysconfig.get_path("stdlib") + os.sep
+
+Made = TypeVar("Made")
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def make_loader(place: str, name: str, call: str | None, is_loader: Callable[[Any], bool]) -> Any:
+    """Evaluate the call in the module, or call what is not a loader yet.
+
+    Args:
+        place: the file or module.
+        name: in it.
+        call: Python that makes the loader; None calls it without arguments.
+        is_loader: tells what need not be called.
+
+    Raises:
+        FeedersError: no such module or name, or it can't be made.
+    """
+    module = _module(place)
+    if call:
+        return _guarded(f"--call {call!r}", lambda: eval(str(call), vars(module)))
+    thing: Any = module
+    for part in name.split("."):
+        if not hasattr(thing, part):
+            names = [public for public in vars(thing) if not public.startswith("_")]
+            raise FeedersError(f"{place} has no {name!r}.{nearest(part, names) or _listing(module)}")
+        thing = getattr(thing, part)
+    if not callable(thing) or (not inspect.isclass(thing) and is_loader(thing)):
+        return thing
+    _check_arguments(thing, f"{place}:{name}", name)
+    return _guarded(f"{place}:{name}()", thing)
+
+
+def _listing(module: ModuleType) -> str:
+    names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+    own = [name for name in names if getattr(vars(module)[name], "__module__", None) == module.__name__]
+    return f" It holds {', '.join(own[:8])}." if own else " It holds no class or function of its own."
+
+
+def _check_arguments(thing: Any, text: str, name: str) -> None:
+    try:
+        parameters = inspect.signature(thing).parameters.values()
+    except (TypeError, ValueError):
+        return
+    positional = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    )
+    needed = [part.name for part in parameters if part.default is part.empty and part.kind in positional]
+    if needed:
+        raise FeedersError(
+            f"{text} needs {', '.join(needed)}; it is called without arguments. "
+            f"Try: --call '{name}({', '.join(f'{part}=...' for part in needed)})'"
+        )
+
+
+def _module(place: str) -> ModuleType:
+    if not place.endswith(".py"):
+        sys.path.insert(0, str(Path.cwd()))
+        return _guarded(f"import {place}", lambda: importlib.import_module(place))
+    path = Path(place).resolve()
+    # Worker processes that are spawned import it by this name.
+    sys.path.insert(0, str(path.parent))
+    taken = path.stem in sys.modules or path.stem in getattr(sys, "stdlib_module_names", ())
+    name = f"audited_{path.stem}" if taken else path.stem
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    _guarded(place, lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
+    return module
+
+
+def _guarded(what: str, work: Callable[[], Made]) -> Made:
+    try:
+        return work()
+    except (Exception, SystemExit) as error:
+        frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+        own = [f"{file}:{line}" for file, line in frames if not file.startswith((str(PACKAGE), "<", STANDARD))]
+        where = f" at {own[-1]}" if own else ""
+        raise FeedersError(
+            f"{what}: {type(error).__name__}: {error}{where}. The loader must be made without error"
+        ) from None

@@ -1,0 +1,79 @@
+"""Where a person's loader comes from, and whose code that is."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+from feeders.errors import FeedersError
+
+from ._making import PACKAGE
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a person's loader comes from, and how it is to be used.
+
+    Attributes:
+        loader: FILE.py:NAME or package.module:NAME.
+        call: Python that makes the loader, evaluated in its module; None calls it without arguments.
+        workers: None takes what the loader sets itself, or `WORKERS`.
+        processes: workers are processes, not threads.
+    """
+
+    loader: str
+    call: str | None = None
+    workers: int | None = None
+    processes: bool = False
+
+    @property
+    def place(self) -> str:
+        """The file or module."""
+        return self.loader.rpartition(":")[0]
+
+    @property
+    def name(self) -> str:
+        """The name in it."""
+        return self.loader.rpartition(":")[2]
+
+    def checked(self) -> Source:
+        """Return the source.
+
+        Raises:
+            FeedersError: it can't be opened, whatever the loader does: no place, no name, no such file.
+        """
+        if not (self.place and self.name):
+            raise FeedersError(f"{self.loader}: expected FILE.py:NAME or package.module:NAME")
+        if self.place.endswith(".py") and not Path(self.place).is_file():
+            raise FeedersError(f"{self.place}: no such file, seen from {Path.cwd()}. Try: its path from here")
+        return self
+
+
+def own_files(source: Source) -> Callable[[str], bool]:
+    """Return whether a source file is the person's own code, not Python's and not that of an installed package."""
+    paths = sysconfig.get_paths()
+    foreign = tuple({paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+    foreign += (str(PACKAGE) + os.sep,)
+    own = _home(source.place)
+
+    def theirs(file: str) -> bool:
+        if file.startswith("<") or Path(file).name.startswith("__autograph_generated_file"):
+            return False
+        return file.startswith(own) or not file.startswith(foreign)
+
+    return theirs
+
+
+def _home(place: str) -> str:
+    """Where the person's code begins: a folder, or the one file of a module that is no package."""
+    if place.endswith(".py"):
+        return str(Path(place).resolve().parent) + os.sep
+    sys.path.insert(0, str(Path.cwd()))
+    spec = importlib.util.find_spec(place.split(".")[0])
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    return folders[0] + os.sep if folders else (spec and spec.origin) or os.devnull
