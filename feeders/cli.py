@@ -178,15 +178,15 @@ def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
     from feeders.audit import audit_all
     from feeders.releases.installed import require_installed
     from feeders.report import delivery_table
-    from feeders.results.audits import audits_file, merged_audits
+    from feeders.results.audits import add_audits, audits_file
+    from feeders.results.machines import RESULTS, machine_folder
 
     foreign = [name for name in given if name not in ("seconds", "workers")]
     if foreign or options.loader or options.json:
         raise FeedersError("audit --all: takes --seconds and --workers; it audits every feeder and writes to results/")
-    results = Path("results")
-    if not results.is_dir():
+    if not RESULTS.is_dir():
         raise FeedersError(f"audit --all: no folder results/ in {Path.cwd()}. Try: call it where asv.conf.json is")
-    folder = results / describe(None, results)["machine"]
+    folder = machine_folder(RESULTS, describe(None, RESULTS)["machine"])
     path = audits_file(folder, require_installed().id, asked_backend())
     audits: list[dict[str, Any]] = []
     try:
@@ -197,8 +197,7 @@ def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
         print(delivery_table(audits))
     finally:  # also what was audited before Ctrl-C
         if audits:
-            folder.mkdir(exist_ok=True)
-            write_atomically(path, merged_audits(path, audits))
+            add_audits(path, audits)
             print(f"written: {path}")
     return 0
 
@@ -212,15 +211,15 @@ def _overhead(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     from feeders.report import html_report, summarise
+    from feeders.results.machines import RESULTS
 
-    results = Path("results")
     if options.summary:
-        print(summarise(results, options.release, options.device))
+        print(summarise(RESULTS, options.release, options.device))
         return 0
     for option in ("release", "device"):
         if getattr(options, option):
             raise FeedersError(f"report: --{option} belongs to --summary; the page holds all. Try: report --summary")
     writable(options.output, "-o", "report.html")
-    write_atomically(options.output, html_report(results))
+    write_atomically(options.output, html_report(RESULTS))
     print(f"written: {options.output}")
     return 0

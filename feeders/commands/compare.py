@@ -7,12 +7,15 @@ import contextlib
 import json
 import time
 from pathlib import Path
-from typing import Any, Mapping
+from typing import TYPE_CHECKING, Any
 
 from feeders.errors import FeedersError
 from feeders.terminal import Progress, write_atomically
 
 from .arguments import count, names, writable
+
+if TYPE_CHECKING:
+    from feeders.results.changes import Finding
 
 
 def add(commands: Any) -> None:
@@ -45,41 +48,43 @@ def add(commands: Any) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from feeders.compare.request import request
-    from feeders.compare.run import compare, evidence
-    from feeders.compare.show import is_bad, to_text
+    from feeders.compare.evidence import evidence
+    from feeders.compare.request import parse_request
+    from feeders.compare.run import compare
+    from feeders.compare.show import comparison_text
 
     if options.json:
         writable(options.json)
-    asked = request(options.a, options.b, options.cells, options.workload, options.release)
-    answers = {}
+    request = parse_request(options.a, options.b, options.cells, options.workload, options.release)
+    comparisons = {}
     try:
         with Progress() as progress:
             end = time.monotonic() + 60 * options.budget if options.budget else None
-            with contextlib.closing(compare(asked, progress.say, end=end)) as seen:
-                for question, answer in seen:
-                    answers[question] = answer
+            with contextlib.closing(compare(request, progress.say, end=end)) as pairs:
+                for cells, comparison in pairs:
+                    comparisons[cells] = comparison
     finally:  # also what was compared before Ctrl-C
-        found = evidence(asked, answers)
-        if answers:
-            print(to_text(found))
+        shown = evidence(request, comparisons)
+        if comparisons:
+            print(comparison_text(shown))
             if options.json:
-                write_atomically(options.json, json.dumps(found) + "\n")
-    return int(is_bad(found))
+                write_atomically(options.json, json.dumps(shown.to_json()) + "\n")
+    return int(shown.is_bad)
 
 
 def _regressions(options: argparse.Namespace) -> int:
     from feeders.asv_plugin.machine import describe
-    from feeders.compare import regressions
+    from feeders.compare.confirm import confirm
     from feeders.compare.history import by_cell, screen, turned
+    from feeders.compare.regressions import findings_text, has_regression, unmeasured
     from feeders.releases.catalogue import oldest_first
-    from feeders.results import changes as findings
+    from feeders.results.changes import changes_file, merged, read_changes, write_changes
+    from feeders.results.machines import RESULTS, machine_folder
     from feeders.results.series import environment_name
     from feeders.results.takes import read_takes
 
-    results = Path("results")
-    machine, environment = describe(None, results)["machine"], environment_name()
-    recorded = oldest_first(read_takes(results))
+    machine, environment = describe(None, RESULTS)["machine"], environment_name()
+    recorded = oldest_first(read_takes(RESULTS))
     parts = [part for part in recorded if (part.machine, part.environment) == (machine, environment)]
     if not parts:
         raise FeedersError(
@@ -92,16 +97,16 @@ def _regressions(options: argparse.Namespace) -> int:
         f"machine {machine}: {len(cells)} cells, {len(parts)} releases, "
         f"{sum(len(part.records) for part in parts)} takes: {len(suspected)} suspects\n"
     )
-    path = results / machine / f"{environment}{findings.SUFFIX}"
-    known = findings.read(path)
-    found: list[Mapping[str, Any]] = []
+    path = changes_file(machine_folder(RESULTS, machine), environment)
+    known = read_changes(path)
+    findings: list[Finding] = []
     try:
         with Progress() as progress, contextlib.closing(
-            regressions.confirm(suspected, known, progress.say, progress.print, 60 * (options.budget or 0))
-        ) as seen:
-            for finding in seen:
-                found = findings.merged(found, [finding])
-                findings.write(path, findings.merged(known, found))
+            confirm(suspected, known, progress.say, progress.print, 60 * (options.budget or 0))
+        ) as confirmed:
+            for finding in confirmed:
+                findings = merged(findings, [finding])
+                write_changes(path, merged(known, findings))
     finally:  # also what was confirmed before Ctrl-C
-        print(regressions.to_text(found, regressions.unmeasured(suspected, found), turns))
-    return int(options.fail and regressions.is_bad(found, turns))
+        print(findings_text(findings, unmeasured(suspected, findings), turns))
+    return int(options.fail and has_regression(findings, turns))

@@ -10,7 +10,8 @@ import pytest
 
 from feeders.errors import FeedersError
 from feeders.measure import Record
-from feeders.report import read_takes, summarise
+from feeders.report import summarise
+from feeders.results.takes import read_takes
 
 STACK = {"tensorflow": "2.21.0", "keras": "3.15.1", "python": "3.11.7"}
 NAME = "2.16.2-stack-takes.jsonl"

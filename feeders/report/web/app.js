@@ -2,7 +2,7 @@
 
 const payload = JSON.parse(document.getElementById("payload").textContent);
 const SUBJECT = ["machine", "release", "device"];
-const STATES = ["safe", "unsafe", "word"];
+const STATES = ["safe", "unsafe", "no number"];
 const SYMBOLS = { good: "✓", bad: "✗", warn: "!", none: "·" };
 // Okabe and Ito's, told apart by colour-blind eyes; the first is too dark for a dark ground.
 const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999"];

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from feeders.report.answer import alternatives, answers
 
 from feeders.measure import METRICS
-from feeders.report.answer import alternatives, answers
 from feeders.report.cells import SUBJECT
 
 HERE = dict(zip(SUBJECT, ("lab", "2.16.2", "CPU")))
