@@ -55,8 +55,15 @@ def by_feeder_and_workload(audits: Iterable[dict[str, Any]]) -> dict[tuple[str, 
     return {(audit["loader"], audit["workload"]): audit for audit in audits}
 
 
+def merged_audits(path: Path, audits: Iterable[dict[str, Any]]) -> str:
+    """Return the text of the file after new audits: they take the place of older ones of the same cell."""
+    cells = by_feeder_and_workload((*read_audits(path), *audits))
+    order = [(row.name, workload.name) for row in FEEDERS for workload in WORKLOADS]
+    return "".join(json.dumps(cells[cell], separators=(",", ":")) + "\n" for cell in order if cell in cells)
+
+
 def add_audits(path: Path, audits: Iterable[dict[str, Any]]) -> None:
-    """Write audits into a file, where they take the place of older ones of the same cell.
+    """Write audits into a file.
 
     Args:
         path: as `audits_file` gives it; its folder is made if it is not there.
@@ -65,8 +72,6 @@ def add_audits(path: Path, audits: Iterable[dict[str, Any]]) -> None:
     Raises:
         FeedersError: a line of the file is damaged; it is left as it is.
     """
-    cells = by_feeder_and_workload((*read_audits(path), *audits))
-    order = [(row.name, workload.name) for row in FEEDERS for workload in WORKLOADS]
-    lines = (json.dumps(cells[cell], separators=(",", ":")) + "\n" for cell in order if cell in cells)
+    text = merged_audits(path, audits)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, "".join(lines))
+    write_atomically(path, text)

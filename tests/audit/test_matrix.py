@@ -10,7 +10,8 @@ import pytest
 from feeders.audit import audit_all
 from feeders.errors import FeedersError, Unsupported
 from feeders.loaders import WORKLOADS
-from feeders.results.audits import audits_file, delivery_table, merged_audits, read_audits, summarise_audits
+from feeders.report.audits import delivery_table, summarise_audits
+from feeders.results.audits import audits_file, merged_audits, read_audits
 from feeders.strategies import FEEDERS
 
 NAMES = [row.name for row in WORKLOADS]

@@ -207,7 +207,8 @@ from feeders.measure import Settings
 settings = Settings(deadline_seconds=60)
 processes = LockstepProcess(sys.executable, arguments=ARGUMENTS), LockstepProcess(sys.executable, arguments=ARGUMENTS)
 with processes[0] as a, processes[1] as b:
-    first, second = start_take(a, StandIn("processes", counter={counter!r}), settings), start_take(b, StandIn(), settings)
+    first = start_take(a, StandIn("processes", counter={counter!r}), settings)
+    second = start_take(b, StandIn(), settings)
     print("ready", flush=True)
     while True:
         second.turn(1000)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
 import re
 from types import SimpleNamespace
@@ -22,9 +21,10 @@ from feeders.errors import FeedersError
 from feeders.measure import Cell, Record
 from feeders.releases.catalogue import age
 from feeders.releases.stacks import stacks
-from feeders.results.changes import BrokenPair, merged
+from feeders.results.changes import BrokenPair, Finding, PairNumbers, merged
 from tests.compare.made import ABOUT as ABOUT_PAIR
 from tests.compare.made import HUNG, WILD, Bench, made
+from tests.results.made import a_finding
 
 # The sixteen newest releases with a stack, in the order of their dates.
 RELEASES = sorted(stacks(), key=age)[-16:]
@@ -156,10 +156,10 @@ def test_suspects_of_the_same_releases_are_compared_in_the_same_rounds(bench):
 
 def test_the_family_is_all_suspects_known_ones_too(monkeypatch):
     asked = []
-    monkeypatch.setattr(regressions, "compare", lambda *_, **settings: asked.append(settings) or iter(()))
-    known = {"cell": "sequence/text/1", "before": BEFORE, "after": NEWEST, "stacks": ["", ""]}
+    monkeypatch.setattr(confirm_module, "compare", lambda *_, **settings: asked.append(settings) or iter(()))
+    known = dataclasses.replace(a_finding(), before=BEFORE, after=NEWEST)
     confirmed(suspected(), suspected(REMOTE), suspected(TEXT, OLD, OLDER), known=[known])
-    assert [(each.family, each.maximum) for each in asked] == 2 * [(6, MAXIMUM)]
+    assert [(each["family"], each["maximum"]) for each in asked] == 2 * [(6, MAXIMUM)]
 
 
 def test_what_is_known_is_not_measured_again(bench):
@@ -308,55 +308,16 @@ def test_progress_tells_the_share_of_all_suspects(bench):
     assert shares == pytest.approx([0, *(0.5 + k / 20 for k in range(10))])
 
 
-def test_a_finding_is_one_line_that_tells_all_but_its_turns(bench, tmp_path):
+def test_a_finding_is_one_line_that_tells_all_but_its_turns(bench):
     bench.answers = lambda a, b, name, number: HUNG if number == 0 else STEP
     (found,) = confirmed(suspected())
-    line = json.dumps(found, allow_nan=False)
-    assert json.loads(line) == found
-    assert (found.schema, found.step, found.by) == (SCHEMA, STEP, "newest")
+    assert Finding.from_json(found.to_json()) == found
+    assert (found.step, found.by) == (STEP, "newest")
     assert found.broken == (HUNG,)
     assert found.changed == what_changed(BEFORE, NEWEST, most=100)
     assert len(found.pairs) == 10
-    assert {"log_ratio", "seed", "started", "seconds"} <= set(dataclasses.asdict(found.pairs[0]))
-    assert not {"a", "b"} & set(dataclasses.asdict(found.pairs[0]))
+    assert {type(pair) for pair in found.pairs} == {PairNumbers}
     assert found.measured.startswith("20")
-
-
-def test_findings_are_read_as_they_were_written(bench, tmp_path):
-    path = tmp_path / "changes.jsonl"
-    assert read(path) == []
-    found = confirmed(suspected(), suspected(REMOTE))
-    write(path, found)
-    assert read(path) == found
-    assert len(path.read_text().splitlines()) == 2
-    assert [each.name for each in tmp_path.iterdir()] == ["changes.jsonl"]
-
-
-@pytest.mark.parametrize(
-    ("line", "text"),
-    [
-        ("{", "Expecting property name enclosed in double quotes"),
-        ("", "Expecting value"),
-        ("[1]", "list indices must be integers or slices, not str"),
-        ('{"cell": "sequence/text/1"}', "'schema'"),
-        ('{"schema": 1}', "schema 1, expected 3"),
-        ('{"schema": 3, "cell": "sequence/text/1", "before": "2.15.1"}', "'after'"),
-    ],
-)
-def test_a_damaged_line_is_named(bench, tmp_path, line, text):
-    path = tmp_path / "changes.jsonl"
-    write(path, confirmed(suspected()))
-    path.write_text(f"{path.read_text()}{line}\n")
-    with pytest.raises(FeedersError) as error:
-        read(path)
-    assert str(error.value).startswith(f"{path}, line 2: damaged ({text}")
-    assert str(error.value).endswith("). Try: delete that line")
-
-
-def test_fresh_findings_take_the_place_of_known_ones_of_the_same_releases_and_cell():
-    known = [{"cell": "a", "before": "1", "after": "2"}, {"cell": "b", "before": "1", "after": "2"}]
-    fresh = [{**known[0], "new": True}, {"cell": "a", "before": "2", "after": "3"}]
-    assert merged(known, fresh) == [fresh[0], known[1], fresh[1]]
 
 
 def found_at(bench, cell, before, after, mean, step=None):

@@ -10,6 +10,7 @@ from feeders.errors import FeedersError
 from feeders.measure import Cell, profile
 from feeders.releases import interpreters
 from feeders.releases.catalogue import Release
+from feeders.releases.installed import NONE_INSTALLED
 from feeders.releases.stacks import stacks
 
 HERE = Release("n261120", "2026-11-20", "nightly builds")
@@ -191,4 +192,4 @@ def test_feeders_without_a_release_need_tensorflow(here):
     here(None)
     with pytest.raises(FeedersError) as error:
         ask("sequence", "arrays")
-    assert str(error.value) == "compare sequence arrays: no TensorFlow is installed here. Try: --release 2.21.0"
+    assert str(error.value) == f"compare sequence arrays: {NONE_INSTALLED}. Try: --release 2.21.0"
