@@ -78,7 +78,7 @@ def _run(original: Callable[..., Any]) -> Callable[..., Any]:
             runs.interleave(kwargs)
         conf.takes_folder = machine_folder(Path(conf.results_dir), description["machine"])
         conf.takes_folder.mkdir(parents=True, exist_ok=True)
-        begun = runs.begin(conf.takes_folder, runs.identity_of(kwargs))
+        begun = runs.begin(conf.takes_folder, runs.run_identity(kwargs))
         conf.run_id = begun.id
         status = original(cls, conf, *args, **kwargs)
         runs.end(conf.takes_folder, begun)

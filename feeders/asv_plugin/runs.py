@@ -34,7 +34,7 @@ def begin(folder: Path, asked: Mapping[str, Any]) -> UnfinishedRun:
 
     Args:
         folder: the machine's folder of results.
-        asked: what `identity_of` returned.
+        asked: what `run_identity` returned.
     """
     unfinished = read_unfinished(folder)
     for run in unfinished:
@@ -53,7 +53,7 @@ def end(folder: Path, run: UnfinishedRun) -> None:
     write_unfinished(folder, [other for other in read_unfinished(folder) if other.id != run.id])
 
 
-def identity_of(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def run_identity(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return what makes a run the same as another, as JSON: two such runs may share takes.
 
     Args:

@@ -95,8 +95,8 @@ def _pairs(finding: Finding | None) -> tuple[PairNumbers, ...]:
 def _still_valid(suspected: Sequence[Suspected], known: Iterable[Finding]) -> dict[Suspected, Finding]:
     """Return the findings of suspects; of other pins than those of today, none."""
     by_key = {finding.key: finding for finding in known}
-    found = {each: by_key[each.key] for each in suspected if each.key in by_key}
-    return {each: finding for each, finding in found.items() if finding.stacks == _digests(each)}
+    findings = {each: by_key[each.key] for each in suspected if each.key in by_key}
+    return {each: finding for each, finding in findings.items() if finding.stacks == _digests(each)}
 
 
 def _within(on_progress: OnProgress, title: str, over: int, part: int, whole: int) -> OnProgress:

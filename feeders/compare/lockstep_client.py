@@ -13,7 +13,7 @@ from typing import IO, Any, Mapping, Sequence
 
 from feeders.errors import FeedersError
 
-ROOT = Path(__file__).resolve().parents[2]
+IMPORT_PATH = Path(__file__).resolve().parents[2]
 
 TAKES_OF_CELLS = ("-m", "feeders.measure.fit_in_turns")
 
@@ -90,7 +90,7 @@ class LockstepProcess:
 
     def _start(self, commands: int, answers: int) -> subprocess.Popen[bytes]:
         environment = {**os.environ, **self._environment}
-        path = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (str(IMPORT_PATH), environment.get("PYTHONPATH"))))
         # A session of its own: Ctrl-C is for this process alone, which ends that one.
         return subprocess.Popen(
             [*self._command, str(commands), str(answers)],

@@ -15,7 +15,7 @@ from .evidence import ComparisonEvidence
 from .sampling import Comparison
 from .verdict import FEWEST, SAME, UNDECIDED, judge_pairs
 
-COLUMNS = ("", "verdict", "B/A time", "99 % interval", "pairs", "spread of a pair", "would have seen")
+TABLE_HEADS = ("", "verdict", "B/A time", "99 % interval", "pairs", "spread of a pair", "would have seen")
 
 # Of the packages that differ, those that explain most changes come first.
 TELLING_PACKAGES = ("python", TENSORFLOW_PACKAGE, KERAS_PACKAGE, "numpy")
@@ -40,7 +40,7 @@ def comparison_text(evidence: ComparisonEvidence) -> str:
         if family > 1
         else "Lockstep pairs; slower and faster hold at 99 % and exceed 3 %."
     )
-    return "\n".join([head, "", *aligned([COLUMNS, *rows]), "", *notes])
+    return "\n".join([head, "", *aligned([TABLE_HEADS, *rows]), "", *notes])
 
 
 def verdict_text(verdict: SpeedVerdict) -> str:

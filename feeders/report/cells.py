@@ -22,7 +22,7 @@ from feeders.strategies import FEEDERS
 SUBJECT = ("machine", "release", "device")
 KEY = (*SUBJECT, "workload", "feeder", "workers")
 
-SAFE, UNSAFE, NO_NUMBER = "safe", "unsafe", "no number"
+SAFE, UNSAFE, NO_NUMBER = "safe", "unsafe", "no-number"
 
 # The one that ranks.
 RANKING_METRIC = "effective_throughput"
@@ -45,7 +45,7 @@ def cells_table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
 
     Returns:
         The columns of `KEY`; ``takes`` and ``measured`` (counts); ``state``: "safe", "unsafe" (in some take, or in an
-        audit with several workers, not every sample arrived once and whole) or "no number" (most takes have none);
+        audit with several workers, not every sample arrived once and whole) or "no-number" (most takes have none);
         ``word``, ``message``, ``why`` (of an unsafe one); ``waits``; and for each metric its median over takes in its
         unit, with ``METRIC_low`` and ``METRIC_high``, NaN where it is not known.
 

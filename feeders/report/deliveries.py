@@ -14,7 +14,7 @@ from feeders.results.takes import Takes
 
 from .cells import CEILINGS, SAFE, SUBJECT, UNSAFE, audits_of, rows_of, subject_of
 
-COLUMNS = [*SUBJECT, "feeder", "workload", "verdict", "tone", "evidence"]
+DELIVERY_COLUMNS = [*SUBJECT, "feeder", "workload", "verdict", "tone", "evidence"]
 
 
 def audits_table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def audits_table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
             verdict = f"{audit['verdict']}{', corrupt' if corrupt else ''}"
             evidence = to_text(audit) if supported else audit["message"]
             rows.append((*subject_of(part), audit["loader"], audit["workload"], verdict, tone, evidence))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=DELIVERY_COLUMNS)
 
 
 def deliveries_table(cells: pd.DataFrame) -> pd.DataFrame:
@@ -51,4 +51,4 @@ def deliveries_table(cells: pd.DataFrame) -> pd.DataFrame:
         counts = f"{cell['measured']} of {cell['takes']} takes measured"
         evidence = f"{cell['feeder']} on {cell['workload']}, workers {cell['workers']}: {counts}\n\n{reason}"
         rows.append((*key, f"{word} ×{cell['workers']}", tone, evidence))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=DELIVERY_COLUMNS)

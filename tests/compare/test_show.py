@@ -12,7 +12,7 @@ from feeders.compare import show
 from feeders.compare.evidence import ComparisonEvidence, evidence
 from feeders.compare.request import CellPair, ComparisonRequest
 from feeders.compare.sampling import Comparison
-from feeders.compare.show import COLUMNS, comparison_text, inside_epochs, interval_text, verdict_text, what_changed
+from feeders.compare.show import TABLE_HEADS, comparison_text, inside_epochs, interval_text, verdict_text, what_changed
 from feeders.compare.verdict import judge_pairs, judge_within_family
 from feeders.measure import Cell
 from feeders.releases.catalogue import Release
@@ -55,7 +55,7 @@ def table(text):
     """The columns of each row by its name; columns are two blanks or more apart, or empty."""
     _, body, _ = text.split("\n\n")
     head, *lines = body.splitlines()
-    starts = [head.index(title) for title in COLUMNS[1:]]
+    starts = [head.index(title) for title in TABLE_HEADS[1:]]
     ends = [*starts[1:], None]
     return {line[: starts[0]].strip(): [line[a:b].strip() for a, b in zip(starts, ends)] for line in lines}
 

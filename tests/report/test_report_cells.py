@@ -109,7 +109,7 @@ def test_a_cell_that_mostly_broke_has_its_word_and_message_and_no_number(tmp_pat
     hung = dataclasses.replace(hung, metrics={})
     frame, _ = told(tmp_path, [hung, record()])
     (row,) = frame.to_dict("records")
-    assert (row["state"], row["word"], row["message"]) == ("no number", "hung", "no end")
+    assert (row["state"], row["word"], row["message"]) == ("no-number", "hung", "no end")
     assert np.isnan(row["effective_throughput"])
 
 

@@ -47,12 +47,12 @@ _words = (
         y=_feeder,
         yOffset=_offset,
         text="label:N",
-        tooltip=alt.Tooltip("told:N", title=""),
+        tooltip=alt.Tooltip("reason:N", title=""),
     )
     .transform_calculate(
-        start="datum.state === 'no number' ? 0 : max(datum.high, datum.value)",
-        label="datum.state === 'no number' ? datum.word : '✗ wrong delivery'",
-        told="datum.state === 'no number' ? datum.message || datum.word : datum.why",
+        start="datum.state === 'no-number' ? 0 : max(datum.high, datum.value)",
+        label="datum.state === 'no-number' ? datum.word : '✗ wrong delivery'",
+        reason="datum.state === 'no-number' ? datum.message || datum.word : datum.why",
     )
 )
 _ceilings = _all.transform_filter("datum.ceiling && isValid(datum.value)").encode(

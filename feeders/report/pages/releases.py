@@ -34,7 +34,7 @@ _history = alt.layer(
     _points.mark_rule().encode(y=alt.Y("low:Q", title="@metric"), y2="high:Q"),
     _points.mark_point(filled=True, size=60, opacity=1),
     _steps.mark_text(align="left", baseline="top", dx=4, color="#d55e00").encode(y=alt.value(0), text="step_label:N"),
-    _rows.transform_filter("datum.state === 'no number'")
+    _rows.transform_filter("datum.state === 'no-number'")
     .mark_text(angle=270, align="left", dx=4)
     .encode(x=_release, y=alt.value("height"), text="word:N"),
 ).properties(width="container", height=320)

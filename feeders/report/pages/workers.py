@@ -16,7 +16,7 @@ _rows = alt.Chart(alt.NamedData("rows"))
 
 def _curves(key: str, title: str, zero: bool = True) -> Any:
     own = alt.selection_point(fields=["kind"], bind="legend", name=f"only_{key}")
-    base = _rows.transform_filter(f"isValid(datum.{key}) && datum.parallel && datum.state !== 'no number'").encode(
+    base = _rows.transform_filter(f"isValid(datum.{key}) && datum.parallel && datum.state !== 'no-number'").encode(
         x=alt.X("workers:O", title="workers", axis=alt.Axis(labelAngle=0)),
         y=alt.Y(f"{key}:Q", title=title, scale=alt.Scale(zero=zero)),
         color=alt.Color("kind:N", title="workers are"),
