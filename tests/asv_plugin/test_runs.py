@@ -11,7 +11,7 @@ from asv.util import UserError
 
 from feeders.asv_plugin import plugin as asv_plugin
 from feeders.asv_plugin import runs
-from feeders.asv_plugin.runs import begin, end, run_identity, interleave, may_name_several, rounds
+from feeders.asv_plugin.runs import begin, end, interleave, may_name_several, rounds, run_identity
 from feeders.errors import FeedersError
 from feeders.measure import metrics
 from feeders.results.unfinished import UNFINISHED
