@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
-from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Any, Sequence
 
 from feeders.audit import Audit, AuditRequest
 from feeders.audit import audit as _audit
 from feeders.commands.needs import require_for
-from feeders.compare.lockstep import Comparison
-from feeders.compare.request import Question, request
+from feeders.compare.evidence import ComparisonEvidence, evidence
+from feeders.compare.request import CellPair, parse_request
 from feeders.compare.run import compare as _compare
-from feeders.compare.run import evidence
-from feeders.compare.show import is_bad, to_text
-from feeders.compare.verdict import holm
+from feeders.compare.sampling import Comparison
 from feeders.measure import Cell, Record, Settings, preload, take
 
-__all__ = ["Audit", "Compared", "Comparison", "Record", "Settings", "audit", "compare", "measure"]
+__all__ = ["Audit", "Comparison", "ComparisonEvidence", "Record", "Settings", "audit", "compare", "measure"]
 
 
 def measure(feeder: str, workload: str = "jpeg", workers: int = 1, settings: Settings | None = None) -> Record:
@@ -60,28 +56,6 @@ def audit(loader: str, **options: Any) -> Audit:
     return _audit(AuditRequest(loader, **options))
 
 
-@dataclass(frozen=True)
-class Compared:
-    """B against A.
-
-    Attributes:
-        comparisons: by the name of the workload, or of the cell where two releases were compared: the pairs that were
-            made, and the verdict, which holds for all of them together; its ``ratio`` is B's time over A's.
-        evidence: all that was seen, as ``feeders compare --json`` writes it.
-    """
-
-    comparisons: Mapping[str, Comparison]
-    evidence: Mapping[str, Any]
-
-    @property
-    def is_bad(self) -> bool:
-        """Whether B is slower somewhere, or breaks."""
-        return is_bad(self.evidence)
-
-    def __str__(self) -> str:
-        return to_text(self.evidence)
-
-
 def compare(
     a: str,
     b: str,
@@ -90,7 +64,7 @@ def compare(
     workloads: Sequence[str] = (),
     release: str | None = None,
     budget_seconds: float | None = None,
-) -> Compared:
+) -> ComparisonEvidence:
     """Compare two feeders, or two releases, by pairs of takes that train in turns: ten to thirty of each.
 
     Args:
@@ -103,20 +77,15 @@ def compare(
         budget_seconds: no pair begins after it; what is undecided by then is called so.
 
     Returns:
-        The comparisons, by name.
+        The comparisons, by name (``by_name``); ``str()`` of it is the table that the command prints.
 
     Raises:
         FeedersError: the call makes no sense, or a release can't be measured here.
     """
-    asked = request(a, b, cells, workloads, release)
-    require_for(asked.release_a, asked.release_b)
+    request = parse_request(a, b, cells, workloads, release)
+    require_for(request.release_a, request.release_b)
     end = time.monotonic() + budget_seconds if budget_seconds else None
-    answers: dict[Question, Comparison] = {}
-    with contextlib.closing(_compare(asked, lambda text, share: None, end=end)) as seen:
-        answers.update(seen)
-    verdicts = holm({question: [pair.log_ratio for pair in answer.pairs] for question, answer in answers.items()})
-    comparisons = {
-        question.name: dataclasses.replace(answer, verdict=verdicts[question]) if answer.verdict else answer
-        for question, answer in answers.items()
-    }
-    return Compared(comparisons, evidence(asked, answers))
+    comparisons: dict[CellPair, Comparison] = {}
+    with contextlib.closing(_compare(request, lambda text, share: None, end=end)) as pairs:
+        comparisons.update(pairs)
+    return evidence(request, comparisons)

@@ -24,15 +24,17 @@ from asv.step_detect import detect_regressions, detect_steps
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from feeders.compare import regressions, run  # noqa: E402
+from feeders.compare import run  # noqa: E402
+from feeders.compare.confirm import confirm  # noqa: E402
 from feeders.compare.history import by_cell, screen  # noqa: E402
-from feeders.compare.lanes import TAKES, Lane  # noqa: E402
+from feeders.compare.lockstep_client import TAKES_OF_CELLS, LockstepProcess  # noqa: E402
+from feeders.compare.regressions import findings_text  # noqa: E402
 from feeders.compare.request import name_of  # noqa: E402
 from feeders.measure import Record  # noqa: E402
 from feeders.measure.stack import PINS_VARIABLE  # noqa: E402
-from feeders.releases.environments import build  # noqa: E402
+from feeders.releases.environments import build_environment  # noqa: E402
 from feeders.releases.stacks import stacks  # noqa: E402
-from feeders.results import changes as findings  # noqa: E402
+from feeders.results.changes import Finding, merged  # noqa: E402
 from feeders.terminal import Progress, write_atomically  # noqa: E402
 
 PLANTED = str(ROOT / "tests" / "compare" / "planted.py")
@@ -53,7 +55,7 @@ def lines_of(release):
 
 def makes(stack, release):
     """Return the records of one take of each cell, made in one interpreter."""
-    command = [build(stack, print), PLANTED, str(lines_of(release)), *CELLS]
+    command = [build_environment(stack, print), PLANTED, str(lines_of(release)), *CELLS]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env={**os.environ, PINS_VARIABLE: stack.digest}
     )
@@ -67,24 +69,25 @@ def order():
 
 
 @contextlib.contextmanager
-def lanes(stack, before, after):
+def lockstep_processes(stack, before, after):
     """Start an interpreter of each release."""
-    python, variables = build(stack, print), {PINS_VARIABLE: stack.digest}
-    arguments = [(PLANTED, str(lines)) if lines else TAKES for lines in map(lines_of, (before, after))]
-    with Lane(python, variables, arguments[0]) as a, Lane(python, variables, arguments[1]) as b:
+    python, variables = build_environment(stack, print), {PINS_VARIABLE: stack.digest}
+    arguments = [(PLANTED, str(lines)) if lines else TAKES_OF_CELLS for lines in map(lines_of, (before, after))]
+    processes = [LockstepProcess(python, variables, each) for each in arguments]
+    with processes[0] as a, processes[1] as b:
         yield a, b
 
 
 def asv_finds(takes):
     """Return the releases at which asv's step detection sees a regression of a cell, with its defaults."""
     values = [float(np.median([record.metrics["epoch"] for record in takes[name]])) for name in RELEASES]
-    _, _, found = detect_regressions(detect_steps(values), threshold=0.05)
-    return [RELEASES[right] for _, right, *_ in found or ()]
+    _, _, positions = detect_regressions(detect_steps(values), threshold=0.05)
+    return [RELEASES[right] for _, right, *_ in positions or ()]
 
 
-def keep(state, taken, found):
+def keep(state, taken, findings):
     """Write takes and findings."""
-    rows = [*taken, *({"finding": each} for each in found)]
+    rows = [*taken, *({"finding": json.loads(each.to_json())} for each in findings)]
     write_atomically(state, "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows))
 
 
@@ -97,7 +100,7 @@ def main():
     state, stack = arguments.state, stacks()[arguments.release]
     rows = [json.loads(text) for text in state.read_text().splitlines()] if state.exists() else []
     taken = [row for row in rows if "records" in row]
-    known = [row["finding"] for row in rows if "finding" in row]
+    known = [Finding.from_json(json.dumps(row["finding"])) for row in rows if "finding" in row]
     with Progress() as progress:
         left = order()[len(taken) :]
         for done, (number, release) in enumerate(left):
@@ -111,14 +114,14 @@ def main():
         history[row["release"]] += made
     cells = by_cell(history)
     suspected = screen(cells)
-    run.lanes = lambda before, after, say: lanes(stack, before, after)
-    found = []
+    run.lockstep_processes = lambda before, after, log: lockstep_processes(stack, before, after)
+    findings = []
     with Progress() as progress:
-        for each in regressions.confirm(suspected, known, progress.update, progress.print):
-            found = findings.merged(found, [each])
-            keep(state, taken, findings.merged(known, found))
-    print(regressions.to_text(found, [], []))
-    confirmed = {each["after"] for each in found if each["confirmed"]}
+        for finding in confirm(suspected, known, progress.update, progress.print):
+            findings = merged(findings, [finding])
+            keep(state, taken, merged(known, findings))
+    print(findings_text(findings, [], []))
+    confirmed = {finding.after for finding in findings if finding.confirmed}
     print(f"\n{len(suspected)} suspects; confirmed: {', '.join(sorted(confirmed)) or 'none'}; planted: {RELEASES[-1]}")
     for cell, takes in cells.items():
         level = [np.median([record.metrics["epoch"] for record in takes[name]]) for name in RELEASES]

@@ -27,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from feeders.compare import run  # noqa: E402
-from feeders.compare.lanes import TAKES, Lane  # noqa: E402
-from feeders.compare.request import Question, Request, choose, name_of  # noqa: E402
+from feeders.compare.lockstep_client import TAKES_OF_CELLS, LockstepProcess  # noqa: E402
+from feeders.compare.request import CellPair, ComparisonRequest, choose, name_of  # noqa: E402
 from feeders.measure.stack import PINS_VARIABLE  # noqa: E402
 from feeders.releases import environments  # noqa: E402
 from feeders.releases.stacks import stacks  # noqa: E402
@@ -52,32 +52,33 @@ ASV_FACTOR = 1.1
 
 def twin(stack, letter):
     """Return the interpreter of an environment of the stack, made on its own."""
-    cache = environments.folder().with_name(f"twin-{letter}")
+    cache = environments.environments_folder().with_name(f"twin-{letter}")
     with mock.patch.dict(os.environ, FEEDERS_CACHE=str(cache)):
-        return environments.build(stack, print)
+        return environments.build_environment(stack, print)
 
 
 @contextlib.contextmanager
-def lanes(stack, kind):
+def lockstep_processes(stack, kind):
     """Start an interpreter in each of the twins, the second with the slow-down if asked for."""
     variables = {PINS_VARIABLE: stack.digest}
-    arguments = (PLANTED, str(LINES)) if kind == "slow" else TAKES
-    with Lane(twin(stack, "a"), variables) as a, Lane(twin(stack, "b"), variables, arguments) as b:
+    arguments = (PLANTED, str(LINES)) if kind == "slow" else TAKES_OF_CELLS
+    one, other = twin(stack, "a"), twin(stack, "b")
+    with LockstepProcess(one, variables) as a, LockstepProcess(other, variables, arguments) as b:
         yield a, b
 
 
-def measure_set(stack, number, kind, say):
+def measure_set(stack, number, kind, on_progress):
     """Compare the cells of one set and return a row for each."""
     cells = choose(SLOW_CELLS if kind == "slow" else SAME_CELLS)
-    asked = Request("a", "b", "a", "b", tuple(Question(name_of(cell), cell, cell) for cell in cells))
-    run.lanes = lambda *_: lanes(stack, kind)
-    answers, added = {}, {}
-    for question, answer in run.compare(asked, say, maximum=MAXIMUM, family=1):
-        answers[question.name] = answer
+    request = ComparisonRequest("a", "b", "a", "b", tuple(CellPair(name_of(cell), cell, cell) for cell in cells))
+    run.lockstep_processes = lambda *_: lockstep_processes(stack, kind)
+    comparisons, added = {}, {}
+    for pair, comparison in run.compare(request, on_progress, maximum=MAXIMUM, family=1):
+        comparisons[pair.name] = comparison
         if kind == "slow":
             # After each pair, while both sides are idle: within minutes the same work costs a quarter more or less.
-            added.setdefault(question.name, []).append(added_seconds(stack))
-    return [row(number, kind, name, answer, added.get(name)) for name, answer in answers.items()]
+            added.setdefault(pair.name, []).append(added_seconds(stack))
+    return [row(number, kind, name, each, added.get(name)) for name, each in comparisons.items()]
 
 
 def added_seconds(stack):
@@ -86,20 +87,20 @@ def added_seconds(stack):
     return float(done.stdout)
 
 
-def row(number, kind, name, answer, added):
+def row(number, kind, name, comparison, added):
     """Return what is written down of a comparison."""
-    steps = {side: _step_seconds(answer.pairs, side) for side in "ab"}
+    steps = {side: _step_seconds(comparison.pairs, side) for side in "ab"}
     return {
         "set": number,
         "kind": kind,
         "cell": name,
-        "word": answer.verdict.word if answer.verdict else answer.broken[-1].outcome,
-        "log_ratios": [round(pair.log_ratio, 6) for pair in answer.pairs],
-        "parts": [[round(each, 4) for each in (pair.feed, pair.gap, pair.share)] for pair in answer.pairs],
-        "planted": planted(float(np.median(added)), answer.pairs) if added else 0.0,
+        "word": comparison.verdict.word if comparison.verdict else comparison.broken[-1].outcome,
+        "log_ratios": [round(pair.log_ratio, 6) for pair in comparison.pairs],
+        "parts": [[round(each, 4) for each in (pair.feed, pair.gap, pair.share)] for pair in comparison.pairs],
+        "planted": planted(float(np.median(added)), comparison.pairs) if added else 0.0,
         "asv": asv_word(steps["a"], steps["b"]),
         "load": os.getloadavg()[0],
-        "seconds": round(sum(pair.seconds for pair in answer.pairs)),
+        "seconds": round(sum(pair.seconds for pair in comparison.pairs)),
         "date": datetime.date.today().isoformat(),
     }
 

@@ -27,9 +27,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from feeders.compare.lanes import Lane  # noqa: E402
-from feeders.compare.lockstep import Sampling, Side  # noqa: E402
-from feeders.compare.verdict import interval  # noqa: E402
+from feeders.compare.lockstep import Side  # noqa: E402
+from feeders.compare.lockstep_client import LockstepProcess  # noqa: E402
+from feeders.compare.sampling import Sampling  # noqa: E402
+from feeders.compare.verdict import t_interval  # noqa: E402
 from feeders.measure import Settings  # noqa: E402
 from feeders.terminal import Progress  # noqa: E402
 from tests.compare.standin import ARGUMENTS, BATCH_UNITS, STEP_UNITS, StandIn, Units  # noqa: E402
@@ -82,25 +83,26 @@ def added_share(extra):
     return np.median(seconds[extra]) / np.median(seconds[0]) - 1
 
 
-def compare(row, say):
-    """Make one comparison, in lanes of its own, and return what is written down of it."""
-    lanes = [Lane(sys.executable, arguments=ARGUMENTS) for _ in range(2)]
+def compare(row, on_progress):
+    """Make one comparison, in interpreters of its own, and return what is written down of it."""
+    processes = [LockstepProcess(sys.executable, arguments=ARGUMENTS) for _ in range(2)]
     start = time.monotonic()
-    with lanes[0], lanes[1]:
+    with processes[0], processes[1]:
         sides = [
-            Side(lane, StandIn(row.kind, extra, steps=STEPS), SETTINGS) for lane, extra in zip(lanes, (0, row.extra))
+            Side(process, StandIn(row.kind, extra, steps=STEPS), SETTINGS)
+            for process, extra in zip(processes, (0, row.extra))
         ]
         sampling = Sampling(random.Random(SEED + row.number), maximum=MAXIMUM, turn_seconds=TURN_SECONDS)
         while not sampling.ended:
-            say(sampling.progress)
+            on_progress(sampling.progress)
             sampling.measure(*sides)
-        seen = sampling.comparison()
+        comparison = sampling.comparison()
     return {
         **dataclasses.asdict(row),
-        "word": seen.verdict.word if seen.verdict else "broken",
-        "broken": [dataclasses.asdict(broken) for broken in seen.broken],
-        "log_ratios": [round(pair.log_ratio, 6) for pair in seen.pairs],
-        "shares": [round(pair.share, 3) for pair in seen.pairs],
+        "word": comparison.verdict.word if comparison.verdict else "broken",
+        "broken": [dataclasses.asdict(broken) for broken in comparison.broken],
+        "log_ratios": [round(pair.log_ratio, 6) for pair in comparison.pairs],
+        "shares": [round(pair.share, 3) for pair in comparison.pairs],
         "seconds": round(time.monotonic() - start, 1),
         "machine_load": os.getloadavg()[0],
         "date": datetime.date.today().isoformat(),
@@ -167,7 +169,7 @@ def line(kind, share, rows):
         spread = f"{100 * math.sqrt(np.mean([np.var(sample, ddof=1) for sample in samples])):.1f} %"
         # Waits overlap with work in the threaded one: only its CPU time is known to be so much more.
         if kind == "inline" or not share:
-            bounds = [interval(sample, 0.05) for sample in samples]
+            bounds = [t_interval(sample, 0.05) for sample in samples]
             covered = f"{sum(low <= math.log1p(share) <= high for low, high in bounds)} of {len(bounds)}"
     cells = [kind, f"{100 * share:+.1f} %", len(rows), *words, ratio, spread, covered]
     return "| " + " | ".join(map(str, cells)) + " |"

@@ -10,22 +10,19 @@ from typing import Any, Iterable
 from asv import util
 from asv.console import log
 from asv.environment import Environment
-from asv.results import get_filename
 
 from feeders.errors import FeedersError
 from feeders.measure import device
 from feeders.measure.nvml import gpu_names
 from feeders.measure.store import ROUND_VARIABLE, RUN_VARIABLE, TAKES_VARIABLE
-from feeders.releases.installed import installed, stop
-from feeders.releases.interpreters import Interpreter, interpreter
+from feeders.releases.installed import installed
+from feeders.releases.interpreters import interpreter
 from feeders.results.series import TOOL, changed_variables, environment_name
 from feeders.results.takes import takes_file
 
 # asv makes a graph of its own for each value of `python`. A series runs through releases that need different Pythons,
 # so all stacks give this one; the Python that a take ran on is in its record.
 PYTHON = "per-release"
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class StackEnvironment(Environment):  # type: ignore[misc]
@@ -39,7 +36,7 @@ class StackEnvironment(Environment):  # type: ignore[misc]
     def __init__(self, conf: Any, python: str, requirements: dict[str, str], tagged_env_vars: dict[Any, str]) -> None:
         running = "{}.{}".format(*sys.version_info)
         if python != running:
-            stop(f"feeders: Python {python} was asked for; each stack has its own. Try: no --python")
+            raise FeedersError(f"Python {python} was asked for; each stack has its own. Try: no --python")
         self._here = installed()
         self._commit = self._here.id if self._here else None
         self.takes_folder: Path | None = getattr(conf, "takes_folder", None)
@@ -60,15 +57,13 @@ class StackEnvironment(Environment):  # type: ignore[misc]
         return self._commit
 
     def require(self, commits: Iterable[str]) -> None:
-        """See to it that each of these releases can be measured: build what is missing, or end the command."""
-        for commit in commits:
-            self._interpreter(commit)
+        """See to it that each of these releases can be measured: build what is missing.
 
-    def _interpreter(self, commit: str) -> Interpreter:
-        try:
-            return interpreter(commit, log.info)
-        except FeedersError as error:
-            stop(f"feeders: {error}")
+        Raises:
+            FeedersError: one can't be.
+        """
+        for commit in commits:
+            interpreter(commit, log.info)
 
     @property
     def is_running(self) -> bool:
@@ -91,25 +86,14 @@ class StackEnvironment(Environment):  # type: ignore[misc]
         """Run the release's Python with these arguments; its takes are appended to a file beside asv's results."""
         variables = dict(kwargs.pop("env", None) or os.environ)
         if self.takes_folder and self._commit:
-            variables[TAKES_VARIABLE] = str(takes_of(self.takes_folder, self._commit, self.name))
+            variables[TAKES_VARIABLE] = str(takes_file(self.takes_folder, self._commit, self.name))
             variables[RUN_VARIABLE], variables[ROUND_VARIABLE] = self.run_id, str(self.round)
         python = sys.executable
         if self._commit:
-            release = self._interpreter(self._commit)
+            release = interpreter(self._commit, log.info)
             python = release.python
             variables.update(release.variables)
         return util.check_output([python, *args], env=variables, **kwargs)
-
-
-def takes_of(folder: Path, release: str, environment: str) -> Path:
-    """Return where the takes of a release are appended: beside asv's results of it.
-
-    Args:
-        folder: the machine's folder under asv's results directory.
-        release: id of the release.
-        environment: asv's name of the environment.
-    """
-    return takes_file(folder, Path(get_filename(folder.name, release, environment)).stem)
 
 
 def _series_variables() -> dict[tuple[str, str], str]:
@@ -121,7 +105,5 @@ def _resolve_device() -> None:
     """Find out what trains where nothing says so: it is part of the environment's name."""
     if not device.asked() and gpu_names():
         log.info("Looking for what the backend can use of this host's GPUs")
-    try:
-        device.resolve_device()
-    except FeedersError as error:
-        stop(f"feeders: {error}")
+    device.prepare()
+    device.resolve_device()

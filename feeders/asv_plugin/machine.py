@@ -1,6 +1,6 @@
 """What asv stores about a machine, without asking anybody and without a file outside the repository.
 
-A machine is registered by its first run, in ``results/<machine>/machine.json``. Later runs keep that description, since
+A machine is registered by its first run, in its folder under results/. Later runs keep that description, since
 each value in it is a dimension of every graph: a new kernel must not start new series. Other hardware under the same
 name would mix two machines in one series, so it is refused.
 """
@@ -16,9 +16,9 @@ from asv import util
 from asv.machine import Machine, MachineCollection
 
 from feeders import variables
+from feeders.errors import FeedersError
 from feeders.measure.nvml import gpu_names
-from feeders.releases.installed import stop
-from feeders.results.machines import DESCRIPTION, name_of_host
+from feeders.results.machines import description_file, name_of_host
 
 # What makes numbers another machine's. Not here: `os` and `ram`, which an update of the kernel changes.
 HARDWARE = ("arch", "cpu", "num_cpu", "gpu")
@@ -33,18 +33,20 @@ def describe(name: str | None, results: Path) -> dict[str, str]:
 
     Returns:
         The entry of ``~/.asv-machine.json`` if there is one, else what the first run registered, else this host.
+
+    Raises:
+        FeedersError: the name is none of a folder, its description is damaged, or this host is another machine.
     """
     name = name or name_of_host()
     if not re.fullmatch(r"\w[\w.-]*", name):
-        stop(
-            f"feeders: machine name {name!r}; expected letters, digits, '.', '_' and '-'. "
-            f"Try: {variables.MACHINE}=my-machine"
+        raise FeedersError(
+            f"machine name {name!r}; expected letters, digits, '.', '_' and '-'. Try: {variables.MACHINE}=my-machine"
         )
     written = _written_by_hand(name)
     if written:
         return written
     host = _host(name)
-    registered = _registered(results / name / DESCRIPTION)
+    registered = _registered(description_file(results, name))
     if registered:
         _require_same(registered, host)
     return registered or host
@@ -63,7 +65,9 @@ def _registered(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except util.UserError as error:
-        stop(f"feeders: {error}. Expected: the description of a machine. Try: git checkout {path}, or delete it")
+        raise FeedersError(
+            f"{error}. Expected: the description of a machine. Try: git checkout {path}, or delete it"
+        ) from None
 
 
 def _host(name: str) -> dict[str, str]:
@@ -85,7 +89,7 @@ def _require_same(registered: Mapping[str, str], host: Mapping[str, str]) -> Non
         if registered.get(key, "") != host.get(key, "")
     ]
     if differences:
-        stop(
-            f"feeders: results of a machine {host['machine']!r} are here already, and this host is another: "
+        raise FeedersError(
+            f"results of a machine {host['machine']!r} are here already, and this host is another: "
             f"{'; '.join(differences)}. Expected: one name per machine. Try: {variables.MACHINE}=another-name asv run"
         )

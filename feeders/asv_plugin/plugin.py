@@ -1,7 +1,8 @@
-"""asv's door to the releases: loaded by ``"plugins": [".feeders.releases.asv_plugin"]``.
+"""asv's door to the releases: loaded by ``"plugins": [".feeders.asv_plugin.plugin"]``.
 
 asv finds `ReleaseRepo` by ``"dvcs"``, `StackEnvironment` by ``"environment_type"``, and every publisher. For the rest
-it has no hook: `setup` puts a layer around ten of its functions (asv 0.6.6; tests/releases pins what is relied on).
+it has no hook: `setup` puts layers around its commands and ten of its functions (asv 0.6.6; tests/asv_plugin pins what
+is relied on).
 """
 
 from __future__ import annotations
@@ -13,28 +14,32 @@ import asv.commands.compare
 import asv.commands.run
 import asv.results
 from asv.benchmarks import Benchmarks
+from asv.commands import Command
 from asv.commands.compare import Compare
 from asv.commands.run import Run
 from asv.commands.show import Show
 from asv.console import log
 from asv.machine import Machine
 from asv.runner import ForkServer
-from asv.util import UserError
+from asv.util import UserError, iter_subclasses
 
 from feeders.errors import FeedersError
-from feeders.releases.installed import require_installed, stop
-from feeders.results.machines import DESCRIPTION, name_of_host
+from feeders.releases.installed import require_installed
+from feeders.results.machines import RESULTS, description_file, machine_folder, name_of_host
 
 from . import machine, runs, selection, tables
+from .edge import ends_with_message
 from .environment import StackEnvironment
-from .repository import HEAD, RESULTS, ReleaseRepo
+from .repository import HEAD, ReleaseRepo
 from .site import DottedRanges, Offline, Report
 
 __all__ = ["DottedRanges", "Offline", "ReleaseRepo", "Report", "StackEnvironment", "setup"]
 
 
 def setup() -> None:
-    """Install the layers; asv calls this once, when it loads the plugin."""
+    """Install the layers; asv calls this once, when it loads the plugin, before it runs the command."""
+    for command in iter_subclasses(Command):
+        command.run_from_conf_args = classmethod(ends_with_message(command.run_from_conf_args.__func__))
     Machine.load = classmethod(_load_machine(Machine.load.__func__))
     Run.run = classmethod(_run(Run.run.__func__))
     asv.commands.run.run_benchmarks = _run_benchmarks(asv.commands.run.run_benchmarks)
@@ -53,7 +58,7 @@ def _load_machine(original: Callable[..., Any]) -> Callable[..., Any]:
         if force_interactive:
             return original(cls, interactive=interactive, force_interactive=True, **kwargs)
         described = cls()
-        described.__dict__.update(machine.describe(kwargs.get("machine_name"), Path(RESULTS)))
+        described.__dict__.update(machine.describe(kwargs.get("machine_name"), RESULTS))
         return described
 
     return load
@@ -71,12 +76,12 @@ def _run(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(cls, conf, *args, **kwargs)
         if runs.may_name_several(kwargs.get("range_spec")):
             runs.interleave(kwargs)
-        conf.takes_folder = Path(conf.results_dir) / description["machine"]
+        conf.takes_folder = machine_folder(Path(conf.results_dir), description["machine"])
         conf.takes_folder.mkdir(parents=True, exist_ok=True)
-        kept = runs.begin(conf.takes_folder, runs.request(kwargs))
-        conf.run_id = kept.id
+        begun = runs.begin(conf.takes_folder, runs.run_identity(kwargs))
+        conf.run_id = begun.id
         status = original(cls, conf, *args, **kwargs)
-        kept.end()
+        runs.end(conf.takes_folder, begun)
         return status
 
     return run
@@ -86,7 +91,7 @@ def _of_this_host(original: Callable[..., Any]) -> Callable[..., Any]:
     def run(cls: Any, conf: Any, *args: Any, **kwargs: Any) -> Any:
         """Show what this host has measured, if it has: results of another machine come with the repository."""
         here = name_of_host()
-        if not kwargs.get("machine") and (Path(conf.results_dir) / here / DESCRIPTION).exists():
+        if not kwargs.get("machine") and description_file(Path(conf.results_dir), here).exists():
             kwargs["machine"] = here
         return original(cls, conf, *args, **kwargs)
 
@@ -136,10 +141,10 @@ def _preimport(original: Callable[..., Any]) -> Callable[..., Any]:
     def preimport(self: Any) -> Any:
         """Say why the fork server could not import the suite: asv would let every launch fail, and hide the reason."""
         success, output = original(self)
-        _, found, reason = str(output).rpartition(f"{FeedersError.__name__}: ")
-        if found and self.env.is_running:
-            stop(f"feeders: {reason.strip()}")
-        if found:  # asv marks what it could not launch as failed, and goes on to the next release
+        _, known, reason = str(output).rpartition(f"{FeedersError.__name__}: ")
+        if known and self.env.is_running:
+            raise FeedersError(reason.strip())
+        if known:  # asv marks what it could not launch as failed, and goes on to the next release
             log.error(f"feeders: {reason.strip()}")
         return success, output
 

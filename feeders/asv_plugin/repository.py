@@ -11,12 +11,11 @@ from asv.repo import NoSuchNameError, Repo
 from asv.results import Results
 from asv.util import UserError, datetime_to_js_timestamp
 
+from feeders.errors import FeedersError
 from feeders.releases.catalogue import RELEASES, Release, identify
-from feeders.releases.installed import installed, stop
-from feeders.releases.stacks import KERAS, TENSORFLOW, Stack, stacks
-
-# asv gives a repository its URL and its name only; asv.conf.json leaves `results_dir` at this default.
-RESULTS = "results"
+from feeders.releases.installed import NONE_INSTALLED, installed
+from feeders.releases.stacks import KERAS_PACKAGE, TENSORFLOW_PACKAGE, Stack, stacks
+from feeders.results.machines import RESULTS, asv_results
 
 HEAD = ("HEAD", None)
 
@@ -32,19 +31,19 @@ class ReleaseRepo(Repo):  # type: ignore[misc]
     _default_branch = "releases"
 
     def __init__(self, url: str, mirror_path: str) -> None:
-        del mirror_path
+        del mirror_path  # asv gives a repository its URL and its name only
         self._results = Path(url) / RESULTS
         self._installed = installed()
         self._known = self._read()
         self._order = list(self._known)
         here = [self._installed.id] if self._installed else []
         # What the site shows; a stack that was never measured is only known.
-        self._shown = {*here, *_results(self._results)}
+        self._shown = {*here, *asv_results(self._results)}
 
     def _read(self) -> dict[str, Release]:
-        found = (_from_results(name, path) for name, path in _results(self._results).items())
+        measured = (_from_results(name, path) for name, path in asv_results(self._results).items())
         known = {name: _from_stack(stack) for name, stack in stacks().items()}
-        known.update({release.id: release for release in found if release})
+        known.update({release.id: release for release in measured if release})
         here = self._installed
         if here:
             known[here.id] = replace(here, date=known.get(here.id, here).date)
@@ -118,7 +117,11 @@ class ReleaseRepo(Repo):  # type: ignore[misc]
         return f"{latest_result}.."
 
     def get_hashes_from_range(self, range: str) -> list[str]:
-        """Return the ids of a range, youngest first."""
+        """Return the ids of a range, youngest first.
+
+        Raises:
+            FeedersError: no such release is known.
+        """
         try:
             if range.endswith("^!"):
                 return [self.get_hash_from_name(range[:-2])]
@@ -128,7 +131,7 @@ class ReleaseRepo(Repo):  # type: ignore[misc]
             start = self._place(first) + 1 if first else 0
             return self._measurable(self._order[start : self._place(last) + 1 if last else None][::-1])
         except NoSuchNameError as error:
-            stop(unknown(str(error), self._known, self._installed))
+            raise FeedersError(unknown(str(error), self._known, self._installed)) from None
 
     def _measurable(self, commits: Iterable[str]) -> list[str]:
         here = self._installed.id if self._installed else None
@@ -141,13 +144,13 @@ class ReleaseRepo(Repo):  # type: ignore[misc]
 def unknown(name: str, known: Iterable[str], here: Release | None) -> str:
     """Say that no such release is known here."""
     return (
-        f"feeders: asked for release {_named(name)}; {_here(here)}; known here: {', '.join(known)}. "
+        f"asked for release {_named(name)}; {_here(here)}; known here: {', '.join(known)}. "
         f"Expected: one of these. Try: feeders releases add {name}"
     )
 
 
 def _here(release: Release | None) -> str:
-    return f"installed here is {_named(release.id, release)}" if release else "no TensorFlow is installed here"
+    return f"installed here is {_named(release.id, release)}" if release else NONE_INSTALLED
 
 
 def _named(name: str, release: Release | None = None) -> str:
@@ -155,13 +158,8 @@ def _named(name: str, release: Release | None = None) -> str:
     return f"{name} ({release.title})" if release else name
 
 
-def _results(folder: Path) -> dict[str, Path]:
-    files = sorted(folder.glob("*/*-*.json"))
-    return {path.name.split("-")[0]: path for path in files}
-
-
 def _from_stack(stack: Stack) -> Release:
-    return RELEASES.get(stack.release) or identify(stack.version(TENSORFLOW), stack.version(KERAS))
+    return RELEASES.get(stack.release) or identify(stack.version(TENSORFLOW_PACKAGE), stack.version(KERAS_PACKAGE))
 
 
 def _from_results(name: str, path: Path) -> Release | None:

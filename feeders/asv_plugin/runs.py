@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping
 
@@ -14,13 +13,7 @@ from asv.console import log
 from feeders import variables
 from feeders.keras_api import BACKEND_VARIABLE
 from feeders.measure.metrics import SERIES_VERSION
-from feeders.terminal import write_atomically
-
-# Beside the machine's results: an interrupted run may be gone on with in another checkout. asv reads *.json alone.
-UNFINISHED = "unfinished.run"
-
-# Of those that nobody goes on with, the oldest are forgotten.
-MOST = 10
+from feeders.results.unfinished import UnfinishedRun, read_unfinished, unfinished_file, write_unfinished
 
 # What one name, or none, stands for is one release.
 SEVERAL = ("ALL", "NEW", "TAGS", "EXISTING")
@@ -36,47 +29,32 @@ VARIABLES = (
 )
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run that is going on.
-
-    Attributes:
-        id: when it began, UTC; the takes made for it carry it.
-        path: its file, which is there until it has ended.
-    """
-
-    id: str
-    path: Path
-
-    def end(self) -> None:
-        """Forget it: whoever asks for the same next wants new takes."""
-        left = [run for run in _read(self.path) if run["id"] != self.id]
-        if left:
-            _write(self.path, left)
-        else:
-            self.path.unlink(missing_ok=True)
-
-
-def begin(folder: Path, asked: Mapping[str, Any]) -> Run:
+def begin(folder: Path, asked: Mapping[str, Any]) -> UnfinishedRun:
     """Go on with the unfinished run that asked for the same, else begin a new one.
 
     Args:
         folder: the machine's folder of results.
-        asked: what `request` returned.
+        asked: what `run_identity` returned.
     """
-    path = folder / UNFINISHED
-    unfinished = _read(path)
+    unfinished = read_unfinished(folder)
     for run in unfinished:
-        if run["asked"] == asked:
-            log.info(f"Going on with the run of {run['id']}, which did not end (anew: delete {path})")
-            return Run(run["id"], path)
-    run = {"id": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "asked": asked}
-    _write(path, [*unfinished, run])
-    return Run(run["id"], path)
+        if run.asked == asked:
+            path = unfinished_file(folder)
+            log.info(f"Going on with the run of {run.id}, which did not end (anew: delete {path})")
+            return run
+    started = datetime.datetime.now(datetime.timezone.utc)
+    run = UnfinishedRun(started.isoformat(timespec="seconds"), asked)
+    write_unfinished(folder, [*unfinished, run])
+    return run
 
 
-def request(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run asks for, as JSON: two runs that ask for the same may share takes.
+def end(folder: Path, run: UnfinishedRun) -> None:
+    """Forget a run that has ended: whoever asks for the same next wants new takes."""
+    write_unfinished(folder, [other for other in read_unfinished(folder) if other.id != run.id])
+
+
+def run_identity(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what makes a run the same as another, as JSON: two such runs may share takes.
 
     Args:
         kwargs: arguments of asv's `Run.run`.
@@ -110,14 +88,3 @@ def rounds(benchmarks: Mapping[str, Any], attributes: Mapping[str, Any] | None) 
     """Return how many rounds asv makes."""
     asked = (attributes or {}).get("rounds")
     return int(asked) if asked else max(int(each.get("rounds", 1)) for each in benchmarks.values())
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    try:
-        return [{"id": run["id"], "asked": run["asked"]} for run in json.loads(path.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError, KeyError):
-        return []
-
-
-def _write(path: Path, unfinished: list[dict[str, Any]]) -> None:
-    write_atomically(path, json.dumps(unfinished[-MOST:], indent=1) + "\n")

@@ -6,7 +6,6 @@ import itertools
 from typing import Any
 
 from feeders.errors import FeedersError
-from feeders.releases.installed import stop
 
 
 def narrow(benchmarks: Any) -> None:
@@ -16,15 +15,15 @@ def narrow(benchmarks: Any) -> None:
 
     Args:
         benchmarks: `asv.benchmarks.Benchmarks`, changed in place.
+
+    Raises:
+        FeedersError: a setting is unknown, or none of the cells asked for is in the profile.
     """
     # Imported here: a host that only publishes results needs none of what measuring imports.
     from feeders.measure import Settings, current_profile
 
-    try:
-        profile = current_profile()
-        Settings.from_environment()
-    except FeedersError as error:
-        stop(f"feeders: {error}")
+    profile = current_profile()
+    Settings.from_environment()  # an unknown one is said here, before anything runs
     cells = {(repr(cell.feeder), repr(cell.workload), repr(cell.workers)) for cell in profile.cells}
     selection = benchmarks.benchmark_selection
     asked = len(benchmarks)
@@ -34,7 +33,7 @@ def narrow(benchmarks: Any) -> None:
         if not selection[name]:
             del benchmarks[name]
     if asked and not benchmarks:
-        stop(
-            f"feeders: of the {asked} series asked for, profile {profile.name!r} measures no cell; expected one at "
+        raise FeedersError(
+            f"of the {asked} series asked for, profile {profile.name!r} measures no cell; expected one at "
             "least. Try: FEEDERS_PROFILE=full asv run ..., or another -b"
         )

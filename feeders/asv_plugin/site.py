@@ -21,7 +21,7 @@ PLAIN, DOTTED = "/^([a-z0-9]+)-([a-z0-9]+)$/", "/^([a-z0-9.]+)-([a-z0-9.]+)$/"
 VENDOR = Path(__file__).with_name("vendor")
 
 # Name of a file on a content delivery network, as asv's index.html gives it, to ours.
-COPIES = {
+VENDORED = {
     "jquery-3.3.1.min.js": "jquery.min.js",
     "jquery.flot.min.js": "jquery.flot.js",
     "jquery.flot.time.min.js": "jquery.flot.time.js",
@@ -73,18 +73,16 @@ class Offline(OutputPublisher):  # type: ignore[misc]
         site = Path(conf.html_dir)
         (site / "vendor").mkdir(exist_ok=True)
         page = site / "index.html"
-        page.write_text(
-            REMOTE.sub(lambda found: _local(found, site), page.read_text(encoding="utf-8")), encoding="utf-8"
-        )
+        page.write_text(REMOTE.sub(lambda link: _local(link, site), page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _local(found: re.Match[str], site: Path) -> str:
-    start, address, name, end = found.groups()
-    if name not in COPIES:
+def _local(link: re.Match[str], site: Path) -> str:
+    start, address, name, end = link.groups()
+    if name not in VENDORED:
         log.warning(f"feeders: {address} has no copy here; the site needs a network for it")
-        return found[0]
-    shutil.copyfile(VENDOR / COPIES[name], site / "vendor" / COPIES[name])
-    return f'{start}vendor/{COPIES[name]}"{end}'
+        return link[0]
+    shutil.copyfile(VENDOR / VENDORED[name], site / "vendor" / VENDORED[name])
+    return f'{start}vendor/{VENDORED[name]}"{end}'
 
 
 class Report(OutputPublisher):  # type: ignore[misc]

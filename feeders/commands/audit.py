@@ -72,10 +72,11 @@ def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
     from feeders.audit import audit_all
     from feeders.releases.installed import require_installed
     from feeders.report import delivery_table
-    from feeders.results.audits import audits_file, merged_audits
+    from feeders.results.audits import add_audits, audits_file
+    from feeders.results.machines import machine_folder
 
     results = results_folder("audit --all")
-    folder = results / describe(None, results)["machine"]
+    folder = machine_folder(results, describe(None, results)["machine"])
     path = audits_file(folder, require_installed().id, asked_backend())
     audits: list[dict[str, Any]] = []
     try:
@@ -86,7 +87,6 @@ def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
         print(delivery_table(audits))
     finally:  # also what was audited before Ctrl-C
         if audits:
-            folder.mkdir(exist_ok=True)
-            write_atomically(path, merged_audits(path, audits))
+            add_audits(path, audits)
             print(f"written: {path}")
     return 0

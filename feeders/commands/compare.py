@@ -36,25 +36,26 @@ def add(commands: Any) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from feeders.compare.request import request
-    from feeders.compare.run import compare, evidence
-    from feeders.compare.show import is_bad, to_text
+    from feeders.compare.evidence import evidence
+    from feeders.compare.request import parse_request
+    from feeders.compare.run import compare
+    from feeders.compare.show import comparison_text
 
     if options.json:
         writable(options.json)
-    asked = request(options.a, options.b, options.cells, options.workload, options.release)
-    require_for(asked.release_a, asked.release_b)
-    answers = {}
+    request = parse_request(options.a, options.b, options.cells, options.workload, options.release)
+    require_for(request.release_a, request.release_b)
+    comparisons = {}
     try:
         with Progress() as progress:
             end = time.monotonic() + 60 * options.budget if options.budget else None
-            with contextlib.closing(compare(asked, progress.update, end=end)) as seen:
-                for question, answer in seen:
-                    answers[question] = answer
+            with contextlib.closing(compare(request, progress.update, end=end)) as pairs:
+                for cells, comparison in pairs:
+                    comparisons[cells] = comparison
     finally:  # also what was compared before Ctrl-C
-        found = evidence(asked, answers)
-        if answers:
-            print(to_text(found))
+        shown = evidence(request, comparisons)
+        if comparisons:
+            print(comparison_text(shown))
             if options.json:
-                write_atomically(options.json, json.dumps(found) + "\n")
-    return int(is_bad(found))
+                write_atomically(options.json, json.dumps(shown.to_json()) + "\n")
+    return int(shown.is_bad)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from typing import Any, Mapping
+from typing import TYPE_CHECKING, Any
 
 from feeders.errors import FeedersError
 from feeders.terminal import Progress
 
 from .arguments import count
 from .needs import require, require_clone, results_folder
+
+if TYPE_CHECKING:
+    from feeders.results.changes import Finding
 
 
 def add(commands: Any) -> None:
@@ -30,10 +33,12 @@ def _regressions(options: argparse.Namespace) -> int:
     require("regressions", "asv", "uv")
     require_clone("regressions")
     from feeders.asv_plugin.machine import describe
-    from feeders.compare import regressions
+    from feeders.compare.confirm import confirm
     from feeders.compare.history import by_cell, screen, turned
+    from feeders.compare.regressions import findings_text, has_regression, unmeasured
     from feeders.releases.catalogue import oldest_first
-    from feeders.results import changes as findings
+    from feeders.results.changes import changes_file, merged, read_changes, write_changes
+    from feeders.results.machines import machine_folder
     from feeders.results.series import environment_name
     from feeders.results.takes import read_takes
 
@@ -52,16 +57,16 @@ def _regressions(options: argparse.Namespace) -> int:
         f"machine {machine}: {len(cells)} cells, {len(parts)} releases, "
         f"{sum(len(part.records) for part in parts)} takes: {len(suspected)} suspects\n"
     )
-    path = results / machine / f"{environment}{findings.SUFFIX}"
-    known = findings.read(path)
-    found: list[Mapping[str, Any]] = []
+    path = changes_file(machine_folder(results, machine), environment)
+    known = read_changes(path)
+    findings: list[Finding] = []
     try:
         with Progress() as progress, contextlib.closing(
-            regressions.confirm(suspected, known, progress.update, progress.print, 60 * (options.budget or 0))
-        ) as seen:
-            for finding in seen:
-                found = findings.merged(found, [finding])
-                findings.write(path, findings.merged(known, found))
+            confirm(suspected, known, progress.update, progress.print, 60 * (options.budget or 0))
+        ) as confirmed:
+            for finding in confirmed:
+                findings = merged(findings, [finding])
+                write_changes(path, merged(known, findings))
     finally:  # also what was confirmed before Ctrl-C
-        print(regressions.to_text(found, regressions.unmeasured(suspected, found), turns))
-    return int(options.fail and regressions.is_bad(found, turns))
+        print(findings_text(findings, unmeasured(suspected, findings), turns))
+    return int(options.fail and has_regression(findings, turns))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from feeders.terminal import Progress
@@ -26,9 +25,10 @@ def add(commands: Any) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from feeders.releases.listing import table
+    from feeders.releases.listing import releases_table
+    from feeders.results.machines import RESULTS
 
-    print(table(Path("results")))
+    print(releases_table(RESULTS))
     return 0
 
 
@@ -36,12 +36,11 @@ def _add(options: argparse.Namespace) -> int:
     require("releases add", "uv")
     require_clone("releases add")
     from feeders.measure import MEASURED
-    from feeders.releases.listing import add as add_release
-    from feeders.releases.listing import tried
+    from feeders.releases.listing import add_release, trial_text
 
     with Progress() as progress:
         path, record = add_release(options.release, progress.print)
-    print(tried(path, record))
+    print(trial_text(path, record))
     return int(record.outcome != MEASURED)
 
 

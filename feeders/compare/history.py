@@ -9,12 +9,14 @@ from typing import Callable, Iterable, Mapping, Sequence
 
 from feeders.measure import BROKEN, MEASURED, Cell, Record
 from feeders.releases.stacks import stacks
+from feeders.results.record import REFUSED
 
+from .request import name_of
 from .screen import History, Suspect, low_quantile, suspects
 
-REFUSED, EXACTLY_ONCE = "refused", "exactly-once"
+EXACTLY_ONCE = "exactly-once"
 
-Takes = Mapping[str, Sequence[Record]]
+RecordsByRelease = Mapping[str, Sequence[Record]]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,21 @@ class Suspected:
 
     cell: Cell
     suspect: Suspect
+
+    @property
+    def name(self) -> str:
+        """Name of the cell."""
+        return name_of(self.cell)
+
+    @property
+    def releases(self) -> tuple[str, str]:
+        """The release before, and the one after."""
+        return self.suspect.before, self.suspect.after
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """As `Finding.key`."""
+        return (self.name, *self.releases)
 
 
 @dataclass(frozen=True)
@@ -66,28 +83,28 @@ def by_cell(releases: Mapping[str, Iterable[Record]]) -> dict[Cell, dict[str, li
     return dict(cells)
 
 
-def screen(cells: Mapping[Cell, Takes]) -> list[Suspected]:
+def screen(cells: Mapping[Cell, RecordsByRelease]) -> list[Suspected]:
     """Return what may have changed: the epoch with its gap, or without it; each cell and transition once."""
-    found: dict[tuple[Cell, str, str], Suspected] = {}
+    suspected: dict[tuple[Cell, str, str], Suspected] = {}
     for cell, takes in cells.items():
         for quantity in (_epoch, _feed):
             for suspect in suspects(_history(takes, quantity)):
-                found.setdefault((cell, suspect.before, suspect.after), Suspected(cell, suspect))
-    return list(found.values())
+                suspected.setdefault((cell, suspect.before, suspect.after), Suspected(cell, suspect))
+    return list(suspected.values())
 
 
-def turned(cells: Mapping[Cell, Takes]) -> list[Turned]:
+def turned(cells: Mapping[Cell, RecordsByRelease]) -> list[Turned]:
     """Return where most takes of a cell began to end otherwise, or all of them to deliver otherwise.
 
     A release whose takes deliver now so and now otherwise, as a race does, says nothing of the second.
     """
-    found = []
+    changed = []
     for cell, takes in cells.items():
         states = [(release, state) for release, records in takes.items() if (state := _state(records))]
         for (before, was), (after, now) in zip(states, states[1:]):
             if was != now:
-                found.append(Turned(cell, before, after, _words(was), _words(now), _is_worse(was, now)))
-    return found
+                changed.append(Turned(cell, before, after, _words(was), _words(now), _is_worse(was, now)))
+    return changed
 
 
 def _of_one_environment(release: str, records: list[Record]) -> list[Record]:
@@ -97,7 +114,7 @@ def _of_one_environment(release: str, records: list[Record]) -> list[Record]:
     return [record for record in records if record.stack.get("pins", "") == own]
 
 
-def _history(takes: Takes, quantity: Callable[[Record], float | None]) -> History:
+def _history(takes: RecordsByRelease, quantity: Callable[[Record], float | None]) -> History:
     history = {}
     for release, records in takes.items():
         values = [(_round(record), quantity(record)) for record in records]

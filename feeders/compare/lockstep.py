@@ -24,10 +24,11 @@ import numpy as np
 from scipy import stats
 
 from feeders.errors import FeedersError
-from feeders.measure import BROKEN, Settings
+from feeders.measure import Settings
+from feeders.results.changes import BrokenPair, PairNumbers
 
-from .lanes import BrokenTake, Lane, Running, Turn
-from .verdict import FEWEST, UNDECIDED, Verdict, decided_in
+from .lockstep_client import BrokenTake, LockstepProcess
+from .lockstep_take import LockstepTake, Turn, start_take
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -50,10 +51,7 @@ GAPS = 2
 PAIR_SECONDS = 30
 
 # Off each end of the sorted log-ratios; the mean is that of the middle 40 %. A neighbour's bursts hit single turns.
-TRIMMED = 0.3
-
-# Pairs between two looks at the verdict: each look is another chance to be wrong.
-LOOK_EVERY = 5
+TURNS_TRIMMED = 0.3
 
 
 @dataclass(frozen=True)
@@ -61,18 +59,18 @@ class Side:
     """One side of a comparison.
 
     Attributes:
-        lane: where its takes run; the two sides need one each.
+        process: where its takes run; the two sides need one each.
         cell: what is measured.
         settings: how.
     """
 
-    lane: Lane
+    process: LockstepProcess
     cell: DataclassInstance
     settings: Settings
 
 
 @dataclass(frozen=True)
-class Turns:
+class TurnTimes:
     """The turns of one side, in seconds, matched one to one with those of the other side.
 
     Attributes:
@@ -95,179 +93,44 @@ class Turns:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """What a lockstep pair has shown.
+class Pair(PairNumbers):
+    """What a lockstep pair has shown, with its turns.
 
     Attributes:
-        log_ratio: the pair's number, log of the time of B's epoch over that of A's.
-        feed: log-ratio of the turns inside epochs, their 30 % trimmed mean.
-        gap: log-ratio of the turns' gaps, likewise.
-        share: share of the gap in A's epoch.
         a: turns of A.
         b: turns of B.
-        launched: which side was launched first, "ab" or "ba".
-        first: which side had the first of each two turns.
-        swapped: whether A ran in B's lane and B in A's, which were alike.
-        seed: of the generator that drew these three.
-        started: UTC time, ISO 8601.
-        seconds: what the pair took.
-        load: load average of the machine at the start.
     """
 
-    log_ratio: float
-    feed: float
-    gap: float
-    share: float
-    a: Turns
-    b: Turns
-    launched: str
-    first: str
-    swapped: bool
-    seed: int
-    started: str
-    seconds: float
-    load: float
+    a: TurnTimes
+    b: TurnTimes
 
 
-@dataclass(frozen=True)
-class Broken:
-    """A pair that came to nothing.
-
-    Attributes:
-        side: "a" or "b", the one that broke.
-        outcome: one of `feeders.measure.OUTCOMES`, not "measured".
-        message: what was seen.
-    """
-
-    side: str
-    outcome: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """B against A.
-
-    Attributes:
-        pairs: in the order they were measured.
-        broken: pairs that came to nothing, repeated or not.
-        verdict: what the pairs allow to be said; None if it ended because a side broke.
-        ended: whether another pair would add nothing that was asked for.
-    """
-
-    pairs: tuple[Pair, ...]
-    broken: tuple[Broken, ...]
-    verdict: Verdict | None
-    ended: bool
-
-
-class Sampling:
-    """One comparison in the making: pairs, until they allow a verdict.
-
-    A side that fails, hangs or crashes is tried once more; the second such pair of a comparison ends it, as does the
-    first that is unsupported or refused. No pair is left out for what it shows.
-
-    Args:
-        rng: draws what is left to chance.
-        maximum: pairs at most.
-        family: comparisons that are made together with this one.
-        turn_seconds: length of a turn.
-        begun: log-ratios of pairs that were measured before, in another sitting.
-    """
-
-    def __init__(
-        self,
-        rng: random.Random,
-        *,
-        maximum: int = 30,
-        family: int = 1,
-        turn_seconds: float = TURN_SECONDS,
-        begun: Sequence[float] = (),
-    ) -> None:
-        self._rng, self._maximum = rng, maximum
-        self._family, self._turn_seconds = family, turn_seconds
-        self._begun = list(begun)
-        self._pairs: list[Pair] = []
-        self._broken: list[Broken] = []
-
-    @property
-    def ended(self) -> bool:
-        """Whether another pair would add nothing that was asked for."""
-        if self._gave_up:
-            return True
-        pairs = len(self._log_ratios)
-        looks = pairs >= FEWEST and (pairs - FEWEST) % LOOK_EVERY == 0
-        return pairs >= self._maximum or (looks and self._verdict().word != UNDECIDED)
-
-    @property
-    def left(self) -> int:
-        """Pairs until the next look at the verdict; 0 when it has ended."""
-        if self.ended:
-            return 0
-        pairs = len(self._log_ratios)
-        looks = max(0, math.ceil((pairs + 1 - FEWEST) / LOOK_EVERY))
-        return min(FEWEST + LOOK_EVERY * looks, self._maximum) - pairs
-
-    @property
-    def progress(self) -> str:
-        """How far it is."""
-        return f"pair {len(self._log_ratios) + 1} of {FEWEST} to {self._maximum}"
-
-    def measure(self, a: Side, b: Side) -> None:
-        """Measure one more pair, of B against A.
-
-        Raises:
-            FeedersError: a lane has died, or the sides' epochs differ in steps.
-        """
-        seen = pair(a, b, self._rng, self._turn_seconds)
-        if isinstance(seen, Broken):
-            self._broken.append(seen)
-        else:
-            self._pairs.append(seen)
-
-    def comparison(self) -> Comparison:
-        """Return what has been seen so far."""
-        verdict = None if self._gave_up else self._verdict()
-        return Comparison(tuple(self._pairs), tuple(self._broken), verdict, self.ended)
-
-    @property
-    def _gave_up(self) -> bool:
-        return len(self._broken) > 1 or any(broken.outcome not in BROKEN for broken in self._broken)
-
-    @property
-    def _log_ratios(self) -> list[float]:
-        return [*self._begun, *(pair.log_ratio for pair in self._pairs)]
-
-    def _verdict(self) -> Verdict:
-        return decided_in(self._log_ratios, self._family)
-
-
-def pair(a: Side, b: Side, rng: random.Random, turn_seconds: float = TURN_SECONDS) -> Pair | Broken:
+def measure_pair(a: Side, b: Side, rng: random.Random, turn_seconds: float = TURN_SECONDS) -> Pair | BrokenPair:
     """Measure one pair.
 
     Args:
         a: side A.
-        b: side B; its lane is not that of A.
-        rng: a seed is drawn from it, which draws launch order, first side, and lanes where they are alike.
+        b: side B; its process is not that of A.
+        rng: a seed is drawn from it, which draws launch order, first side, and processes where they are alike.
         turn_seconds: length of a turn.
 
     Raises:
-        FeedersError: a lane has died, or the sides' epochs differ in steps.
+        FeedersError: a process has died, or the sides' epochs differ in steps.
     """
     seed = rng.getrandbits(32)
     chance = random.Random(seed)
     launched, first = chance.choice(("ab", "ba")), chance.choice("ab")
-    swapped = chance.random() < 0.5 and a.lane.is_like(b.lane)
+    swapped = chance.random() < 0.5 and a.process.is_like(b.process)
     if swapped:
-        a, b = dataclasses.replace(a, lane=b.lane), dataclasses.replace(b, lane=a.lane)
+        a, b = dataclasses.replace(a, process=b.process), dataclasses.replace(b, process=a.process)
     started, load = datetime.datetime.now(datetime.timezone.utc), os.getloadavg()[0]
-    seen = _in_lockstep({"a": a, "b": b}, launched, first, turn_seconds)
-    if isinstance(seen, Broken):
-        return seen
+    turns = _in_lockstep({"a": a, "b": b}, launched, first, turn_seconds)
+    if isinstance(turns, BrokenPair):
+        return turns
     return Pair(
-        *numbers(seen["a"], seen["b"]),
-        a=seen["a"],
-        b=seen["b"],
+        *numbers(turns["a"], turns["b"]),
+        a=turns["a"],
+        b=turns["b"],
         launched=launched,
         first=first,
         swapped=swapped,
@@ -278,27 +141,29 @@ def pair(a: Side, b: Side, rng: random.Random, turn_seconds: float = TURN_SECOND
     )
 
 
-def numbers(a: Turns, b: Turns) -> tuple[float, float, float, float]:
+def numbers(a: TurnTimes, b: TurnTimes) -> tuple[float, float, float, float]:
     """Return log-ratio, feed, gap and share of a `Pair`.
 
     A gap counts as much as it takes of an epoch: one that appears moves the number, the noise of one that takes
     nothing does not.
     """
     feed, gap = (
-        float(stats.trim_mean(np.log(np.divide(of_b, of_a)), TRIMMED))
+        float(stats.trim_mean(np.log(np.divide(of_b, of_a)), TURNS_TRIMMED))
         for of_a, of_b in ((a.feeds, b.feeds), (a.gaps, b.gaps))
     )
     share = a.gap_share()
     return math.log((1 - share) * math.exp(feed) + share * math.exp(gap)), feed, gap, share
 
 
-def _in_lockstep(sides: dict[str, Side], launched: str, first: str, turn_seconds: float) -> dict[str, Turns] | Broken:
-    running: dict[str, Running] = {}
+def _in_lockstep(
+    sides: dict[str, Side], launched: str, first: str, turn_seconds: float
+) -> dict[str, TurnTimes] | BrokenPair:
+    running: dict[str, LockstepTake] = {}
     turns: dict[str, list[tuple[int, Turn]]] = {"a": [], "b": []}
     name = launched[0]
     try:
         for name in launched:
-            running[name] = sides[name].lane.begin(sides[name].cell, sides[name].settings)
+            running[name] = start_take(sides[name].process, sides[name].cell, sides[name].settings)
         start = time.monotonic()
         order = first + ("b" if first == "a" else "a")
         for steps in plan(_steps(running), *_seconds(running), turn_seconds):
@@ -306,15 +171,15 @@ def _in_lockstep(sides: dict[str, Side], launched: str, first: str, turn_seconds
                 turns[name].append((steps, running[name].turn(steps)))
             if _enough(_summary(running[name], turns[name]), time.monotonic() - start):
                 break
-        seen: dict[str, Turns] | Broken = {name: _summary(running[name], turns[name]) for name in "ab"}
+        result: dict[str, TurnTimes] | BrokenPair = {name: _summary(running[name], turns[name]) for name in "ab"}
     except BrokenTake as error:
-        seen = Broken(name, error.outcome, error.message)
+        result = BrokenPair(name, error.outcome, error.message)
     for take in running.values():
         take.end()
-    return seen
+    return result
 
 
-def _steps(running: dict[str, Running]) -> int:
+def _steps(running: dict[str, LockstepTake]) -> int:
     """Return the steps of an epoch, which the sides have in common."""
     a, b = running["a"].steps, running["b"].steps
     if a != b:
@@ -325,7 +190,7 @@ def _steps(running: dict[str, Running]) -> int:
     return a
 
 
-def _seconds(running: dict[str, Running]) -> tuple[float, float]:
+def _seconds(running: dict[str, LockstepTake]) -> tuple[float, float]:
     """Return the longer time inside an epoch, and the longer gap."""
     takes = running.values()
     return max(take.inside_seconds for take in takes), max(take.gap_seconds for take in takes)
@@ -346,7 +211,7 @@ def plan(steps: int, inside_seconds: float, gap_seconds: float, turn_seconds: fl
         yield from (epochs * (steps * (at + 1) // parts - steps * at // parts) for at in range(parts))
 
 
-def _enough(turns: Turns, seconds: float) -> bool:
+def _enough(turns: TurnTimes, seconds: float) -> bool:
     """Whether both parts of an epoch have been seen often enough for their weight in it."""
     gaps, feeds = len(turns.gaps), len(turns.feeds)
     if gaps < GAPS:
@@ -354,8 +219,8 @@ def _enough(turns: Turns, seconds: float) -> bool:
     return seconds > PAIR_SECONDS or (feeds >= TURNS and gaps >= TURNS * turns.gap_share())
 
 
-def _summary(take: Running, turns: Sequence[tuple[int, Turn]]) -> Turns:
-    return Turns(
+def _summary(take: LockstepTake, turns: Sequence[tuple[int, Turn]]) -> TurnTimes:
+    return TurnTimes(
         steps=take.steps,
         feeds=[turn.inside for _, turn in turns],
         feed_steps=[steps - turn.gaps for steps, turn in turns],

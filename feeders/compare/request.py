@@ -9,7 +9,7 @@ from typing import Sequence
 from feeders.errors import FeedersError
 from feeders.measure import Cell, profile
 from feeders.releases.catalogue import RELEASES
-from feeders.releases.installed import installed
+from feeders.releases.installed import NONE_INSTALLED, installed
 from feeders.releases.interpreters import is_release
 
 # The cells that tell releases apart, and what they are named by.
@@ -17,8 +17,8 @@ HISTORY = "history"
 
 
 @dataclass(frozen=True)
-class Question:
-    """One comparison: is B as fast as A?
+class CellPair:
+    """Two cells to compare: is B as fast as A?
 
     Attributes:
         name: what a table calls it.
@@ -32,7 +32,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Request:
+class ComparisonRequest:
     """Comparisons that are made together, on two releases or on one.
 
     Attributes:
@@ -40,18 +40,20 @@ class Request:
         b: what side B is called.
         release_a: release of side A.
         release_b: release of side B.
-        questions: the comparisons.
+        cell_pairs: the comparisons.
     """
 
     a: str
     b: str
     release_a: str
     release_b: str
-    questions: tuple[Question, ...]
+    cell_pairs: tuple[CellPair, ...]
 
 
-def request(a: str, b: str, cells: Sequence[str], workloads: Sequence[str], release: str | None) -> Request:
-    """Make sense of the call.
+def parse_request(
+    a: str, b: str, cells: Sequence[str], workloads: Sequence[str], release: str | None
+) -> ComparisonRequest:
+    """Return what a call asks for.
 
     Args:
         a: a release, or a feeder as FEEDER or FEEDER:WORKERS.
@@ -68,7 +70,7 @@ def request(a: str, b: str, cells: Sequence[str], workloads: Sequence[str], rele
         if workloads or release:
             raise FeedersError(f"compare {a} {b}: two releases are compared on cells. Try: --cells 'sequence/*/4'")
         chosen = choose(cells)
-        return Request(a, b, a, b, tuple(Question(name_of(cell), cell, cell) for cell in chosen))
+        return ComparisonRequest(a, b, a, b, tuple(CellPair(name_of(cell), cell, cell) for cell in chosen))
     for name, known in zip((a, b), releases):
         if name in RELEASES and not known:
             raise FeedersError(
@@ -85,9 +87,11 @@ def request(a: str, b: str, cells: Sequence[str], workloads: Sequence[str], rele
     here = installed()
     release = release or (here.id if here else None)
     if not release:
-        raise FeedersError(f"compare {a} {b}: no TensorFlow is installed here. Try: --release 2.21.0")
+        raise FeedersError(f"compare {a} {b}: {NONE_INSTALLED}. Try: --release 2.21.0")
     loads = dict.fromkeys(workloads or ["jpeg"])
-    return Request(a, b, release, release, tuple(Question(load, _side(a, load), _side(b, load)) for load in loads))
+    return ComparisonRequest(
+        a, b, release, release, tuple(CellPair(load, _side(a, load), _side(b, load)) for load in loads)
+    )
 
 
 def name_of(cell: Cell) -> str:
@@ -104,13 +108,13 @@ def choose(patterns: Sequence[str]) -> list[Cell]:
     history = {name_of(cell): cell for cell in profile(HISTORY).cells}
     chosen: dict[str, Cell] = {}
     for pattern in patterns or ["*"]:
-        found = {name: history[name] for name in fnmatch.filter(history, pattern)} or _exactly(pattern)
-        if not found:
+        matching = {name: history[name] for name in fnmatch.filter(history, pattern)} or _exactly(pattern)
+        if not matching:
             raise FeedersError(
                 f"--cells {pattern}: stands for no cell; expected names like {next(iter(history))}, or a pattern of "
                 f"those that tell releases apart: {', '.join(history)}"
             )
-        chosen.update(found)
+        chosen.update(matching)
     return list(chosen.values())
 
 

@@ -1,34 +1,31 @@
-"""Comparisons from the question to the evidence."""
+"""Comparisons from the request to its pairs: interpreters are started, and each comparison gets a pair in turn."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import random
 import time
-from typing import Any, Callable, Generator, Iterator, Mapping, Sequence
+from typing import Callable, Generator, Iterator, Mapping, Sequence
 
 from feeders import variables
 from feeders.errors import FeedersError
 from feeders.measure import Settings, device
-from feeders.measure.stack import describe_host
 from feeders.releases.interpreters import interpreter
 
-from .lanes import Lane
-from .lockstep import Comparison, Sampling, Side
-from .request import Question, Request
-from .verdict import holm
+from .lockstep import Side
+from .lockstep_client import LockstepProcess
+from .request import CellPair, ComparisonRequest
+from .sampling import Comparison, Sampling
 
-# Of the layout of `evidence`.
-SCHEMA = 1
-
-# A text, and the share of what has to be measured at least that is measured.
-Say = Callable[[str, float], None]
+# Takes a text, and the share of what has to be measured at least that is measured.
+OnProgress = Callable[[str, float], None]
 
 
 @contextlib.contextmanager
-def lanes(release_a: str, release_b: str, say: Callable[[str], None]) -> Iterator[tuple[Lane, Lane]]:
+def lockstep_processes(
+    release_a: str, release_b: str, log: Callable[[str], None]
+) -> Iterator[tuple[LockstepProcess, LockstepProcess]]:
     """Start an interpreter of each release; both end with the context.
 
     Two releases are compared as their stacks pin them: what is installed here may have another Python, or other
@@ -37,10 +34,10 @@ def lanes(release_a: str, release_b: str, say: Callable[[str], None]) -> Iterato
     Raises:
         FeedersError: a release can't be measured here.
     """
-    first, second = (interpreter(release, say, pinned=release_a != release_b) for release in (release_a, release_b))
-    say(f"importing TensorFlow: {release_a}, {release_b}")
-    with Lane(first.python, first.variables) as a, Lane(second.python, second.variables) as b:
-        one, other = (lane.stack.get("device") for lane in (a, b))
+    first, second = (interpreter(release, log, pinned=release_a != release_b) for release in (release_a, release_b))
+    log(f"importing TensorFlow: {release_a}, {release_b}")
+    with LockstepProcess(first.python, first.variables) as a, LockstepProcess(second.python, second.variables) as b:
+        one, other = (process.stack.get("device") for process in (a, b))
         if one != other:
             raise FeedersError(
                 f"{release_a} trains on {one}, {release_b} on {other}; expected one device. "
@@ -50,86 +47,56 @@ def lanes(release_a: str, release_b: str, say: Callable[[str], None]) -> Iterato
 
 
 def compare(
-    asked: Request,
-    say: Say,
+    request: ComparisonRequest,
+    on_progress: OnProgress,
     *,
     maximum: int = 30,
     family: int | None = None,
     end: float | None = None,
-    begun: Mapping[Question, Sequence[float]] | None = None,
-) -> Generator[tuple[Question, Comparison], None, None]:
-    """Answer the questions, a pair of each in turn, and yield after each pair what is known of its question.
+    begun: Mapping[CellPair, Sequence[float]] | None = None,
+) -> Generator[tuple[CellPair, Comparison], None, None]:
+    """Compare the cells of a request, a pair of each in turn, and yield after each pair what is known of its cells.
 
     Takes that are forked from one process share its layout in memory and its hash seed, and are no independent samples
     of either. So the interpreters are started anew for every pair of a comparison.
 
     Args:
-        asked: what to compare.
-        say: is told what goes on, and the share that is done of what has to be.
+        request: what to compare.
+        on_progress: called with what goes on, and the share that is done of what has to be.
         maximum: pairs of a comparison.
         family: comparisons that hold together; by default those that are asked for.
         end: no pair begins after it, by ``time.monotonic()``.
         begun: log-ratios that are there already.
 
     Yields:
-        A question, and its pairs so far; the last one of a question tells all. Where the time ends, also those that
-        have none.
+        Two cells, and their pairs so far; the last one of them tells all. Where the time ends, also those that have
+        none.
 
     Raises:
         FeedersError: a release can't be measured here, or its interpreter dies.
     """
     settings, rng = Settings.from_environment(), random.Random()
-    family = family or len(asked.questions)
+    family = family or len(request.cell_pairs)
     open_ = {
-        question: Sampling(rng, maximum=maximum, family=family, begun=(begun or {}).get(question, ()))
-        for question in asked.questions
+        cells: Sampling(rng, maximum=maximum, family=family, begun=(begun or {}).get(cells, ()))
+        for cells in request.cell_pairs
     }
     measured = 0
 
-    def tell(text: str) -> None:
+    def log(text: str) -> None:
         left = sum(sampling.left for sampling in open_.values())
-        say(text, measured / max(1, measured + left))
+        on_progress(text, measured / max(1, measured + left))
 
     for number in itertools.count(1):
-        with lanes(asked.release_a, asked.release_b, tell) as (a, b):
-            for place, (question, sampling) in enumerate(open_.items(), 1):
+        with lockstep_processes(request.release_a, request.release_b, log) as (a, b):
+            for place, (cells, sampling) in enumerate(open_.items(), 1):
                 if end and time.monotonic() > end:
-                    yield from ((question, sampling.comparison()) for question, sampling in open_.items())
+                    yield from ((cells, sampling.comparison()) for cells, sampling in open_.items())
                     return
-                tell(f"round {number}, {place} of {len(open_)}: {question.name}, {sampling.progress}")
-                sampling.measure(Side(a, question.a, settings), Side(b, question.b, settings))
+                log(f"round {number}, {place} of {len(open_)}: {cells.name}, {sampling.progress}")
+                sampling.measure(Side(a, cells.a, settings), Side(b, cells.b, settings))
                 measured += 1
-                yield question, sampling.comparison()
-        open_ = {question: sampling for question, sampling in open_.items() if not sampling.ended}
+                yield cells, sampling.comparison()
+        open_ = {cells: sampling for cells, sampling in open_.items() if not sampling.ended}
         if not open_:
             return
-
-
-def evidence(asked: Request, answers: dict[Question, Comparison]) -> dict[str, Any]:
-    """Return all that was seen, as JSON keeps it; verdicts hold for the family of all questions.
-
-    Args:
-        asked: what was to be compared.
-        answers: of the questions that were answered.
-    """
-    pairs = {question: [pair.log_ratio for pair in answers[question].pairs] for question in answers}
-    unanswered = [question for question in asked.questions if question not in answers]
-    verdicts = holm({**pairs, **{question: [] for question in unanswered}})
-    return {
-        "schema": SCHEMA,
-        **{name: getattr(asked, name) for name in ("a", "b", "release_a", "release_b")},
-        "settings": dataclasses.asdict(Settings.from_environment()),
-        "host": describe_host(),
-        "unanswered": [question.name for question in unanswered],
-        "comparisons": [
-            {
-                "name": question.name,
-                "a": dataclasses.asdict(question.a),
-                "b": dataclasses.asdict(question.b),
-                "verdict": dataclasses.asdict(verdicts[question]) if answer.verdict else None,
-                "broken": [dataclasses.asdict(broken) for broken in answer.broken],
-                "pairs": [dataclasses.asdict(pair) for pair in answer.pairs],
-            }
-            for question, answer in answers.items()
-        ],
-    }

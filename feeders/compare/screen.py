@@ -14,19 +14,17 @@ from statistics import fmean, median
 from typing import Container, Iterator, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
-from .verdict import MARGIN, step_down
+from .verdict import MARGIN, Values, step_down
 
 # The key of the take's round, None where it had none, and the take's time as `low_quantile` tells it.
 Take = Tuple[Optional[str], float]
 # The takes of each release, in the order of the releases.
 History = Mapping[str, Sequence[Take]]
-Values = npt.NDArray[np.float64]
 
 # What a screen lets through costs ten pairs to confirm; what it holds back is never seen.
-LEVEL = 0.05
+SCREEN_LEVEL = 0.05
 # The means on the two sides of a split are of many takes; a change below the verdict's margin could not be confirmed.
 SCAN_MARGIN = math.log1p(MARGIN)
 # To differ is not enough, sessions do by 0.5 %: the test is whether the change is larger than this.
@@ -39,7 +37,7 @@ FEWEST_TAKES = 2
 # The round of two releases has no median that would not move with either.
 FEWEST_IN_ROUND = 3
 # Two releases' five takes alone: the mean of the middle three errs less than their median, and one burst is not in it.
-TRIMMED = 0.25
+TAKES_TRIMMED = 0.25
 # One pass is exact where every release is in every round; where some are in half of the rounds, each halves the error.
 PASSES = 8
 # Among three releases the spread within the sides of a split would be that of one pair.
@@ -92,15 +90,15 @@ def suspects(history: History) -> tuple[Suspect, ...]:
     """
     takes = without_rounds({name: takes for name, takes in history.items() if len(takes) >= FEWEST_TAKES})
     names, values = list(takes), list(takes.values())
-    found: dict[int, tuple[float, str]] = {}
+    by_index: dict[int, tuple[float, str]] = {}
     for by, steps in (
         ("scan", scan([median(own) for own in values])),
         ("adjacent", adjacent(values)),
-        ("newest", newest(values)),
+        ("newest", newest_step(values)),
     ):
         for index, step in steps.items():
-            found.setdefault(index, (step, by))
-    return tuple(Suspect(names[index - 1], names[index], *found[index]) for index in sorted(found))
+            by_index.setdefault(index, (step, by))
+    return tuple(Suspect(names[index - 1], names[index], *by_index[index]) for index in sorted(by_index))
 
 
 def without_rounds(history: History) -> dict[str, list[float]]:
@@ -180,9 +178,9 @@ def _t_of_splits(levels: Values) -> Values:
 
 @lru_cache(maxsize=None)
 def _critical(count: int) -> float:
-    """Return what the largest t of so many levels without a step exceeds with a chance of LEVEL."""
+    """Return what the largest t of so many levels without a step exceeds with a chance of SCREEN_LEVEL."""
     draws = np.random.default_rng(count).standard_normal((NULL_DRAWS, count))
-    return float(np.quantile(_t_of_splits(draws).max(axis=-1), 1 - LEVEL))
+    return float(np.quantile(_t_of_splits(draws).max(axis=-1), 1 - SCREEN_LEVEL))
 
 
 def adjacent(takes: Sequence[Sequence[float]]) -> dict[int, float]:
@@ -192,14 +190,14 @@ def adjacent(takes: Sequence[Sequence[float]]) -> dict[int, float]:
         takes: of each release, in logs, without the effects of their rounds.
     """
     steps, p_values = _transitions(takes)
-    levels = step_down(p_values, LEVEL)
+    levels = step_down(p_values, SCREEN_LEVEL)
     return {index + 1: step for index, step in enumerate(steps) if p_values[index] < levels[index]}
 
 
-def newest(takes: Sequence[Sequence[float]]) -> dict[int, float]:
+def newest_step(takes: Sequence[Sequence[float]]) -> dict[int, float]:
     """Return the step to the last release, tested alone: it is what people ask about, and no later release helps."""
     steps, p_values = _transitions(takes)
-    return {len(steps): steps[-1]} if steps and p_values[-1] < LEVEL else {}
+    return {len(steps): steps[-1]} if steps and p_values[-1] < SCREEN_LEVEL else {}
 
 
 def _transitions(takes: Sequence[Sequence[float]]) -> tuple[list[float], list[float]]:
@@ -222,5 +220,5 @@ def _transitions(takes: Sequence[Sequence[float]]) -> tuple[list[float], list[fl
 
 def _middle(takes: Sequence[float]) -> float:
     """Return the trimmed mean."""
-    cut = int(TRIMMED * len(takes))
+    cut = int(TAKES_TRIMMED * len(takes))
     return fmean(sorted(takes)[cut : len(takes) - cut])

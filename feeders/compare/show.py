@@ -2,76 +2,89 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from statistics import median
-from typing import Any, Mapping, Sequence
+from typing import Sequence
 
 from feeders.releases.installed import installed
-from feeders.releases.stacks import KERAS, TENSORFLOW, difference, stacks
+from feeders.releases.stacks import KERAS_PACKAGE, TENSORFLOW_PACKAGE, difference, stacks
+from feeders.results.changes import BrokenPair, Finding, PairNumbers, SpeedVerdict
 from feeders.terminal import table
 
-from .verdict import FEWEST, SAME, SLOWER, UNDECIDED, judge
+from .evidence import ComparisonEvidence
+from .sampling import Comparison
+from .verdict import FEWEST, SAME, UNDECIDED, judge_pairs
 
-HEADS = ("", "verdict", "B/A time", "99 % interval", "pairs", "spread of a pair", "would have seen")
+TABLE_HEADS = ("", "verdict", "B/A time", "99 % interval", "pairs", "spread of a pair", "would have seen")
 
 # Of the packages that differ, those that explain most changes come first.
-FIRST = ("python", TENSORFLOW, KERAS, "numpy")
+TELLING_PACKAGES = ("python", TENSORFLOW_PACKAGE, KERAS_PACKAGE, "numpy")
+
+# Of the message of a side that broke: its outcome and what is at its root; the evidence has the whole.
+MESSAGE_LENGTH = 300
 
 
-def to_text(found: Mapping[str, Any]) -> str:
-    """Return the table of what `run.evidence` returned, and what the words rest on."""
-    rows = [_row(each) for each in found["comparisons"]]
-    head = f"A: {_side(found, 'a')}\nB: {_side(found, 'b')}"
-    notes = [f"{each['name']}: {_broken(each)}" for each in found["comparisons"] if each["broken"]]
-    notes += [f"{each['name']}: {inside}" for each in found["comparisons"] if (inside := inside_epochs(each))]
-    if found["unanswered"]:
-        notes.append(f"not compared: {', '.join(found['unanswered'])}")
-    family = len(found["comparisons"]) + len(found["unanswered"])
+def comparison_text(evidence: ComparisonEvidence) -> str:
+    """Return the table of what comparisons have shown, and what the words rest on."""
+    by_name = evidence.by_name
+    rows = [_row(name, each) for name, each in by_name.items()]
+    head = f"A: {_side(evidence, 'a')}\nB: {_side(evidence, 'b')}"
+    notes = [f"{name}: {_broken(each.broken[-1])}" for name, each in by_name.items() if each.broken]
+    insides = {name: inside_epochs(each.verdict, each.pairs) for name, each in by_name.items()}
+    notes += [f"{name}: {inside}" for name, inside in insides.items() if inside]
+    if evidence.not_compared:
+        notes.append(f"not compared: {', '.join(evidence.not_compared)}")
+    family = len(evidence.request.cell_pairs)
     notes.append(
         f"Lockstep pairs; slower and faster hold for all {family} together at 99 % (Holm) and exceed 3 %."
         if family > 1
         else "Lockstep pairs; slower and faster hold at 99 % and exceed 3 %."
     )
-    return "\n".join([head, "", *table(rows, HEADS), "", *notes])
+    return "\n".join([head, "", *table(rows, TABLE_HEADS), "", *notes])
 
 
-def is_bad(found: Mapping[str, Any]) -> bool:
-    """Whether B is slower somewhere, or breaks."""
-    return any(
-        each["verdict"]["word"] == SLOWER if each["verdict"] else each["broken"][-1]["side"] == "b"
-        for each in found["comparisons"]
-    )
-
-
-def words(verdict: Mapping[str, Any]) -> str:
+def verdict_text(verdict: SpeedVerdict) -> str:
     """Return the verdict in words: how close "same" is, and how many pairs "undecided" wants."""
-    if verdict["word"] == SAME:
-        return f"same within {100 * verdict['within']:.1f} %"
-    if verdict["word"] == UNDECIDED and verdict["needed"]:
-        return f"undecided ({verdict['needed']} pairs)"
-    return str(verdict["word"])
+    if verdict.within is not None:
+        return f"{SAME} within {100 * verdict.within:.1f} %"
+    if verdict.needed:
+        return f"{UNDECIDED} ({verdict.needed} pairs)"
+    return verdict.word
 
 
-def interval(verdict: Mapping[str, Any]) -> str:
+def interval_text(verdict: SpeedVerdict) -> str:
     """Return the interval of the ratio; empty where it is not known."""
-    return f"[{verdict['low']:.3f}, {verdict['high']:.3f}]" if verdict["low"] is not None else ""
+    return f"[{verdict.low:.3f}, {verdict.high:.3f}]" if verdict.low is not None else ""
 
 
-def inside_epochs(found: Mapping[str, Any]) -> str:
+def finding_text(finding: Finding) -> str:
+    """Return what the pairs of a suspect have shown, in one line."""
+    verdict = finding.verdict
+    if not verdict:
+        return _outcome(finding.broken[-1])
+    if verdict.low is None:
+        return f"pairs: {verdict_text(verdict)}"
+    inside = inside_epochs(verdict, finding.pairs)
+    more = [f"; {inside}"] if inside else []
+    more += [", to be gone on with"] if finding.confirmed is None else []
+    return f"pairs: {verdict_text(verdict)}, {verdict.ratio:.3f} {interval_text(verdict)}{''.join(more)}"
+
+
+def inside_epochs(verdict: SpeedVerdict | None, pairs: Sequence[PairNumbers]) -> str:
     """Return what the pairs of an undecided comparison show without the gaps between epochs, which spread most.
 
     It is no verdict: an epoch is what people wait for, gaps included. Empty where there is a verdict, or too few pairs.
 
     Args:
-        found: "verdict" and "pairs" of a comparison or a finding.
+        verdict: of the pairs.
+        pairs: of a comparison or a finding.
     """
-    pairs: Sequence[Mapping[str, Any]] = found["pairs"]
-    if len(pairs) < FEWEST or not found["verdict"] or found["verdict"]["word"] != UNDECIDED:
+    if len(pairs) < FEWEST or not verdict or verdict.word != UNDECIDED:
         return ""
-    inside = dataclasses.asdict(judge([pair["feed"] for pair in pairs]))
-    share = median(pair["share"] for pair in pairs)
-    return f"inside epochs {inside['ratio']:.3f} {interval(inside)}; {100 * share:.0f} % of the time is between them"
+    inside = judge_pairs([pair.feed for pair in pairs])
+    share = median(pair.share for pair in pairs)
+    text = f"inside epochs {inside.ratio:.3f} {interval_text(inside)}"
+    return f"{text}; {100 * share:.0f} % of the time is between them"
 
 
 def what_changed(before: str, after: str, most: int = 6) -> str:
@@ -85,43 +98,47 @@ def what_changed(before: str, after: str, most: int = 6) -> str:
     if before not in stacks() or after not in stacks():
         return ""
     rows = difference(stacks()[before], stacks()[after])
-    rows.sort(key=lambda row: FIRST.index(row[0]) if row[0] in FIRST else len(FIRST))
+    rows.sort(key=lambda row: TELLING_PACKAGES.index(row[0]) if row[0] in TELLING_PACKAGES else len(TELLING_PACKAGES))
     named = [f"{name} {old or 'none'} -> {new or 'none'}" for name, old, new in rows[:most]]
     return ", ".join(named) + (f" and {len(rows) - most} more" if len(rows) > most else "")
 
 
-def _row(each: Mapping[str, Any]) -> tuple[str, ...]:
-    verdict = each["verdict"]
+def _row(name: str, comparison: Comparison) -> tuple[str, ...]:
+    verdict = comparison.verdict
     if not verdict:
-        broken = each["broken"][-1]
-        return each["name"], f"{broken['side'].upper()} {broken['outcome']}", "", "", str(len(each["pairs"])), "", ""
-    if verdict["low"] is None:
-        return each["name"], words(verdict), "", "", str(verdict["pairs"]), "", ""
+        return name, _outcome(comparison.broken[-1]), "", "", str(len(comparison.pairs)), "", ""
+    if verdict.low is None or verdict.spread is None or verdict.detectable is None:
+        return name, verdict_text(verdict), "", "", str(verdict.pairs), "", ""
     return (
-        each["name"],
-        words(verdict),
-        f"{verdict['ratio']:.3f}",
-        interval(verdict),
-        str(verdict["pairs"]),
-        f"{100 * verdict['spread']:.1f} %",
-        f"{100 * verdict['detectable']:.1f} %",
+        name,
+        verdict_text(verdict),
+        f"{verdict.ratio:.3f}",
+        interval_text(verdict),
+        str(verdict.pairs),
+        f"{100 * verdict.spread:.1f} %",
+        f"{100 * verdict.detectable:.1f} %",
     )
 
 
-def _broken(each: Mapping[str, Any]) -> str:
-    broken = each["broken"][-1]
-    return f"{broken['side'].upper()} {broken['outcome']}: {broken['message'][:300]}"
+def _outcome(broken: BrokenPair) -> str:
+    return f"{broken.side.upper()} {broken.outcome}"
 
 
-def _side(found: Mapping[str, Any], side: str) -> str:
-    name, release = found[side], found[f"release_{side}"]
+def _broken(broken: BrokenPair) -> str:
+    return f"{_outcome(broken)}: {broken.message[:MESSAGE_LENGTH]}"
+
+
+def _side(evidence: ComparisonEvidence, side: str) -> str:
+    request = evidence.request
+    name, release = {"a": (request.a, request.release_a), "b": (request.b, request.release_b)}[side]
     title = f" on {release}" if name != release else ""
     here, stack = installed(), stacks().get(release)
-    pinned = stack and found["release_a"] != found["release_b"]
+    pinned = stack and request.release_a != request.release_b
     if here and here.id == release and not pinned:
         python = "{}.{}".format(*sys.version_info)
         return f"{name}{title} (as installed here: {here.title}, Python {python})"
     if not stack:
         return f"{name}{title}"
-    keras = stack.version(KERAS) or "built in"
-    return f"{name}{title} (TensorFlow {stack.version(TENSORFLOW)}, Keras {keras}, Python {stack.python}, CPU)"
+    keras = stack.version(KERAS_PACKAGE) or "built in"
+    tensorflow = stack.version(TENSORFLOW_PACKAGE)
+    return f"{name}{title} (TensorFlow {tensorflow}, Keras {keras}, Python {stack.python}, CPU)"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
 from typing import Hashable, Mapping, Sequence, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 from scipy.optimize import brentq
+
+from feeders.results.changes import SpeedVerdict
 
 SLOWER, FASTER, SAME, UNDECIDED = "slower", "faster", "same", "undecided"
 
@@ -31,41 +32,11 @@ _LARGEST_LOG = 700.0
 # that of scipy's non-central t to one part in a million.
 _SPREADS = 200
 
-Cell = TypeVar("Cell", bound=Hashable)
+Key = TypeVar("Key", bound=Hashable)
 Values = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What can be said of B against A. Ratios are B's time over A's: above 1, B takes longer. None is unknown.
-
-    Attributes:
-        word: "slower", "faster", "same" or "undecided".
-        pairs: lockstep pairs judged.
-        ratio: the exponential of the mean; None without pairs.
-        low: lower end of the 99 % interval, as a ratio; None with fewer than two pairs, like all below.
-        high: its upper end.
-        spread: standard deviation of one pair, in logs.
-        p: of the two-sided t test of a mean log-ratio of 0.
-        detectable: the smallest true effect that these pairs would have called a change with a chance of 80 %, as a
-            ratio less 1.
-        needed: of "undecided", the pairs in all that would do for "same" if the sides were, and the spread stayed.
-        within: of "same", the smallest bound that the interval lies in, as a ratio less 1.
-    """
-
-    word: str
-    pairs: int
-    ratio: float | None = None
-    low: float | None = None
-    high: float | None = None
-    spread: float | None = None
-    p: float | None = None
-    detectable: float | None = None
-    needed: int | None = None
-    within: float | None = None
-
-
-def judge(log_ratios: Sequence[float] | Values, level: float = LEVEL) -> Verdict:
+def judge_pairs(log_ratios: Sequence[float] | Values, level: float = LEVEL) -> SpeedVerdict:
     """Return the verdict of one comparison.
 
     A change passes a t test at the level and its estimate passes the margin; "same" needs the 99 % interval within
@@ -82,12 +53,12 @@ def judge(log_ratios: Sequence[float] | Values, level: float = LEVEL) -> Verdict
     _check_finite(values)
     pairs = len(values)
     if pairs < 2:
-        return Verdict(UNDECIDED, pairs, ratio=_ratio(float(values[0])) if pairs else None)
+        return SpeedVerdict(UNDECIDED, pairs, ratio=_ratio(float(values[0])) if pairs else None)
     mean, spread = float(values.mean()), float(values.std(ddof=1))
     p = _p_value(mean, spread, pairs)
-    low, high = interval(values)
+    low, high = t_interval(values)
     word = _word(mean, low, high, changed=p < level)
-    return Verdict(
+    return SpeedVerdict(
         word,
         pairs,
         ratio=_ratio(mean),
@@ -101,35 +72,35 @@ def judge(log_ratios: Sequence[float] | Values, level: float = LEVEL) -> Verdict
     )
 
 
-def decided_in(log_ratios: Sequence[float] | Values, family: int) -> Verdict:
+def judge_within_family(log_ratios: Sequence[float] | Values, family: int) -> SpeedVerdict:
     """Return the verdict of one comparison among as many as the family has, before the others are known.
 
     A change that is called here is called by `holm` over the whole family as well, so its sampling can end.
     """
-    return _of_enough(judge(log_ratios, LEVEL / family))
+    return _of_enough(judge_pairs(log_ratios, LEVEL / family))
 
 
-def _of_enough(verdict: Verdict) -> Verdict:
+def _of_enough(verdict: SpeedVerdict) -> SpeedVerdict:
     """Leave it undecided before there are `FEWEST` pairs."""
     if verdict.pairs >= FEWEST or verdict.spread is None:
         return verdict
     return dataclasses.replace(verdict, word=UNDECIDED, within=None, needed=max(verdict.needed or 0, FEWEST))
 
 
-def holm(family: Mapping[Cell, Sequence[float] | Values]) -> dict[Cell, Verdict]:
+def holm(family: Mapping[Key, Sequence[float] | Values]) -> dict[Key, SpeedVerdict]:
     """Return the verdicts of a family of comparisons: with a chance of 99 %, none of its equal ones is called a change.
 
     "same" is not part of the family: it is judged for each comparison alone.
 
     Args:
-        family: the log-ratios of each cell; which cells belong to it is fixed before measuring.
+        family: the log-ratios of each comparison; which ones belong to it is fixed before measuring.
 
     Source:
         S. Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6 (1979).
     """
-    p_values = [judge(log_ratios).p for log_ratios in family.values()]
+    p_values = [judge_pairs(log_ratios).p for log_ratios in family.values()]
     levels = step_down([1.0 if p is None else p for p in p_values], LEVEL)
-    return {cell: _of_enough(judge(family[cell], level)) for cell, level in zip(family, levels)}
+    return {key: _of_enough(judge_pairs(family[key], level)) for key, level in zip(family, levels)}
 
 
 def step_down(p_values: Sequence[float], level: float) -> list[float]:
@@ -147,7 +118,7 @@ def step_down(p_values: Sequence[float], level: float) -> list[float]:
     return levels
 
 
-def interval(log_ratios: Sequence[float] | Values, level: float = LEVEL) -> tuple[float, float]:
+def t_interval(log_ratios: Sequence[float] | Values, level: float = LEVEL) -> tuple[float, float]:
     """Return the t interval of the mean log-ratio, at least two pairs; the level is the chance to miss it.
 
     Not a bootstrap: of ten pairs its 99 % interval misses in 4-5 %, the t interval in 1 %.

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Callable
 
 from feeders.results.record import BROKEN, MEASURED, Record
+from feeders.results.takes import append_take, takes_of_round
 
 from .cells import Cell
 from .delivery import FAULTS
 from .server import take_by_server
 
-# Where takes are appended, one JSON line each; set by the asv environment of feeders.releases.
+# The file that takes are appended to; set by asv's environment.
 TAKES_VARIABLE = "FEEDERS_TAKES"
 
 # The run that takes are made for, and its first round that this store serves; set as well.
@@ -77,8 +78,8 @@ class Store:
         record = kept or dataclasses.replace(self._measure(cell), run=run, round=first + turn if run else None)
         line = record.to_json()
         _write(path, line)
-        if not kept:
-            _append(line)
+        if not kept and os.environ.get(TAKES_VARIABLE):
+            append_take(Path(os.environ[TAKES_VARIABLE]), record)
         return Record.from_json(line)  # rounded, as every later read of it
 
 
@@ -105,22 +106,10 @@ def _write(path: Path, line: str) -> None:
     Path(file.name).replace(path)
 
 
-def _append(line: str) -> None:
-    """Append the take to the file that keeps all of them; one write, so that lines never mix."""
-    path = os.environ.get(TAKES_VARIABLE)
-    if path:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(descriptor, f"{line}\n".encode())
-        finally:
-            os.close(descriptor)
-
-
 def _kept(cell: Cell, run: str, number: int) -> Record | None:
     """The take of this cell that the run has already made in this round."""
-    path = Path(os.environ.get(TAKES_VARIABLE) or "")
-    if not run or not path.is_file():
+    path = os.environ.get(TAKES_VARIABLE)
+    if not run or not path:
         return None
-    lines = path.read_text(encoding="utf-8").splitlines()
-    records = (Record.from_json(line) for line in lines if f'"run":"{run}","round":{number},' in line)
-    return next((each for each in records if Cell(each.feeder, each.workload, each.workers) == cell), None)
+    takes = takes_of_round(Path(path), run, number)
+    return next((each for each in takes if Cell(each.feeder, each.workload, each.workers) == cell), None)

@@ -1,82 +1,110 @@
-"""A ``fit()`` that trains in turns, as the process on the other end of a `feeders.measure.lane` tells it.
-
-``python -m feeders.measure.turns COMMANDS ANSWERS`` serves such takes on two descriptors.
-"""
+"""The turns of a take: it trains for so many steps, says how long that took, and waits until it may go on."""
 
 from __future__ import annotations
 
-import sys
-from typing import Any, Callable
+import gc
+import os
+import time
+from typing import Any
 
-from feeders.keras_api import flatten
-from feeders.loaders import workload
-from feeders.strategies import Feed, feeder
+from feeders.errors import Unsupported
+from feeders.results.record import MEASURED
 
-from . import device
-from .cells import Cell
-from .lane import Turns, main
-from .settings import Settings
-from .stack import describe_stack, preload
-from .taps import StepTap, epoch_clock
-from .timed import MANY_EPOCHS, make_model
+from .channel import Channel, Heartbeat
+from .supervise import Finish
 
 
-class TurnTap(StepTap):
-    """Ends turns right after a step, within the call of the training function.
+class Turns:
+    """The turns of one take, from within its ``fit()``.
 
-    Args:
-        turns: told of every step.
-    """
-
-    def __init__(self, turns: Turns) -> None:
-        super().__init__()
-        self._turns = turns
-
-    def _timed(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        turns = self._turns
-
-        def train_function(*arguments: Any) -> Any:
-            result = function(*arguments)
-            if turns.times_this_step():
-                # An accelerator may still be at it, and would go on while this process is stopped.
-                for value in flatten(result)[:1]:
-                    float(value)
-            turns.step_ended()  # not reached when the epoch has no batch left
-            return result
-
-        return train_function
-
-
-def fit_in_turns(request: Any, turns: Turns) -> None:
-    """Train as the timed fit of a take does, in turns and without taps.
+    Two epochs and the first step of the third are warm-up, and the second one is timed: turns begin and end after the
+    first step of an epoch, or further in it. A gap is from the end of an epoch's last step to that of the next first.
 
     Args:
-        request: "cell" and "settings", the fields of `Cell` and `Settings`.
-        turns: told of every step and epoch.
+        channel: commands and answers.
+        heartbeat: tells the watching process about them.
+        answer: ends the take.
     """
-    cell, settings = Cell(**request["cell"]), Settings(**request["settings"])
-    cell.checked()
-    material = workload(cell.workload).open()
-    model = device.on_device(lambda: make_model(material.x_shape, material.classes, settings))
-    turns.begin(len(material))
-    _fit(feeder(cell.feeder).build(material, cell.workers), model, turns)
 
+    def __init__(self, channel: Channel, heartbeat: Heartbeat, answer: Finish) -> None:
+        self._channel, self._heartbeat, self._answer = channel, heartbeat, answer
+        self._steps = self._done = self._until = self._epochs = 0
+        self._warm = False
+        # When the turn began, when the last epoch ended, and the gaps of the turn.
+        self._start = self._last = self._gap = 0.0
+        self._gaps = 0
 
-def _fit(feed: Feed, model: Any, turns: Turns) -> None:
-    TurnTap(turns).install(model)
+    def begin(self, steps: int) -> None:
+        """Say how many steps an epoch has, before the first one.
 
-    def on_end(epoch: int) -> bool:
-        turns.epoch_ended()
-        return False
+        Raises:
+            Unsupported: too few.
+        """
+        if steps < 2:
+            raise Unsupported(f"an epoch of {steps} batch(es); turns within an epoch need 2 or more")
+        self._steps, self._until = steps, 2 * steps + 1
 
-    model.fit(feed.x, feed.y, epochs=MANY_EPOCHS, shuffle=False, verbose=0, callbacks=[epoch_clock(on_end)], **feed.fit)
+    @property
+    def started(self) -> bool:
+        """Whether a step has been made."""
+        return self._done > 0
 
+    def times_this_step(self) -> bool:
+        """Whether the end of the step that is being made is a time that counts."""
+        return (self._done + 1) % self._steps in (0, 1) or self._done + 1 >= self._until
 
-def stack_of_takes() -> dict[str, str]:
-    """Import what takes need, and describe it."""
-    preload()
-    return describe_stack()
+    def step_ended(self) -> None:
+        """Note that a step has just ended; return when the next one may begin."""
+        now = time.perf_counter()
+        self._done += 1
+        if self._done % self._steps == 0:
+            self._last = now
+        elif self._done % self._steps == 1 and self._done > 1:
+            self._gap += now - max(self._last, self._start)
+            self._gaps += 1
+        if self._done >= self._until:
+            self._turn_ended(now)
+        elif not self._warm:
+            self._heartbeat.progressed()
+            if self._done == self._steps + 1:
+                self._begin_turn(now)
 
+    def epoch_ended(self) -> None:
+        """Note that an epoch has ended.
 
-if __name__ == "__main__":
-    sys.exit(main(fit_in_turns, stack_of_takes, *map(int, sys.argv[1:3])))
+        Raises:
+            RuntimeError: it was not a whole one.
+        """
+        self._epochs += 1
+        expected = self._steps * self._epochs
+        if self._done != expected:
+            raise RuntimeError(
+                f"after epoch {self._epochs} the model had trained on {self._done} batches, "
+                f"expected {expected}: the feed ran out of data"
+            )
+
+    def _turn_ended(self, now: float) -> None:
+        seconds: Any = {"inside": now - self._start - self._gap, "gap": self._gap, "gaps": self._gaps}
+        if not self._warm:
+            seconds = {**seconds, "steps": self._steps, "group": os.getpgrp()}
+            self._warm = True
+            gc.collect()
+            gc.freeze()
+            gc.disable()
+        self._heartbeat.turn_changed()
+        self._channel.send(seconds)
+        self._wait()
+
+    def _wait(self) -> None:
+        command = self._channel.receive()
+        if command is None:
+            os._exit(0)
+        if "end" in command:
+            # From within fit(): how long Keras takes to close is not our matter.
+            self._answer({"outcome": MEASURED, "message": ""})
+        self._until = self._done + command["go"]
+        self._heartbeat.turn_changed()
+        self._begin_turn(time.perf_counter())
+
+    def _begin_turn(self, now: float) -> None:
+        self._start, self._gap, self._gaps = now, 0.0, 0

@@ -5,7 +5,7 @@ TensorFlow and Keras are two axes, so a release is a pair of both. Its id says w
 =============  ==================================================================================================
 ``2.16.2``     that TensorFlow with the Keras of its day: the highest that was published by then; up to 2.15 the
                Keras 2 of the same minor version, which that TensorFlow requires
-``k3.6.0``     that Keras with the TensorFlow of its day
+``k3.6.0``     that Keras with the TensorFlow of its day; or alone, on JAX or torch without TensorFlow
 ``t2.16.2``    that TensorFlow with ``tf_keras`` (``TF_USE_LEGACY_KERAS=1``)
 ``n261120``    both nightly builds of 2026-11-20
 ``162k091``    any other pair of releases, among them those too new for `dates`: TensorFlow 2.16.2, Keras 3.9.1
@@ -26,7 +26,7 @@ from typing import Iterable
 
 from feeders.results.takes import Takes
 
-from .dates import KERAS, TENSORFLOW
+from .dates import KERAS_DATES, TENSORFLOW_DATES
 
 # From here on ``tf.keras`` is Keras 3 and TensorFlow bounds its version from below only.
 FIRST_WITH_KERAS_3 = "2.16.1"
@@ -51,10 +51,12 @@ def identify(tensorflow: str, keras: str, legacy: bool = False) -> Release:
     """Return the release that a pair of versions is.
 
     Args:
-        tensorflow: version of TensorFlow.
+        tensorflow: version of TensorFlow; empty for a Keras 3 without it, on JAX or torch.
         keras: version of the Keras behind ``tf.keras``; empty where TensorFlow brings its own (2.4, 2.5).
         legacy: whether that Keras is ``tf_keras``.
     """
+    if not tensorflow:
+        return _keras_alone(keras)
     title = f"TensorFlow {tensorflow}, {'tf_keras' if legacy else 'Keras'} {keras or 'built in'}"
     name = _listed_id(tensorflow, keras, legacy) or (
         "" if legacy else _nightly(tensorflow, keras) or _pair(tensorflow, keras)
@@ -62,18 +64,24 @@ def identify(tensorflow: str, keras: str, legacy: bool = False) -> Release:
     return Release(name or _digest(title), _date(tensorflow, keras, legacy), title)
 
 
+def _keras_alone(keras: str) -> Release:
+    title = f"Keras {keras}"
+    name = f"k{keras}" if re.fullmatch(r"3\.\d\d?\.\d", keras) else _digest(title)
+    return Release(name, KERAS_DATES.get(keras) or _build_day(keras), title)
+
+
 def keras_of(tensorflow: str) -> str:
     """Return the Keras of a release's day: of Keras 2 the minor version, of Keras 3 the highest published by then."""
-    return _highest(KERAS, TENSORFLOW[tensorflow]) if _has_keras_3(tensorflow) else _minor(tensorflow)
+    return _highest(KERAS_DATES, TENSORFLOW_DATES[tensorflow]) if _has_keras_3(tensorflow) else _minor(tensorflow)
 
 
 def tensorflow_of(keras: str) -> str:
     """Return the highest TensorFlow that was published by the day of a Keras 3 release."""
-    return _highest(TENSORFLOW, KERAS[keras])
+    return _highest(TENSORFLOW_DATES, KERAS_DATES[keras])
 
 
 def _listed_id(tensorflow: str, keras: str, legacy: bool) -> str:
-    if tensorflow not in TENSORFLOW:
+    if tensorflow not in TENSORFLOW_DATES:
         return ""
     if legacy:
         return f"t{tensorflow}" if _minor(keras) == _minor(tensorflow) else ""
@@ -81,7 +89,7 @@ def _listed_id(tensorflow: str, keras: str, legacy: bool) -> str:
         return tensorflow if _minor(keras or tensorflow) == _minor(tensorflow) else ""
     if keras == keras_of(tensorflow):
         return tensorflow
-    return f"k{keras}" if keras in KERAS and tensorflow_of(keras) == tensorflow else ""
+    return f"k{keras}" if keras in KERAS_DATES and tensorflow_of(keras) == tensorflow else ""
 
 
 def _nightly(tensorflow: str, keras: str) -> str:
@@ -90,8 +98,8 @@ def _nightly(tensorflow: str, keras: str) -> str:
 
 
 def _build_day(version: str) -> str:
-    found = re.search(r"dev(20\d\d)(\d\d)(\d\d)", version)
-    return "-".join(found.groups()) if found else ""
+    built = re.search(r"dev(20\d\d)(\d\d)(\d\d)", version)
+    return "-".join(built.groups()) if built else ""
 
 
 def _pair(tensorflow: str, keras: str) -> str:
@@ -107,10 +115,10 @@ def _digest(title: str) -> str:
 
 
 def _date(tensorflow: str, keras: str, legacy: bool) -> str:
-    ours = TENSORFLOW.get(tensorflow) or _build_day(tensorflow)
+    ours = TENSORFLOW_DATES.get(tensorflow) or _build_day(tensorflow)
     if not ours or legacy or not _has_keras_3(tensorflow):
         return ours
-    theirs = KERAS.get(keras) or _build_day(keras)
+    theirs = KERAS_DATES.get(keras) or _build_day(keras)
     return theirs and max(ours, theirs)
 
 
@@ -132,10 +140,12 @@ def _minor(version: str) -> str:
 
 
 def _all() -> list[Release]:
-    pairs = [(tensorflow, keras_of(tensorflow)) for tensorflow in TENSORFLOW]
-    pairs += [(tensorflow_of(keras), keras) for keras in KERAS if _has_keras_3(tensorflow_of(keras))]
+    pairs = [(tensorflow, keras_of(tensorflow)) for tensorflow in TENSORFLOW_DATES]
+    pairs += [(tensorflow_of(keras), keras) for keras in KERAS_DATES if _has_keras_3(tensorflow_of(keras))]
     legacy = [
-        identify(tensorflow, _minor(tensorflow), legacy=True) for tensorflow in TENSORFLOW if _has_keras_3(tensorflow)
+        identify(tensorflow, _minor(tensorflow), legacy=True)
+        for tensorflow in TENSORFLOW_DATES
+        if _has_keras_3(tensorflow)
     ]
     return [*(identify(*pair) for pair in pairs), *legacy]
 
@@ -146,7 +156,9 @@ RELEASES = {release.id: release for release in _all()}
 def age(name: str) -> tuple[str, int]:
     """Return what ids are ordered by: date, then place in the catalogue; unknown ones are last."""
     release = RELEASES.get(name)
-    return (release.date, list(RELEASES).index(name)) if release else ("9", 0)
+    if release:
+        return release.date, list(RELEASES).index(name)
+    return KERAS_DATES.get(name[1:], "9") if name.startswith("k") else "9", 0
 
 
 def oldest_first(parts: Iterable[Takes]) -> tuple[Takes, ...]:

@@ -11,10 +11,10 @@ from pathlib import Path
 FILE = Path(__file__).with_name("dates.csv")
 
 
-def read(package: str) -> dict[str, str]:
+def read_dates(package: str) -> dict[str, str]:
     """Return the dates of a package's versions that the file has."""
     with FILE.open(newline="", encoding="utf-8") as file:
         return {row["version"]: row["published"] for row in csv.DictReader(file) if row["package"] == package}
 
 
-TENSORFLOW, KERAS = read("tensorflow"), read("keras")
+TENSORFLOW_DATES, KERAS_DATES = read_dates("tensorflow"), read_dates("keras")

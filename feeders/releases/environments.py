@@ -16,20 +16,20 @@ from .resolve import uv
 from .stacks import Stack
 
 # Written last: an environment without it was interrupted while it was made, and is made anew.
-MARK = "whole"
+COMPLETE = "whole"
 
 # TensorFlow with all it needs, unpacked: 0.7 to 1.7 GB.
 NEEDED_BYTES = 2 << 30
 
 
-def folder() -> Path:
+def environments_folder() -> Path:
     """Return where environments are kept: in the cache folder. It need not exist."""
     return root() / "stacks"
 
 
 def path_of(stack: Stack) -> Path:
     """Return where the environment of a stack is or would be; other pins, another place."""
-    return folder() / f"{stack.release}-{stack.digest}"
+    return environments_folder() / f"{stack.release}-{stack.digest}"
 
 
 def python_of(stack: Stack) -> Path:
@@ -39,17 +39,17 @@ def python_of(stack: Stack) -> Path:
 
 def is_built(stack: Stack) -> bool:
     """Whether the environment is there, whole."""
-    return (path_of(stack) / MARK).exists()
+    return (path_of(stack) / COMPLETE).exists()
 
 
-def build(stack: Stack, say: Callable[[str], None]) -> Path:
+def build_environment(stack: Stack, log: Callable[[str], None]) -> Path:
     """Return the interpreter of a stack's environment, which is made if it is not there.
 
     Processes that ask at once wait for the one that makes it.
 
     Args:
         stack: what goes in.
-        say: is told what goes on.
+        log: takes a line about what goes on.
 
     Raises:
         FeedersError: it can't be made; the text says why, and nothing is left of it.
@@ -59,20 +59,20 @@ def build(stack: Stack, say: Callable[[str], None]) -> Path:
         return python_of(stack)
     with _alone(path):
         if not is_built(stack):
-            say(f"building the environment of {stack.release} (Python {stack.python}, {len(stack.pins)} packages)")
+            log(f"building the environment of {stack.release} (Python {stack.python}, {len(stack.pins)} packages)")
             _make(stack, path)
     return python_of(stack)
 
 
 def environments() -> list[Path]:
     """Return the environments there are, half-made ones too."""
-    return [path for path in sorted(folder().glob("*")) if path.is_dir()]
+    return [path for path in sorted(environments_folder().glob("*")) if path.is_dir()]
 
 
 def remove(path: Path) -> None:
     """Remove an environment, its mark first."""
     with _alone(path):
-        (path / MARK).unlink(missing_ok=True)
+        (path / COMPLETE).unlink(missing_ok=True)
         shutil.rmtree(path)
 
 
@@ -88,7 +88,7 @@ def _make(stack: Stack, path: Path) -> None:
         _uv(stack, "venv", "--no-project", "--no-config", "--python", stack.python, str(path))
         options = ("--no-deps", "--compile-bytecode", "--requirements", "-")
         _uv(stack, "pip", "install", "--python", str(python_of(stack)), *options, given=stack.requirements())
-        (path / MARK).touch()
+        (path / COMPLETE).touch()
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
@@ -98,9 +98,9 @@ def _uv(stack: Stack, *arguments: str, given: str = "") -> None:
     done = subprocess.run([*uv(), *arguments, "--quiet"], input=given, capture_output=True, text=True)
     if done.returncode:
         # uv writes its causes on lines of their own.
-        said = " ".join(done.stderr.split())[-1500:]
+        output = " ".join(done.stderr.split())[-1500:]
         raise FeedersError(
-            f"{stack.release}: its environment can't be made. uv {arguments[0]} says: {said} "
+            f"{stack.release}: its environment can't be made. uv {arguments[0]} says: {output} "
             f"It needs Python {stack.python} (found by uv, or downloaded by it) and the package index."
         )
 

@@ -13,7 +13,7 @@ from feeders.keras_api import BACKEND_VARIABLE, TENSORFLOW
 from feeders.measure import device
 from feeders.measure.stack import PINS_VARIABLE
 
-from .environments import build
+from .environments import build_environment
 from .installed import installed
 from .stacks import stacks
 
@@ -34,12 +34,12 @@ class Interpreter:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def interpreter(release: str, say: Callable[[str], None], *, pinned: bool = False) -> Interpreter:
+def interpreter(release: str, log: Callable[[str], None], *, pinned: bool = False) -> Interpreter:
     """Return the interpreter of a release; its environment is made if it is not there.
 
     Args:
         release: its id.
-        say: is told what goes on.
+        log: takes a line about what goes on.
         pinned: where the release has a stack, the environment of its pins, also if it is installed.
 
     Raises:
@@ -56,7 +56,7 @@ def interpreter(release: str, say: Callable[[str], None], *, pinned: bool = Fals
         )
     _check_request(release)
     settings = {**dict.fromkeys(FOREIGN, ""), PINS_VARIABLE: stack.digest, variables.DEVICE: device.CPU}
-    return Interpreter(str(build(stack, say)), settings)
+    return Interpreter(str(build_environment(stack, log)), settings)
 
 
 def _check_request(release: str) -> None:

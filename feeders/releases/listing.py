@@ -13,21 +13,21 @@ from typing import Callable
 from feeders.errors import FeedersError
 from feeders.measure.stack import PINS_VARIABLE
 from feeders.results.record import MEASURED, Record
-from feeders.results.takes import TAKES_SUFFIX
+from feeders.results.takes import count_takes
 from feeders.terminal import table as drawn
 
 from . import environments, resolve
 from .catalogue import age
 from .interpreters import FOREIGN
-from .stacks import FOLDER, KERAS, TENSORFLOW, Stack, stacks
+from .stacks import FOLDER, KERAS_PACKAGE, TENSORFLOW_PACKAGE, Stack, stacks
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 # What a new release has to do before it is believed: a feeder with Keras' own machinery, a short steady part.
 TRIAL = ({"feeder": "sequence", "workload": "remote", "workers": 1}, {"steady_seconds": 0.1})
 
 
-def table(results: Path) -> str:
+def releases_table(results: Path) -> str:
     """Return all releases that have a stack, oldest first, with what is here of each.
 
     Args:
@@ -39,12 +39,12 @@ def table(results: Path) -> str:
     return "\n".join([*drawn(rows, heads), "", _kept(), _newest()])
 
 
-def add(name: str, say: Say) -> tuple[Path, Record]:
+def add_release(name: str, log: Log) -> tuple[Path, Record]:
     """Resolve, build and try a release, and write its stack if the trial was measured.
 
     Args:
         name: ``2.16.2``, or ``k3.6.0`` for a Keras.
-        say: is told what goes on.
+        log: takes a line about what goes on.
 
     Returns:
         The file of its pins, and the take that was tried.
@@ -56,14 +56,14 @@ def add(name: str, say: Say) -> tuple[Path, Record]:
     pair = resolve.wanted(name)
     stack = stacks().get(pair.release.id)
     if stack:
-        say(f"{name}: has a stack already")
+        log(f"{name}: has a stack already")
     else:
-        say(f"{name}: resolving TensorFlow {pair.tensorflow}, Keras {pair.keras or 'its own'} as of {pair.date}")
+        log(f"{name}: resolving TensorFlow {pair.tensorflow}, Keras {pair.keras or 'its own'} as of {pair.date}")
         stack = resolve.resolve(pair)
     start = time.monotonic()
-    environments.build(stack, say)
+    environments.build_environment(stack, log)
     passed = time.monotonic() - start
-    say(f"{stack.release}: Python {stack.python}, {len(stack.pins)} packages; there after {passed:.0f} s")
+    log(f"{stack.release}: Python {stack.python}, {len(stack.pins)} packages; there after {passed:.0f} s")
     record = _trial(stack)
     path = FOLDER / f"{stack.release}.txt"
     if record.outcome == MEASURED and not path.exists():
@@ -72,43 +72,39 @@ def add(name: str, say: Say) -> tuple[Path, Record]:
     return path, record
 
 
-def clean(say: Say) -> None:
+def clean(log: Log) -> None:
     """Remove all environments; what is needed again is made again."""
     for path in environments.environments():
         environments.remove(path)
-        say(f"removed {path}")
-    say("uv keeps what it has downloaded. Remove that too: uv cache clean")
+        log(f"removed {path}")
+    log("uv keeps what it has downloaded. Remove that too: uv cache clean")
 
 
 def _row(stack: Stack, results: Path) -> tuple[str, ...]:
-    counts = {path.parent.name: _lines(path) for path in sorted(results.glob(f"*/{stack.release}-*{TAKES_SUFFIX}"))}
+    counts = count_takes(results, stack.release)
     measured = ", ".join(f"{count} takes on {machine}" for machine, count in counts.items())
-    keras = stack.version(KERAS) or "built in"
+    keras = stack.version(KERAS_PACKAGE) or "built in"
     built = "yes" if environments.is_built(stack) else "no"
-    return stack.release, stack.date, stack.version(TENSORFLOW), keras, stack.python, built, measured or "no"
-
-
-def _lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n")
+    return stack.release, stack.date, stack.version(TENSORFLOW_PACKAGE), keras, stack.python, built, measured or "no"
 
 
 def _kept() -> str:
     count = len(environments.environments())
-    return f"{count} environments in {environments.folder()}. Remove them: feeders releases clean"
+    return f"{count} environments in {environments.environments_folder()}. Remove them: feeders releases clean"
 
 
 def _newest() -> str:
     if importlib.util.find_spec("uv") is None:
         return "newest on the package index: not known without uv. Try: pip install 'keras-feeders[suite]'"
     try:
-        found = {"": resolve.newest(TENSORFLOW), "k": resolve.newest(KERAS)}
+        newest = {"": resolve.newest_version(TENSORFLOW_PACKAGE), "k": resolve.newest_version(KERAS_PACKAGE)}
     except FeedersError:
         return "newest on the package index: not known, it can't be reached"
-    here = [(stack.version(TENSORFLOW), stack.version(KERAS)) for stack in stacks().values()]
+    here = [(stack.version(TENSORFLOW_PACKAGE), stack.version(KERAS_PACKAGE)) for stack in stacks().values()]
     known = {"": {pair[0] for pair in here}, "k": {pair[1] for pair in here}}
-    missing = [f"{prefix}{version}" for prefix, version in found.items() if version not in known[prefix]]
+    missing = [f"{prefix}{version}" for prefix, version in newest.items() if version not in known[prefix]]
     hint = f". Add: feeders releases add {missing[0]}" if missing else ": here"
-    return f"newest on the package index: TensorFlow {found['']}, Keras {found['k']}{hint}"
+    return f"newest on the package index: TensorFlow {newest['']}, Keras {newest['k']}{hint}"
 
 
 def _trial(stack: Stack) -> Record:
@@ -124,8 +120,8 @@ def _trial(stack: Stack) -> Record:
     return Record.from_json(done.stdout.splitlines()[-1])
 
 
-def tried(path: Path, record: Record) -> str:
-    """Say what `add` did."""
+def trial_text(path: Path, record: Record) -> str:
+    """Return what `add_release` did, in words."""
     cell = f"{record.feeder} on {record.workload}"
     if record.outcome != MEASURED:
         return f"{path.stem}: {cell}: {record.outcome}, expected {MEASURED}; no pins are written. {record.message}"

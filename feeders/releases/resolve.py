@@ -14,7 +14,7 @@ from feeders.errors import FeedersError
 
 from . import dates
 from .catalogue import FIRST_WITH_KERAS_3, Release, identify, keras_of, release_key
-from .stacks import KERAS, TENSORFLOW, Stack, parse
+from .stacks import KERAS_PACKAGE, TENSORFLOW_PACKAGE, Stack, parse
 
 # Tried in this order. Most releases run on the first, so that few steps in a history are steps of Python; what a
 # release's TensorFlow has no wheel for does not resolve.
@@ -54,20 +54,20 @@ def wanted(name: str) -> Wanted:
     Raises:
         FeedersError: it is no such name, or the index has no such version.
     """
-    found = re.fullmatch(r"(k?)(\d+\.\d+\.\d+)", name)
-    if not found or (found[1] == "k") != found[2].startswith("3."):
+    parts = re.fullmatch(r"(k?)(\d+\.\d+\.\d+)", name)
+    if not parts or (parts[1] == "k") != parts[2].startswith("3."):
         raise FeedersError(f"releases add {name}: expected a TensorFlow like 2.16.2 or a Keras like k3.6.0")
-    if found[1]:
-        published = _published(KERAS, found[2])
-        tensorflow = max(_newest(TENSORFLOW, published), FIRST_WITH_KERAS_3, key=release_key)
-        return Wanted(tensorflow, found[2], max(published, _published(TENSORFLOW, tensorflow)))
-    listed = found[2] in dates.TENSORFLOW
-    published = _published(TENSORFLOW, found[2])
-    if release_key(found[2]) < release_key(FIRST_WITH_KERAS_3):
-        return Wanted(found[2], "", published)
+    if parts[1]:
+        published = _published(KERAS_PACKAGE, parts[2])
+        tensorflow = max(_newest(TENSORFLOW_PACKAGE, published), FIRST_WITH_KERAS_3, key=release_key)
+        return Wanted(tensorflow, parts[2], max(published, _published(TENSORFLOW_PACKAGE, tensorflow)))
+    listed = parts[2] in dates.TENSORFLOW_DATES
+    published = _published(TENSORFLOW_PACKAGE, parts[2])
+    if release_key(parts[2]) < release_key(FIRST_WITH_KERAS_3):
+        return Wanted(parts[2], "", published)
     if not listed:  # then the Keras of its day may not be either
-        _published(KERAS, _newest(KERAS, published))
-    return Wanted(found[2], keras_of(found[2]), published)
+        _published(KERAS_PACKAGE, _newest(KERAS_PACKAGE, published))
+    return Wanted(parts[2], keras_of(parts[2]), published)
 
 
 def resolve(pair: Wanted) -> Stack:
@@ -76,34 +76,34 @@ def resolve(pair: Wanted) -> Stack:
     Raises:
         FeedersError: none has; the text says what is missing.
     """
-    asked = [f"{TENSORFLOW}=={pair.tensorflow}", *([f"{KERAS}=={pair.keras}"] if pair.keras else [])]
+    asked = [f"{TENSORFLOW_PACKAGE}=={pair.tensorflow}", *([f"{KERAS_PACKAGE}=={pair.keras}"] if pair.keras else [])]
     asked += ["numpy", "pillow", "more-itertools", "psutil", f"asv_runner=={metadata.version('asv_runner')}"]
     today = datetime.date.today().isoformat()
     newer = [part for name in INSTRUMENTS for part in ("--exclude-newer-package", f"{name}={today}")]
-    said = ""
+    first_error = ""
     for python in PYTHONS:
         try:
             lines = _compile(asked, "--python-version", python, "--exclude-newer", pair.date, *newer)
         except FeedersError as error:
-            said = said or str(error)
+            first_error = first_error or str(error)
             continue
         return Stack(pair.release.id, python, pair.date, tuple(parse(lines)))
     raise FeedersError(
         f"releases add {pair.release.id}: no Python of {', '.join(PYTHONS)} has wheels for all of it "
-        f"({LINUX_ONLY}). uv says of {PYTHONS[0]}: {said}"
+        f"({LINUX_ONLY}). uv says of {PYTHONS[0]}: {first_error}"
     )
 
 
 def remember(pair: Wanted) -> None:
     """Append the dates of both versions to dates.csv where it has none."""
-    rows = [("tensorflow", pair.tensorflow, dates.TENSORFLOW), ("keras", pair.keras, dates.KERAS)]
+    rows = [("tensorflow", pair.tensorflow, dates.TENSORFLOW_DATES), ("keras", pair.keras, dates.KERAS_DATES)]
     for package, version, listed in rows:
-        if version and version not in dates.read(package):
+        if version and version not in dates.read_dates(package):
             with dates.FILE.open("a", newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerow([package, version, listed[version]])
 
 
-def newest(package: str) -> str:
+def newest_version(package: str) -> str:
     """Return the newest release of a package on the index."""
     return _newest(package, datetime.date.today().isoformat())
 
@@ -121,7 +121,7 @@ def _python_for(day: str) -> str:
 
 def _published(package: str, version: str) -> str:
     """The day of a version; what the index tells is listed in this process, since ids depend on it."""
-    listed = dates.KERAS if package == KERAS else dates.TENSORFLOW
+    listed = dates.KERAS_DATES if package == KERAS_PACKAGE else dates.TENSORFLOW_DATES
     if version not in listed:
         listed[version] = _asked(package, version)
     return listed[version]

@@ -12,7 +12,7 @@ from feeders.measure.stack import digest, normalised
 FOLDER = Path(__file__).with_name("stacks")
 
 # How a stack's environment names the packages that make the release.
-TENSORFLOW, KERAS = "tensorflow-cpu", "keras"
+TENSORFLOW_PACKAGE, KERAS_PACKAGE = "tensorflow-cpu", "keras"
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Stack:
     def read(cls, path: Path) -> Stack:
         """Read what `requirements` wrote."""
         head, *lines = path.read_text(encoding="utf-8").splitlines()
-        found = re.fullmatch(r"# Python (\S+), packages as of (\S+)", head)
-        assert found, f"{path}: {head!r}"
-        return cls(path.stem, found[1], found[2], tuple(parse(lines)))
+        parts = re.fullmatch(r"# Python (\S+), packages as of (\S+)", head)
+        assert parts, f"{path}: {head!r}"
+        return cls(path.stem, parts[1], parts[2], tuple(parse(lines)))
 
 
 def parse(lines: list[str]) -> list[tuple[str, str]]:

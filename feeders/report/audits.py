@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from feeders.loaders import WORKLOADS
-from feeders.results.audits import audits_file, read_audits
+from feeders.results.audits import audits_file, by_feeder_and_workload, read_audits
+from feeders.results.machines import machine_folder
 from feeders.results.record import UNSUPPORTED
 from feeders.strategies import FEEDERS
 
@@ -20,9 +21,9 @@ def summarise_audits(results: Path, measured: Iterable[tuple[str, str, str]]) ->
     """
     sections = []
     for machine, release, backend in measured:
-        audits = read_audits(audits_file(results / machine, release, backend))
+        audits = read_audits(audits_file(machine_folder(results, machine), release, backend))
         if audits:
-            budgets = sorted({f"{found['budget']:g}" for found in audits if "budget" in found})
+            budgets = sorted({f"{audit['budget']:g}" for audit in audits if "budget" in audit})
             text = f"What arrives (machine `{machine}`, audits of {' or '.join(budgets)} s, races provoked):"
             sections.append(f"{text}\n\n{delivery_table(audits)}")
     return sections
@@ -30,19 +31,19 @@ def summarise_audits(results: Path, measured: Iterable[tuple[str, str, str]]) ->
 
 def delivery_table(audits: Iterable[dict[str, Any]]) -> str:
     """Return the verdicts as a Markdown table: a row per feeder, a column per workload."""
-    cells = {(found["loader"], found["workload"]): found for found in audits}
+    cells = by_feeder_and_workload(audits)
     workloads = [row.name for row in WORKLOADS if any(workload == row.name for _, workload in cells)]
     names = [row.name for row in FEEDERS if any(loader == row.name for loader, _ in cells)]
     table = [["feeder", "fed by", *workloads]]
     for name in names:
         row = [cells.get((name, workload)) for workload in workloads]
-        table.append([f"`{name}`", _fed_by(row), *(_word(found) for found in row)])
+        table.append([f"`{name}`", _fed_by(row), *map(_word, row)])
     lines = [f"| {' | '.join(row)} |" for row in table]
     return "\n".join([lines[0], "|---" * len(table[0]) + "|", *lines[1:]])
 
 
 def _fed_by(row: list[dict[str, Any] | None]) -> str:
-    used = next((found for found in row if found and found["verdict"] != UNSUPPORTED and found["use"]["workers"]), None)
+    used = next((each for each in row if each and each["verdict"] != UNSUPPORTED and each["use"]["workers"]), None)
     if used is None:
         return ""
     if used["kind"] == "dataset":
@@ -51,8 +52,8 @@ def _fed_by(row: list[dict[str, Any] | None]) -> str:
     return f"{count} {'process' if processes else 'thread'}{'' if count == 1 else 'es' if processes else 's'}"
 
 
-def _word(found: dict[str, Any] | None) -> str:
-    if found is None:
+def _word(audit: dict[str, Any] | None) -> str:
+    if audit is None:
         return ""
-    corrupt = found["verdict"] != UNSUPPORTED and found["content"] == "corrupt"
-    return f"{found['verdict']}, **corrupt**" if corrupt else str(found["verdict"])
+    corrupt = audit["verdict"] != UNSUPPORTED and audit["content"] == "corrupt"
+    return f"{audit['verdict']}, **corrupt**" if corrupt else str(audit["verdict"])

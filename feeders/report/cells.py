@@ -11,12 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from feeders import variables
 from feeders.loaders import WORKLOADS
 from feeders.measure import MEASURED, METRICS, Record
-from feeders.measure.device import CPU
-from feeders.results.audits import audits_file, read_audits
-from feeders.results.series import SERIES_VARIABLES, TOOL
+from feeders.results.audits import audits_file, by_feeder_and_workload, read_audits
+from feeders.results.machines import machine_folder
 from feeders.results.takes import Takes
 from feeders.strategies import FEEDERS
 
@@ -24,27 +22,30 @@ from feeders.strategies import FEEDERS
 SUBJECT = ("machine", "release", "device")
 KEY = (*SUBJECT, "workload", "feeder", "workers")
 
-SAFE, UNSAFE, WORD = "safe", "unsafe", "word"
+SAFE, UNSAFE, NO_NUMBER = "safe", "unsafe", "no-number"
+
+# The one that ranks.
+RANKING_METRIC = "effective_throughput"
 
 CEILINGS = {row.name for row in FEEDERS if row.ceiling}
 
-# Of an interval.
-CONFIDENCE = 0.95
+# Of an interval of a median.
+MEDIAN_CONFIDENCE = 0.95
 
 # Takes' waits are pooled as the median of each of their quantiles, which keeps a bad process from being the tail.
 WAITS = "waits"
 
 
-def table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
+def cells_table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
     """Return a row per cell, in the order of the catalogues.
 
     Args:
         results: the results folder, for the audits beside the takes.
-        parts: as `takes.read_takes` returns them.
+        parts: as `read_takes` returns them.
 
     Returns:
         The columns of `KEY`; ``takes`` and ``measured`` (counts); ``state``: "safe", "unsafe" (in some take, or in an
-        audit with several workers, not every sample arrived once and whole) or "word" (most takes have no number);
+        audit with several workers, not every sample arrived once and whole) or "no-number" (most takes have none);
         ``word``, ``message``, ``why`` (of an unsafe one); ``waits``; and for each metric its median over takes in its
         unit, with ``METRIC_low`` and ``METRIC_high``, NaN where it is not known.
 
@@ -53,11 +54,8 @@ def table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
     """
     rows = []
     for part in parts:
-        audits = {
-            (found["loader"], found["workload"]): found
-            for found in read_audits(audits_file(results / part.machine, part.release, part.backend))
-        }
-        subject = dict(zip(SUBJECT, (part.machine, part.release, device(part))))
+        audits = by_feeder_and_workload(audits_of(results, part))
+        subject = dict(zip(SUBJECT, subject_of(part)))
         ceilings = _ceilings(part.records)
         for (workload, feeder, workers), takes in _by_cell(part.records):
             key = {**subject, "workload": workload, "feeder": feeder, "workers": workers}
@@ -67,24 +65,26 @@ def table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def device(part: Takes) -> str:
-    """Return what trained, in words, with what sets its series apart: "CPU", "GPU, FEEDERS_MODEL=real".
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table, by the names of its columns."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
-    Takes of before there was a choice do not say what they ran on; they ran on a host without a GPU.
+
+def subject_of(part: Takes) -> tuple[str, str, str]:
+    """Return what takes belong to: the values of `SUBJECT`."""
+    return part.machine, part.release, part.device
+
+
+def audits_of(results: Path, part: Takes) -> list[dict[str, Any]]:
+    """Return the audits of the machine, release and backend that takes are of.
+
+    Raises:
+        FeedersError: their file is damaged.
     """
-    names = [name for name, _ in SERIES_VARIABLES]
-    set_apart = []
-    for text in part.environment.removeprefix(TOOL).split("-"):
-        name = next((name for name in names if text.startswith(name)), "")
-        if name:
-            set_apart.append(f"{name}={text.removeprefix(name)}")
-        elif text:
-            set_apart[-1:] = [f"{set_apart[-1]}-{text}"] if set_apart else [text]
-    where = part.records[0].stack.get("device", CPU)
-    return ", ".join([where.upper(), *(text for text in set_apart if text != f"{variables.DEVICE}={where}")])
+    return read_audits(audits_file(machine_folder(results, part.machine), part.release, part.backend))
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
     """Return the narrowest pair of takes between which the median lies with 95 % confidence; NaN for a single take.
 
     Makes no assumption of how takes are spread. Below six takes that confidence can't be had and it is their whole
@@ -97,7 +97,9 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
         return np.nan, np.nan
     ordered = sorted(values)
     # Sorted takes that may be left out at each end.
-    outside = max(0, int(np.sum(2 * stats.binom.cdf(range(len(values)), len(values), 0.5) <= 1 - CONFIDENCE)) - 1)
+    outside = max(
+        0, int(np.sum(2 * stats.binom.cdf(range(len(values)), len(values), 0.5) <= 1 - MEDIAN_CONFIDENCE)) - 1
+    )
     return ordered[outside], ordered[-1 - outside]
 
 
@@ -116,24 +118,24 @@ def _by_cell(records: Iterable[Record]) -> list[tuple[tuple[str, str, int], list
 
 def _ceilings(records: Iterable[Record]) -> dict[tuple[str, str, int | None], list[float]]:
     """Epochs of the ceiling by workload and round; those of takes without a round, and of all, by workload."""
-    found: dict[tuple[str, str, int | None], list[float]] = {}
+    ceilings: dict[tuple[str, str, int | None], list[float]] = {}
     for take in records:
         if take.feeder in CEILINGS and take.outcome == MEASURED:
             for key in {(take.workload, take.run, take.round), (take.workload, "", None)}:
-                found.setdefault(key, []).append(take.metrics["epoch"])
-    return found
+                ceilings.setdefault(key, []).append(take.metrics["epoch"])
+    return ceilings
 
 
 def _with_stall(takes: Sequence[Record], ceilings: dict[tuple[str, str, int | None], list[float]]) -> list[Record]:
     """Add what takes can't know by themselves: how they did against the ceiling of their round."""
-    told = []
+    with_stall = []
     for take in takes:
         ceiling = ceilings.get((take.workload, take.run, take.round)) or ceilings.get((take.workload, "", None))
         if take.outcome == MEASURED and ceiling and take.feeder not in CEILINGS:
             stall = 100 * (1 - float(np.median(ceiling)) / take.metrics["epoch"])
             take = dataclasses.replace(take, metrics={**take.metrics, "stall": stall})
-        told.append(take)
-    return told
+        with_stall.append(take)
+    return with_stall
 
 
 def _index(names: Sequence[str], name: str) -> int:
@@ -147,13 +149,13 @@ def _cell(takes: Sequence[Record], audit: dict[str, Any] | None) -> dict[str, An
         others = [take for take in takes if take.outcome != MEASURED]
         word = Counter(take.outcome for take in others).most_common(1)[0][0]
         message = next(take.message for take in others if take.outcome == word)
-        return {**row, "state": WORD, "word": word, "message": message}
+        return {**row, "state": NO_NUMBER, "word": word, "message": message}
     row["why"] = _fault(measured, audit)
     row["state"] = UNSAFE if row["why"] else SAFE
     for metric in METRICS:
         values = [take.metrics[metric.name] for take in measured if take.metrics.get(metric.name) is not None]
         if values:
-            low, high = interval(values)
+            low, high = median_interval(values)
             row.update({metric.name: np.median(values), f"{metric.name}_low": low, f"{metric.name}_high": high})
     waits = [take.waits for take in measured if take.waits]
     return {**row, WAITS: np.median(np.array(waits), axis=0).tolist() if waits else None}

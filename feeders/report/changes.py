@@ -1,61 +1,115 @@
-"""The Markdown table of what releases changed: the findings of ``feeders regressions`` under results/."""
+"""What releases changed: the findings of ``feeders regressions``, as Markdown and as tables of the page."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterable, Sequence
+from typing import Any, Iterable, Sequence
 
-from feeders.compare.show import interval, what_changed
+import pandas as pd
+
+from feeders.compare.show import interval_text, what_changed
 from feeders.releases.catalogue import age
-from feeders.results.changes import SUFFIX, Finding, read
+from feeders.results.changes import Finding, MachineFindings, SpeedVerdict, read_all_changes
+from feeders.results.takes import Takes
+
+from .cells import SUBJECT, rows_of
 
 
-def summarise_changes(machines: Iterable[Path], release: str | None = None) -> list[str]:
+def summarise_changes(results: Path, machines: Iterable[str], release: str | None = None) -> list[str]:
     """Return a Markdown section for each machine and environment whose history has been judged.
 
     Args:
-        machines: their folders of results.
+        results: the results folder.
+        machines: those alone, in their order.
         release: what came with that release alone.
 
     Raises:
         FeedersError: a file is damaged; the text names it and the line.
     """
     sections = []
-    for path in (path for machine in machines for path in sorted(machine.glob(f"*{SUFFIX}"))):
-        findings = [found for found in read(path) if release in (None, found["after"])]
+    for judged in (judged for machine in machines for judged in read_all_changes(results, machine)):
+        findings = [finding for finding in judged.findings if release in (None, finding.after)]
         if findings:
-            sections.append(_section(path.parent.name, path.name[: -len(SUFFIX)], findings))
+            sections.append(_section(judged, findings))
     return sections
 
 
-def _section(machine: str, environment: str, findings: Sequence[Finding]) -> str:
-    confirmed = sorted((found for found in findings if found["confirmed"]), key=_place)
-    begun = sum(found["confirmed"] is None for found in findings)
+def _section(judged: MachineFindings, findings: Sequence[Finding]) -> str:
+    confirmed = sorted(_confirmed(findings), key=_place)
+    begun = sum(finding.confirmed is None for finding in findings)
     heads = "| release | after | cell | of | time | 99 % interval | pairs |\n|---|---|---|---|--:|--:|--:|"
     return "\n".join(
         [
-            f"**What releases changed**, machine `{machine}`, environment `{environment}`: confirmed by lockstep "
-            f"pairs are {len(confirmed)} of {len(findings) - begun} suspects that were compared"
+            f"**What releases changed**, machine `{judged.machine}`, environment `{judged.environment}`: confirmed by "
+            f"lockstep pairs are {len(confirmed)} of {len(findings) - begun} suspects that were compared"
             + (f"; {begun} more are begun" if begun else ""),
             "",
             heads,
-            *map(_row, confirmed),
+            *(_row(finding, verdict) for finding, verdict in confirmed),
             "",
-            *_pins(confirmed),
+            *_pins(finding for finding, _ in confirmed),
         ]
     )
 
 
-def _place(found: Finding) -> tuple[object, ...]:
-    return age(found["after"]), age(found["before"])
+def _confirmed(findings: Iterable[Finding]) -> list[tuple[Finding, SpeedVerdict]]:
+    return [(finding, finding.verdict) for finding in findings if finding.confirmed and finding.verdict]
 
 
-def _row(found: Finding) -> str:
-    verdict = found["verdict"]
-    names = " | ".join(f"`{found[name]}`" for name in ("after", "before", "cell"))
-    return f"| {names} | {found['quantity']} | × {verdict['ratio']:#.3g} | {interval(verdict)} | {verdict['pairs']} |"
+def _place(confirmed: tuple[Finding, SpeedVerdict]) -> tuple[object, ...]:
+    return age(confirmed[0].after), age(confirmed[0].before)
+
+
+def _row(finding: Finding, verdict: SpeedVerdict) -> str:
+    names = f"`{finding.after}` | `{finding.before}` | `{finding.cell}` | {finding.quantity}"
+    return f"| {names} | × {verdict.ratio:#.3g} | {interval_text(verdict)} | {verdict.pairs} |"
 
 
 def _pins(findings: Iterable[Finding]) -> list[str]:
-    transitions = dict.fromkeys((found["before"], found["after"]) for found in findings)
+    transitions = dict.fromkeys((finding.before, finding.after) for finding in findings)
     return [f"- `{after}` after `{before}`: {what_changed(before, after)}" for before, after in transitions]
+
+
+def changes_table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
+    """Return the confirmed changes of all machines, those of a machine in the order of the releases.
+
+    Args:
+        results: the results folder.
+        parts: all takes, which tell what trained.
+
+    Raises:
+        FeedersError: a file is damaged; the text names it and the line.
+    """
+    devices = {(part.machine, part.environment): part.device for part in parts}
+    rows: list[dict[str, Any]] = []
+    for judged in read_all_changes(results):
+        device = devices.get((judged.machine, judged.environment), judged.environment)
+        for finding, verdict in _confirmed(judged.findings):
+            rows.append(
+                {
+                    **dict(zip(SUBJECT, (judged.machine, finding.after, device))),
+                    **{"before": finding.before, "cell": finding.cell, "of": finding.quantity},
+                    **{"times": verdict.ratio, "times_low": verdict.low, "times_high": verdict.high},
+                    "pairs": verdict.pairs,
+                }
+            )
+    rows.sort(key=lambda row: (row["machine"], age(row["release"])))
+    columns = [*SUBJECT, "before", "cell", "of", "times", "times_low", "times_high", "pairs"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def upgrades_table(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return what changed in the stack of each release that changed a cell, once for all of its cells."""
+    pairs = changes[["machine", "release", "before"]].drop_duplicates()
+    return pairs.assign(pins=list(map(what_changed, pairs["before"], pairs["release"])))
+
+
+def steps(changes: pd.DataFrame) -> dict[tuple[Any, ...], tuple[str, str]]:
+    """Return in words and as a label what changed in a cell: by `SUBJECT`, feeder, workload and workers."""
+    texts = {}
+    for change in rows_of(changes):
+        feeder, workload, workers = change["cell"].split("/")
+        label = f"× {change['times']:#.3g}"
+        text = f"{change['of']}: {label} of the time on {change['before']}"
+        texts[(*(change[key] for key in SUBJECT), feeder, workload, int(workers))] = (text, label)
+    return texts

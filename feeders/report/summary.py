@@ -17,13 +17,13 @@ from feeders.results.machines import name_of_host
 from feeders.results.takes import Takes, read_takes
 from feeders.strategies import FEEDERS
 
-from .answer import WRONG, Answer, alternatives, answers, name, share, speed
 from .audits import summarise_audits
-from .cells import UNSAFE, WORD, device, table
+from .cells import NO_NUMBER, UNSAFE, cells_table, subject_of
 from .changes import summarise_changes
+from .recommendation import WRONG, Recommendation, alternatives, name, recommendations, share, speed
 
 # Behind a number: not every sample arrived once, or not all whole.
-MARK = " ✗"
+UNSAFE_MARK = " ✗"
 
 
 def summarise(results: Path, release: str | None = None, trained_on: str | None = None) -> str:
@@ -32,8 +32,8 @@ def summarise(results: Path, release: str | None = None, trained_on: str | None 
     Args:
         results: the results folder.
         release: of that release alone; by default the newest one of each machine, and what all releases changed.
-        trained_on: speeds on that device alone, as `device` puts it; by default on the GPU of each machine, else its
-            CPU, with the model and backend that are the default, and what arrives.
+        trained_on: speeds on that device alone, as `Takes.device` puts it; by default on the GPU of each machine, else
+            its CPU, with the model and backend that are the default, and what arrives.
 
     Raises:
         FeedersError: nothing has been measured, the release or the device has not, or a file is damaged.
@@ -42,25 +42,25 @@ def summarise(results: Path, release: str | None = None, trained_on: str | None 
     newest = {part.machine: part.release for part in sorted(parts, key=lambda part: age(part.release))}
     shown = [part for part in parts if part.release == newest[part.machine]]
     if trained_on:
-        devices = dict.fromkeys(map(device, shown))
+        devices = dict.fromkeys(part.device for part in shown)
         if trained_on not in devices:
             raise FeedersError(
                 f"report: {trained_on!r} has not been measured; expected {' or '.join(map(repr, devices))}"
             )
-        shown = [part for part in shown if device(part) == trained_on]
-        cells = table(results, shown)
+        shown = [part for part in shown if part.device == trained_on]
+        cells = cells_table(results, shown)
         return "\n\n".join(_section(part, _of(cells, part)) for part in shown)
     of_machines: dict[str, list[Takes]] = {}
     for part in shown:
         of_machines.setdefault(part.machine, []).append(part)
     plain = [min(each, key=_strangeness) for each in of_machines.values()]
-    cells = table(results, plain)
+    cells = cells_table(results, plain)
     sections = [_section(part, _of(cells, part)) for part in plain]
-    others = list(dict.fromkeys(device(part) for part in shown if part not in plain))
+    others = list(dict.fromkeys(part.device for part in shown if part not in plain))
     if others:
         sections.append(f"Also measured, with `report --summary --device '{others[0]}'`: {'; '.join(others)}")
     audited = summarise_audits(results, dict.fromkeys((part.machine, part.release, part.backend) for part in plain))
-    changed = summarise_changes([results / machine for machine in of_machines], release)
+    changed = summarise_changes(results, of_machines, release)
     return "\n\n".join([*sections, *audited, *changed, *elsewhere])
 
 
@@ -79,36 +79,40 @@ def _asked_for(parts: Sequence[Takes], release: str | None) -> tuple[list[Takes]
 
 def _strangeness(part: Takes) -> tuple[int, bool]:
     """How far what takes ran on is from what most people have: no model or backend of its own, and a GPU first."""
-    where = device(part)
-    return where.count("="), not where.startswith("GPU")
+    return part.device.count("="), not part.device.startswith("GPU")
 
 
 def _of(cells: pd.DataFrame, part: Takes) -> pd.DataFrame:
-    own = (cells["machine"] == part.machine) & (cells["release"] == part.release) & (cells["device"] == device(part))
-    return cells[own]
+    machine, release, device = subject_of(part)
+    return cells[(cells["machine"] == machine) & (cells["release"] == release) & (cells["device"] == device)]
 
 
 def _section(part: Takes, cells: pd.DataFrame) -> str:
     first = part.records[0]
-    host = f"{first.host['cores']} cores, machine `{part.machine}`, {device(part)}"
-    return "\n".join([f"**{part.stack}**, {host}:", "", *_answers(answers(cells)), "", *_speeds(cells, part.records)])
+    host = f"{first.host['cores']} cores, machine `{part.machine}`, {part.device}"
+    return "\n".join(
+        [f"**{part.stack}**, {host}:", "", *_answers(recommendations(cells)), "", *_speeds(cells, part.records)]
+    )
 
 
-def _answers(found: Sequence[Answer]) -> list[str]:
+def _answers(each_workload: Sequence[Recommendation]) -> list[str]:
     wrong = [
-        f"- not `{label}` on `{each.workload}`: {why}" for each in found for label, why in each.avoid if WRONG in why
+        f"- not `{label}` on `{each.workload}`: {why}"
+        for each in each_workload
+        for label, why in each.avoid
+        if WRONG in why
     ]
     return [
         "| workload | use | samples/s | of the ceiling | p99 wait | CPU | memory |",
         "|---|---|--:|--:|--:|--:|--:|",
-        *map(_answer, found),
+        *map(_answer, each_workload),
         "",
-        *(f"- `{each.workload}`: {'; '.join(others)}" for each in found if (others := alternatives(each))),
+        *(f"- `{each.workload}`: {'; '.join(others)}" for each in each_workload if (others := alternatives(each))),
         *wrong,
     ]
 
 
-def _answer(each: Answer) -> str:
+def _answer(each: Recommendation) -> str:
     best = each.best
     if best is None:
         return f"| {each.workload} | nothing measured was safe |  |  |  |  |  |"
@@ -138,7 +142,7 @@ def _speeds(cells: pd.DataFrame, records: Iterable[Record]) -> list[str]:
 
 
 def _cell(state: str, word: str, value: float) -> str:
-    return word if state == WORD else f"{value:,.0f}{MARK if state == UNSAFE else ''}"
+    return word if state == NO_NUMBER else f"{value:,.0f}{UNSAFE_MARK if state == UNSAFE else ''}"
 
 
 def _footnote(records: Iterable[Record]) -> str:
@@ -153,7 +157,7 @@ def _footnote(records: Iterable[Record]) -> str:
     counts, quartiles = speeds.size(), speeds.quantile(np.array([0.25, 0.5, 0.75])).unstack()
     # One take has no spread; that is not a spread of 0.
     spread = (50 * (quartiles[0.75] - quartiles[0.25]) / quartiles[0.5])[counts > 1]
-    told = (
+    spread_text = (
         f"Medians of {_range(counts)} takes, each in fresh processes, and in brackets the interval of the median (95 % "
         "from six takes on, below it their whole range); half the distance between their quartiles is "
         f"{spread.median():.0f} % of the median in the middle cell and {spread.quantile(0.9):.0f} % in one of ten."
@@ -161,8 +165,8 @@ def _footnote(records: Iterable[Record]) -> str:
         else "One take of each, in fresh processes: how far takes spread is not known. `asv run` makes several."
     )
     return (
-        f"{told} {MARK.strip()}: in some take, or where an audit provoked races, not every sample arrived exactly once "
-        "and whole; only those that did count."
+        f"{spread_text} {UNSAFE_MARK.strip()}: in some take, or where an audit provoked races, not every sample "
+        "arrived exactly once and whole; only those that did count."
     )
 
 

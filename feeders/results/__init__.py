@@ -1,1 +1,1 @@
-"""What is under results/: the one place that knows its files, and what a line of each holds."""
+"""The results folder: the one place that knows its files, where they lie, and what a line of each holds."""

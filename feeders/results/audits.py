@@ -10,6 +10,7 @@ from feeders.errors import FeedersError
 from feeders.keras_api import TENSORFLOW
 from feeders.loaders import WORKLOADS
 from feeders.strategies import FEEDERS
+from feeders.terminal import write_atomically
 
 from .json_lines import read_lines
 
@@ -43,14 +44,34 @@ def read_audits(path: Path) -> list[dict[str, Any]]:
 
 
 def _audit(line: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(line)
-    if found["schema"] != SCHEMA:
-        raise FeedersError(f"schema {found['schema']}, expected {SCHEMA}. Try: audit --all again")
-    return found
+    audit: dict[str, Any] = json.loads(line)
+    if audit["schema"] != SCHEMA:
+        raise FeedersError(f"schema {audit['schema']}, expected {SCHEMA}. Try: audit --all again")
+    return audit
+
+
+def by_feeder_and_workload(audits: Iterable[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return audits by the feeder and the workload that they are of; of two the later one."""
+    return {(audit["loader"], audit["workload"]): audit for audit in audits}
 
 
 def merged_audits(path: Path, audits: Iterable[dict[str, Any]]) -> str:
     """Return the text of the file after new audits: they take the place of older ones of the same cell."""
-    cells = {(found["loader"], found["workload"]): found for found in (*read_audits(path), *audits)}
+    cells = by_feeder_and_workload((*read_audits(path), *audits))
     order = [(row.name, workload.name) for row in FEEDERS for workload in WORKLOADS]
     return "".join(json.dumps(cells[cell], separators=(",", ":")) + "\n" for cell in order if cell in cells)
+
+
+def add_audits(path: Path, audits: Iterable[dict[str, Any]]) -> None:
+    """Write audits into a file.
+
+    Args:
+        path: as `audits_file` gives it; its folder is made if it is not there.
+        audits: new ones.
+
+    Raises:
+        FeedersError: a line of the file is damaged; it is left as it is.
+    """
+    text = merged_audits(path, audits)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text)

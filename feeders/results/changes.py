@@ -1,10 +1,12 @@
-"""The file of findings: what became of each suspect of a machine's history, one JSON line each."""
+"""The findings under results/: what became of each suspect of a machine's history, one JSON line each."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Iterable, Sequence
 
 from feeders.terminal import write_atomically
 
@@ -13,39 +15,204 @@ from .json_lines import read_lines
 # Of a line.
 SCHEMA = 3
 
-# Beside the takes, behind the name of the environment.
-SUFFIX = "-changes.jsonl"
-
-Finding = Mapping[str, Any]
+CHANGES_SUFFIX = "-changes.jsonl"
 
 
-def key(finding: Finding) -> tuple[str, str, str]:
-    """Return what a finding is about: cell and both releases."""
-    return finding["cell"], finding["before"], finding["after"]
+@dataclass(frozen=True)
+class SpeedVerdict:
+    """What can be said of B against A. Ratios are B's time over A's: above 1, B takes longer. None is unknown.
+
+    Attributes:
+        word: "slower", "faster", "same" or "undecided".
+        pairs: lockstep pairs judged.
+        ratio: the exponential of the mean; None without pairs.
+        low: lower end of the 99 % interval, as a ratio; None with fewer than two pairs, like all below.
+        high: its upper end.
+        spread: standard deviation of one pair, in logs.
+        p: of the two-sided t test of a mean log-ratio of 0.
+        detectable: the smallest true effect that these pairs would have called a change with a chance of 80 %, as a
+            ratio less 1.
+        needed: of "undecided", the pairs in all that would do for "same" if the sides were, and the spread stayed.
+        within: of "same", the smallest bound that the interval lies in, as a ratio less 1.
+    """
+
+    word: str
+    pairs: int
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    spread: float | None = None
+    p: float | None = None
+    detectable: float | None = None
+    needed: int | None = None
+    within: float | None = None
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """Read the findings of earlier calls; none if there is no such file.
+@dataclass(frozen=True)
+class PairNumbers:
+    """What a lockstep pair of B against A has shown, without its turns.
+
+    Attributes:
+        log_ratio: the pair's number, log of the time of B's epoch over that of A's.
+        feed: log-ratio of the turns inside epochs, their 30 % trimmed mean.
+        gap: log-ratio of the turns' gaps, likewise.
+        share: share of the gap in A's epoch.
+        launched: which side was launched first, "ab" or "ba".
+        first: which side had the first of each two turns.
+        swapped: whether each side ran in the process that was started for the other, which were alike.
+        seed: of the generator that drew these three.
+        started: UTC time, ISO 8601.
+        seconds: what the pair took.
+        load: load average of the machine at the start.
+    """
+
+    log_ratio: float
+    feed: float
+    gap: float
+    share: float
+    launched: str
+    first: str
+    swapped: bool
+    seed: int
+    started: str
+    seconds: float
+    load: float
+
+
+@dataclass(frozen=True)
+class BrokenPair:
+    """A pair that came to nothing.
+
+    Attributes:
+        side: "a" or "b", the one that broke.
+        outcome: one of `record.OUTCOMES`, not "measured".
+        message: what was seen.
+    """
+
+    side: str
+    outcome: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of a cell that may have changed at a release.
+
+    Attributes:
+        cell: "feeder/workload/workers".
+        before: id of the last release without the change; side A of the pairs.
+        after: id of the first release with it; side B.
+        step: what the history shows, log of the time after over the time before.
+        by: the test that found it there.
+        stacks: digests of the pins of both releases; empty texts where one has none.
+        confirmed: whether the pairs say what the history says; None while they have not decided.
+        quantity: what the verdict is about, "whole epochs" or "inside epochs".
+        verdict: of the pairs; None where a side broke.
+        broken: pairs that came to nothing.
+        pairs: the others, oldest first.
+        changed: how the two stacks differ.
+        measured: UTC time of the last pair, ISO 8601.
+    """
+
+    cell: str
+    before: str
+    after: str
+    step: float
+    by: str
+    stacks: tuple[str, ...]
+    confirmed: bool | None
+    quantity: str
+    verdict: SpeedVerdict | None
+    broken: tuple[BrokenPair, ...]
+    pairs: tuple[PairNumbers, ...]
+    changed: str
+    measured: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What it is about: cell and both releases."""
+        return self.cell, self.before, self.after
+
+    def to_json(self) -> str:
+        """Return one line of JSON."""
+        return json.dumps({"schema": SCHEMA, **dataclasses.asdict(self)}, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> Finding:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: the line is damaged or of another schema.
+        """
+        values = json.loads(line)
+        schema = values.pop("schema")
+        if schema != SCHEMA:
+            raise ValueError(f"schema {schema}, expected {SCHEMA}")
+        verdict = values.pop("verdict")
+        return cls(
+            stacks=tuple(values.pop("stacks")),
+            verdict=SpeedVerdict(**verdict) if verdict else None,
+            broken=tuple(BrokenPair(**each) for each in values.pop("broken")),
+            pairs=tuple(PairNumbers(**each) for each in values.pop("pairs")),
+            **values,
+        )
+
+
+@dataclass(frozen=True)
+class MachineFindings:
+    """The findings of one machine and environment.
+
+    Attributes:
+        machine: its name.
+        environment: asv's name of the environment that the takes are of.
+        findings: in the order of the file.
+    """
+
+    machine: str
+    environment: str
+    findings: tuple[Finding, ...]
+
+
+def changes_file(folder: Path, environment: str) -> Path:
+    """Return where the findings of an environment are kept.
+
+    Args:
+        folder: of the machine, under results/.
+        environment: asv's name of it.
+    """
+    return folder / f"{environment}{CHANGES_SUFFIX}"
+
+
+def read_changes(path: Path) -> list[Finding]:
+    """Return the findings of earlier calls; none if there is no such file.
 
     Raises:
-        FeedersError: a line is damaged or of another schema.
+        FeedersError: a line is damaged or of another schema; the text names the file and the line.
     """
-    return read_lines(path, _finding)
+    return read_lines(path, Finding.from_json)
 
 
-def _finding(line: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(line)
-    if found["schema"] != SCHEMA:
-        raise ValueError(f"schema {found['schema']}, expected {SCHEMA}")
-    key(found)
-    return found
+def read_all_changes(results: Path, machine: str = "*") -> list[MachineFindings]:
+    """Return the findings of all environments under a results folder, by name.
+
+    Args:
+        results: the results folder.
+        machine: of that machine alone, by default of all.
+
+    Raises:
+        FeedersError: a line of a file is damaged.
+    """
+    return [
+        MachineFindings(path.parent.name, path.name[: -len(CHANGES_SUFFIX)], tuple(read_changes(path)))
+        for path in sorted(results.glob(f"{machine}/*{CHANGES_SUFFIX}"))
+    ]
 
 
-def write(path: Path, findings: Sequence[Finding]) -> None:
+def write_changes(path: Path, findings: Iterable[Finding]) -> None:
     """Write findings, one JSON line each; the file is there whole or not at all."""
-    write_atomically(path, "".join(json.dumps(found, separators=(",", ":")) + "\n" for found in findings))
+    write_atomically(path, "".join(f"{finding.to_json()}\n" for finding in findings))
 
 
 def merged(known: Sequence[Finding], fresh: Sequence[Finding]) -> list[Finding]:
     """Return the known findings with the fresh ones in their places or behind them."""
-    return list({key(found): found for found in (*known, *fresh)}.values())
+    return list({finding.key: finding for finding in (*known, *fresh)}.values())

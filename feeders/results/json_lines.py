@@ -7,10 +7,10 @@ from typing import Callable, TypeVar
 
 from feeders.errors import FeedersError
 
-T = TypeVar("T")
+Row = TypeVar("Row")
 
 
-def read_lines(path: Path, parse: Callable[[str], T]) -> list[T]:
+def read_lines(path: Path, parse: Callable[[str], Row]) -> list[Row]:
     """Return what each line of a file holds; nothing where there is no such file.
 
     Args:
@@ -23,12 +23,12 @@ def read_lines(path: Path, parse: Callable[[str], T]) -> list[T]:
     """
     if not path.exists():
         return []
-    found = []
+    rows = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
-            found.append(parse(line))
+            rows.append(parse(line))
         except FeedersError as error:
             raise FeedersError(f"{path}, line {number}: {error}") from None
         except (ValueError, TypeError, KeyError) as error:
             raise FeedersError(f"{path}, line {number}: damaged ({error}). Try: delete that line") from None
-    return found
+    return rows

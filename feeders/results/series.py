@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 
@@ -20,7 +21,10 @@ SERIES_VARIABLES = (
 )
 
 # As asv 0.6.6 does in file names (util.py:sanitize_filename).
-UNSAFE = re.compile(r'[<>:"/\^|?*\x00-\x1f]')
+NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\^|?*\x00-\x1f]')
+
+# Characters of an environment's name from which on files have its digest in their names.
+LONGEST = 128
 
 
 def changed_variables() -> dict[str, str]:
@@ -35,4 +39,24 @@ def environment_name() -> str:
     FEEDERS_DEVICE counts as it stands: see `feeders.measure.device.resolve_device`.
     """
     changed = sorted(changed_variables().items())
-    return UNSAFE.sub("_", "-".join([TOOL, *(f"{name}{value}" for name, value in changed)]))
+    return NOT_IN_FILE_NAMES.sub("_", "-".join([TOOL, *(f"{name}{value}" for name, value in changed)]))
+
+
+def environment_in_file_names(environment: str) -> str:
+    """Return how names of files tell an environment: as asv 0.6.6 does (results.py:get_filename)."""
+    if len(environment) < LONGEST:
+        return environment
+    return f"env-{hashlib.md5(environment.encode()).hexdigest()}"
+
+
+def settings_in_name(environment: str) -> list[str]:
+    """Return the settings that an environment's name tells: "FEEDERS_MODEL=real"."""
+    names = [name for name, _ in SERIES_VARIABLES]
+    settings: list[str] = []
+    for part in environment[len(TOOL) :].split("-"):
+        name = next((name for name in names if part.startswith(name)), "")
+        if name:
+            settings.append(f"{name}={part[len(name) :]}")
+        elif part:  # a value that has a hyphen
+            settings[-1:] = [f"{settings[-1]}-{part}"] if settings else [part]
+    return settings

@@ -1,16 +1,21 @@
-"""The one reader of the takes under results/."""
+"""The takes under results/: where they are appended, and how they are read."""
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Iterator
 
+from feeders import variables
 from feeders.errors import FeedersError
 from feeders.keras_api import TENSORFLOW
 
 from .json_lines import read_lines
 from .machines import name_of_host
 from .record import Record
+from .series import environment_in_file_names, settings_in_name
 
 # Behind the name of asv's file of results; asv reads every *.json in a machine's folder as results.
 TAKES_SUFFIX = "-takes.jsonl"
@@ -41,6 +46,16 @@ class Takes:
         return self.records[-1].stack.get("backend", TENSORFLOW)
 
     @property
+    def device(self) -> str:
+        """What trained, in words, with what sets its series apart: "CPU", "GPU, FEEDERS_MODEL=real".
+
+        Takes of before there was a choice do not say what they ran on; they ran on a host without a GPU.
+        """
+        where = self.records[0].stack.get("device", "cpu")
+        apart = settings_in_name(self.environment)
+        return ", ".join([where.upper(), *(text for text in apart if text != f"{variables.DEVICE}={where}")])
+
+    @property
     def stack(self) -> str:
         """What it was measured with, in words."""
         stack = self.records[-1].stack
@@ -53,14 +68,47 @@ class Takes:
         return ", ".join(parts)
 
 
-def takes_file(folder: Path, results: str) -> Path:
-    """Return where the takes of a release are appended.
+def takes_file(folder: Path, release: str, environment: str) -> Path:
+    """Return where the takes of a release are appended: beside asv's results of it.
 
     Args:
-        folder: of the machine.
-        results: name of asv's file of results of that release, without its ending.
+        folder: of the machine, under results/.
+        release: its id.
+        environment: asv's name of the environment.
     """
-    return (folder / f"{results}{TAKES_SUFFIX}").absolute()
+    return (folder / f"{release}-{environment_in_file_names(environment)}{TAKES_SUFFIX}").absolute()
+
+
+def append_take(path: Path, record: Record) -> None:
+    """Append a take to a file of takes; one write, so that lines of several processes never mix."""
+    descriptor = os.open(str(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, f"{record.to_json()}\n".encode())
+    finally:
+        os.close(descriptor)
+
+
+def takes_of_round(path: Path, run: str, number: int) -> Iterator[Record]:
+    """Yield the takes that a run has made in one of its rounds; none where there is no such file.
+
+    Args:
+        path: of a file of takes; other runs' lines in it are not looked into.
+        run: its id.
+        number: of the round.
+    """
+    if not path.is_file():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if f'"run":"{run}","round":{number},' in line:
+            yield Record.from_json(line)
+
+
+def count_takes(results: Path, release: str) -> dict[str, int]:
+    """Return how many takes of a release there are, by machine."""
+    counts: Counter[str] = Counter()
+    for path in sorted(results.glob(f"*/{release}-*{TAKES_SUFFIX}")):
+        counts[path.parent.name] += path.read_bytes().count(b"\n")
+    return counts
 
 
 def read_takes(results: Path) -> tuple[Takes, ...]:

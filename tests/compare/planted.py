@@ -15,7 +15,9 @@ sys.path.insert(0, str(ROOT))
 
 from feeders.loaders import workload  # noqa: E402
 from feeders.loaders.text import Text  # noqa: E402
-from feeders.measure import Cell, lane, preload, take, turns  # noqa: E402
+from feeders.measure import Cell, preload, take  # noqa: E402
+from feeders.measure.fit_in_turns import fit_in_turns, stack_of_takes  # noqa: E402
+from feeders.measure.lockstep_worker import run_worker  # noqa: E402
 
 # Passes over all batches to learn what the added lines cost.
 PASSES = 5
@@ -58,7 +60,7 @@ def main(lines, *rest):
     if lines:
         Text.batch = slowed(lines)
     if rest[0].isdigit():
-        return lane.main(turns.fit_in_turns, turns.stack_of_takes, *map(int, rest))
+        return run_worker(fit_in_turns, stack_of_takes, *map(int, rest))
     preload()
     for name in rest:
         feeder, workload, workers = name.split("/")

@@ -1,6 +1,6 @@
 """Takes without TensorFlow: counted units of numpy work in the place of a feeder and a ``fit()``.
 
-Run with two descriptors it serves takes as ``feeders.measure.turns`` does, with the same turns.
+Run with two descriptors it serves takes as ``feeders.measure.fit_in_turns`` does, with the same turns.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from feeders.measure.lane import main
+from feeders.measure.lockstep_worker import run_worker
 
 # What a batch costs to prepare, and what its training step costs, in units of work: 20 together, so one is 5 %.
 BATCH_UNITS = 18
@@ -29,7 +29,7 @@ ARGUMENTS = (str(Path(__file__).resolve()),)
 
 @dataclass(frozen=True)
 class StandIn:
-    """What a stand-in does; it is to a lane what a cell is.
+    """What a stand-in does; it is to a lockstep process what a cell is.
 
     Attributes:
         kind: "inline", "threaded" (two producers and a queue) or "processes" (the same, beside two busy processes).
@@ -115,9 +115,9 @@ def _count_for_ever(path):
                 time.sleep(0.001)
 
 
-def fit(request, turns):
+def fit(command, turns):
     """Train on the stand-in's batches, in turns."""
-    cell = StandIn(**request["cell"])
+    cell = StandIn(**command["cell"])
     if cell.kind == "processes":
         _count_for_ever(cell.counter)
     feed = batches if cell.kind == "inline" else produced
@@ -135,4 +135,4 @@ def fit(request, turns):
 
 
 if __name__ == "__main__":
-    sys.exit(main(fit, lambda: {"numpy": np.__version__}, *map(int, sys.argv[1:3])))
+    sys.exit(run_worker(fit, lambda: {"numpy": np.__version__}, *map(int, sys.argv[1:3])))

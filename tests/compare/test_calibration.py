@@ -13,9 +13,9 @@ from typing import Callable, Iterator
 import numpy as np
 import pytest
 
-from feeders.compare.regressions import QUANTITIES
+from feeders.compare.confirm import QUANTITIES
 from feeders.compare.screen import History, Suspect, suspects
-from feeders.compare.verdict import FASTER, SLOWER, UNDECIDED, decided_in, interval
+from feeders.compare.verdict import FASTER, SLOWER, UNDECIDED, judge_within_family, t_interval
 
 Random = np.random.Generator
 Draw = Callable[[Random, "int | tuple[int, ...]"], np.ndarray]
@@ -80,8 +80,8 @@ def is_confirmed(random: Random, suspect: Suspect, levels: np.ndarray) -> bool:
     inside = change + PAIR_SD / np.sqrt(2) * t4(random, (2 * PAIRS,))
     whole = inside + PAIR_SD / np.sqrt(2) * t4(random, (2 * PAIRS,))
     family = len(QUANTITIES)
-    pairs = PAIRS if decided_in(whole[:PAIRS], family).word != UNDECIDED else 2 * PAIRS
-    words = [decided_in(values[:pairs], family).word for values in (whole, inside)]
+    pairs = PAIRS if judge_within_family(whole[:PAIRS], family).word != UNDECIDED else 2 * PAIRS
+    words = [judge_within_family(values[:pairs], family).word for values in (whole, inside)]
     return (SLOWER if suspect.step > 0 else FASTER) in words
 
 
@@ -125,7 +125,7 @@ def screen_and_confirm(seed: int, histories: int, levels_of: Callable[[Random], 
 def coverage(seed: int, draw: Draw, pairs: int, comparisons: int = 4_000) -> float:
     """Return the share of comparisons whose 95 % interval holds the true mean, which is 0."""
     random = np.random.default_rng([seed, pairs])
-    ends = (interval(values, 0.05) for values in draw(random, (comparisons, pairs)))
+    ends = (t_interval(values, 0.05) for values in draw(random, (comparisons, pairs)))
     return sum(low <= 0 <= high for low, high in ends) / comparisons
 
 

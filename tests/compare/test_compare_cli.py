@@ -21,7 +21,7 @@ import pytest
 from feeders import cli
 from feeders.asv_plugin import machine
 from feeders.commands import compare as commands
-from feeders.compare import regressions, run, show
+from feeders.compare import confirm, run, show
 from feeders.errors import FeedersError
 from feeders.measure import Record
 from feeders.releases.catalogue import age
@@ -175,7 +175,7 @@ def hasty(monkeypatch):
     """More than a minute goes by between two looks at the clock."""
     looks = itertools.count()
     clock = SimpleNamespace(monotonic=lambda: 61.0 * next(looks))
-    for module in (commands, regressions, run):
+    for module in (commands, confirm, run):
         monkeypatch.setattr(module, "time", clock)
 
 
@@ -365,10 +365,10 @@ def test_no_results_at_all_are_one_line(bench, call):
 
 
 def training(pid):
-    """All processes below, once both takes are at work: each is watched by a process that a lane has forked."""
+    """All processes below, once both takes are at work: each is watched by a process of its own."""
     with contextlib.suppress(psutil.Error):
         host = psutil.Process(pid)
-        watchers = [watcher for lane in host.children() for watcher in lane.children()]
+        watchers = [watcher for process in host.children() for watcher in process.children()]
         if len([take for watcher in watchers for take in watcher.children()]) == 2:
             return host.children(recursive=True)
     return []
@@ -376,7 +376,7 @@ def training(pid):
 
 @pytest.mark.skipif(installed() is None, reason="needs TensorFlow")
 def test_ctrl_c_ends_a_real_comparison_within_seconds_and_leaves_no_process(tmp_path):
-    """Lanes and takes have sessions of their own: the Ctrl-C of a terminal doesn't reach them."""
+    """They and their takes have sessions of their own: the Ctrl-C of a terminal doesn't reach them."""
     call = ("compare", "resident", "arrays", "--workload", "remote", "--release", installed().id)
     with open(tmp_path / "printed", "w+") as printed:
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Lockstep pairs: the number of a pair by hand, when a comparison ends, and pairs of real takes."""
+"""Lockstep pairs: the number of a pair by hand, and pairs of real takes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import sys
 import pytest
 
 from feeders.compare import lockstep
-from feeders.compare.lanes import Lane
-from feeders.compare.lockstep import Broken, Comparison, Pair, Sampling, Side, Turns, numbers, pair, plan
-from feeders.compare.verdict import decided_in
+from feeders.compare.lockstep import Pair, Side, TurnTimes, measure_pair, numbers, plan
+from feeders.compare.lockstep_client import LockstepProcess
 from feeders.errors import FeedersError
 from feeders.measure import Cell, Settings
+from feeders.results.changes import BrokenPair
 from tests.compare.standin import ARGUMENTS, StandIn
 
 SETTINGS = Settings(deadline_seconds=100)
@@ -27,7 +27,7 @@ TURN_SECONDS = 0.005
 
 def turns(gap, step, steps=97):
     """Turns of a side without noise: thirty of ten steps, three with a gap."""
-    return Turns(steps, [10 * step] * 30, [10] * 30, [gap + step] * 3)
+    return TurnTimes(steps, [10 * step] * 30, [10] * 30, [gap + step] * 3)
 
 
 def epoch(gap, step):
@@ -109,73 +109,10 @@ def test_a_pair_ends_with_enough_turns_of_both_kinds_or_when_its_time_is_over(
     assert lockstep._enough(seen, seconds) is enough
 
 
-def sampled(a, b, **settings):
-    sampling = Sampling(random.Random(1), **settings)
-    while not sampling.ended:
-        sampling.measure(a, b)
-    return sampling.comparison()
-
-
-def made(log_ratio):
-    side = turns(0, 0.01)
-    return Pair(log_ratio, log_ratio, 0.0, 0.2, side, side, "ab", "a", False, 1, "2026-01-01T00:00:00+00:00", 1.0, 0.5)
-
-
-@pytest.fixture
-def pairs(monkeypatch):
-    """Put made-up pairs in the place of measured ones."""
-
-    def pairs(*seen):
-        left = iter(seen)
-        monkeypatch.setattr(lockstep, "pair", lambda *_: next(left))
-        side = Side(Lane("python"), Cell("sequence", "window", 1), SETTINGS)
-        return lambda **settings: sampled(side, side, **settings)
-
-    return pairs
-
-
-def noisy(mean, count):
-    return [made(mean + (0.02 if at % 2 else -0.02)) for at in range(count)]
-
-
-@pytest.mark.parametrize(("mean", "word", "count"), [(0.3, "slower", 10), (-0.3, "faster", 10), (0.0, "same", 10)])
-def test_a_clear_answer_ends_a_comparison_at_the_first_look(pairs, mean, word, count):
-    seen = pairs(*noisy(mean, 30))()
-    assert (seen.verdict.word, len(seen.pairs)) == (word, count)
-
-
-def test_looks_are_five_pairs_apart_and_the_last_is_at_the_maximum(pairs):
-    wild = [made(0.1 if at % 2 else -0.1) for at in range(30)]
-    assert [len(pairs(*wild)(maximum=count).pairs) for count in (12, 30)] == [12, 30]
-    assert pairs(*wild)().verdict.word == "undecided"
-    # Undecided after 10 pairs, slower from the 12th on: nobody looks before the 15th.
-    slow = [made(0.12 if at % 2 else 0.0) for at in range(10)] + [made(0.09)] * 20
-    assert decided_in([pair.log_ratio for pair in slow[:12]], 1).word == "slower"
-    assert len(pairs(*slow)().pairs) == 15
-
-
-HUNG = Broken("b", "hung", "no end after 60 s.")
-
-
-def test_a_side_that_breaks_once_is_tried_again_and_that_is_told(pairs):
-    seen = pairs(made(0.3), HUNG, *noisy(0.3, 30))()
-    assert seen.broken == (HUNG,)
-    assert (seen.verdict.word, len(seen.pairs)) == ("slower", 10)
-
-
-def test_a_side_that_breaks_twice_ends_the_comparison_without_a_verdict(pairs):
-    seen = pairs(HUNG, *noisy(0.3, 5), HUNG)()
-    assert (seen.broken, seen.verdict, len(seen.pairs)) == ((HUNG, HUNG), None, 5)
-
-
-def test_what_is_unsupported_is_not_tried_again(pairs):
-    answer = Broken("a", "unsupported", "it can't")
-    assert pairs(answer)() == Comparison((), (answer,), None, ended=True)
-
-
 def stand_ins(a, b):
-    with Lane(sys.executable, arguments=ARGUMENTS) as first, Lane(sys.executable, arguments=ARGUMENTS) as second:
-        return pair(Side(first, a, SETTINGS), Side(second, b, SETTINGS), random.Random(3), TURN_SECONDS)
+    processes = [LockstepProcess(sys.executable, arguments=ARGUMENTS) for _ in range(2)]
+    with processes[0] as first, processes[1] as second:
+        return measure_pair(Side(first, a, SETTINGS), Side(second, b, SETTINGS), random.Random(3), TURN_SECONDS)
 
 
 def test_a_pair_of_stand_ins_can_be_written_down():
@@ -200,7 +137,7 @@ def test_ten_times_the_work_is_seen_and_so_is_work_between_epochs():
 @pytest.mark.parametrize("at", [5, 140])
 def test_the_side_that_breaks_is_named(a, b, side, at):
     seen = stand_ins(StandIn(fault=a, at=at), StandIn(fault=b, at=at))
-    assert seen == Broken(side, "failed", "ValueError: planted")
+    assert seen == BrokenPair(side, "failed", "ValueError: planted")
 
 
 def test_epochs_of_different_length_are_no_pair():
@@ -212,34 +149,34 @@ def test_what_chance_draws_follows_from_the_seed(monkeypatch):
     drawn = []
 
     def remember(sides, launched, first, turn_seconds):
-        drawn.append((launched, first, sides["a"].lane is lanes[1]))
-        return Broken("a", "failed", "")
+        drawn.append((launched, first, sides["a"].process is processes[1]))
+        return BrokenPair("a", "failed", "")
 
     monkeypatch.setattr(lockstep, "_in_lockstep", remember)
-    lanes = Lane("python"), Lane("python")
-    sides = [Side(lane, StandIn(), SETTINGS) for lane in lanes]
+    processes = LockstepProcess("python"), LockstepProcess("python")
+    sides = [Side(process, StandIn(), SETTINGS) for process in processes]
     for seed in (5, 5, *range(40)):
-        pair(*sides, random.Random(seed))
+        measure_pair(*sides, random.Random(seed))
     assert drawn[0] == drawn[1]
     assert set(drawn) == set(itertools.product(("ab", "ba"), "ab", (False, True)))
 
 
-def test_lanes_that_differ_are_not_swapped(monkeypatch):
+def test_processes_that_differ_are_not_swapped(monkeypatch):
     held = set()
     monkeypatch.setattr(
-        lockstep, "_in_lockstep", lambda sides, *_: held.add(sides["a"].lane) or Broken("a", "failed", "")
+        lockstep, "_in_lockstep", lambda sides, *_: held.add(sides["a"].process) or BrokenPair("a", "failed", "")
     )
-    one, other = Lane("python3.8"), Lane("python3.12")
+    one, other = LockstepProcess("python3.8"), LockstepProcess("python3.12")
     for seed in range(20):
-        pair(Side(one, StandIn(), SETTINGS), Side(other, StandIn(), SETTINGS), random.Random(seed))
+        measure_pair(Side(one, StandIn(), SETTINGS), Side(other, StandIn(), SETTINGS), random.Random(seed))
     assert held == {one}
 
 
 @pytest.fixture(scope="module")
 def stacks():
-    """Two lanes of this interpreter."""
+    """Two processes of this interpreter."""
     pytest.importorskip("tensorflow")
-    with Lane(sys.executable) as a, Lane(sys.executable) as b:
+    with LockstepProcess(sys.executable) as a, LockstepProcess(sys.executable) as b:
         yield a, b
 
 
@@ -247,8 +184,8 @@ def stacks():
 def test_a_pair_of_real_takes_gives_a_number(stacks, feeder, workers):
     """Each side trains whole epochs of the same feeder, 97 batches each, one of them at a time."""
     assert stacks[0].stack["tensorflow"] == stacks[1].stack["tensorflow"]
-    sides = [Side(lane, Cell(feeder, "remote", workers), SETTINGS) for lane in stacks]
-    seen = pair(*sides, random.Random(1), turn_seconds=0.02)
+    sides = [Side(process, Cell(feeder, "remote", workers), SETTINGS) for process in stacks]
+    seen = measure_pair(*sides, random.Random(1), turn_seconds=0.02)
     assert isinstance(seen, Pair), seen
     assert math.isfinite(seen.log_ratio)
     for side in (seen.a, seen.b):
@@ -260,7 +197,7 @@ def test_a_pair_of_real_takes_gives_a_number(stacks, feeder, workers):
 
 def test_a_real_cell_that_fails_is_an_outcome(stacks):
     """Plain generators have no workers in Keras 3; a name that is unknown fails everywhere."""
-    sides = [Side(lane, Cell(name, "remote", 1), SETTINGS) for lane, name in zip(stacks, ("sequence", "no-such"))]
-    seen = pair(*sides, random.Random(1))
+    sides = [Side(process, Cell(name, "remote", 1), SETTINGS) for process, name in zip(stacks, ("sequence", "no-such"))]
+    seen = measure_pair(*sides, random.Random(1))
     assert (seen.side, seen.outcome) == ("b", "failed")
     assert "no-such" in seen.message

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
 import re
 from types import SimpleNamespace
 
 import pytest
 
-from feeders.compare import regressions
+from feeders.compare import confirm as confirm_module
+from feeders.compare.confirm import INSIDE_EPOCHS, MAXIMUM, WHOLE_EPOCHS, confirm
 from feeders.compare.history import Suspected, Turned, by_cell, screen
-from feeders.compare.lockstep import Broken
-from feeders.compare.regressions import INSIDE, MAXIMUM, WHOLE, confirm, is_bad, to_text, unmeasured
+from feeders.compare.regressions import findings_text, has_regression, unmeasured
 from feeders.compare.request import name_of
 from feeders.compare.screen import Suspect
 from feeders.compare.show import what_changed
@@ -22,9 +21,10 @@ from feeders.errors import FeedersError
 from feeders.measure import Cell, Record
 from feeders.releases.catalogue import age
 from feeders.releases.stacks import stacks
-from feeders.results.changes import SCHEMA, merged, read, write
+from feeders.results.changes import BrokenPair, Finding, PairNumbers, merged
 from tests.compare.made import ABOUT as ABOUT_PAIR
 from tests.compare.made import HUNG, WILD, Bench, made
+from tests.results.made import a_finding
 
 # The sixteen newest releases with a stack, in the order of their dates.
 RELEASES = sorted(stacks(), key=age)[-16:]
@@ -100,20 +100,20 @@ def test_a_step_in_the_newest_release_is_confirmed_and_nothing_else_is(bench):
     suspects = screen(by_cell(takes))
     bench.answers = lambda a, b, name, number: STEP if b == NEWEST else 0.0
     (found,) = confirmed(*suspects)
-    assert (found["cell"], found["before"], found["after"]) == ("sequence/text/1", BEFORE, NEWEST)
-    assert (found["confirmed"], found["verdict"]["word"], found["verdict"]["pairs"]) == (True, "slower", 10)
-    assert found["verdict"]["ratio"] == pytest.approx(1.15)
+    assert (found.cell, found.before, found.after) == ("sequence/text/1", BEFORE, NEWEST)
+    assert (found.confirmed, found.verdict.word, found.verdict.pairs) == (True, "slower", 10)
+    assert found.verdict.ratio == pytest.approx(1.15)
     assert bench.compared == {(BEFORE, NEWEST)}
-    assert is_bad([found], [])
-    assert to_text([found], [], []).splitlines()[0] == f"{NEWEST} (after {BEFORE}): slower in 1 cell"
+    assert has_regression([found], [])
+    assert findings_text([found], [], []).splitlines()[0] == f"{NEWEST} (after {BEFORE}): slower in 1 cell"
 
 
 def test_what_pairs_do_not_confirm_is_told_and_is_no_alarm(bench):
     """Two sessions on a machine that changed in between look like a step; the pairs say that it is none."""
     (found,) = confirmed(suspected())
-    assert (found["confirmed"], found["verdict"]["word"]) == (False, "same")
-    assert not is_bad([found], [])
-    assert to_text([found], [], []) == (
+    assert (found.confirmed, found.verdict.word) == (False, "same")
+    assert not has_regression([found], [])
+    assert findings_text([found], [], []) == (
         "No change was confirmed.\n\n"
         "Suspects, not confirmed (no alarm):\n"
         f"  {BEFORE} -> {NEWEST}  sequence/text/1  +15 % in the history  pairs: same within 1.1 %, 1.000 [0.989, 1.011]"
@@ -128,36 +128,36 @@ def test_pairs_have_to_point_where_the_history_points(bench, step, pairs, confir
     """Faster is confirmed as slower is, and is no alarm."""
     bench.answers = lambda a, b, name, number: pairs
     (found,) = confirmed(suspected(step=step))
-    assert found["confirmed"] is confirms
-    assert is_bad([found], []) is bad
+    assert found.confirmed is confirms
+    assert has_regression([found], []) is bad
 
 
 def test_a_side_that_breaks_is_a_finding_without_a_verdict(bench):
     bench.answers = lambda a, b, name, number: HUNG
     (found,) = confirmed(suspected())
-    assert (found["confirmed"], found["verdict"]) == (False, None)
-    assert found["broken"] == 2 * [dataclasses.asdict(HUNG)]
-    assert to_text([found], [], []).endswith("+15 % in the history  B hung")
+    assert (found.confirmed, found.verdict) == (False, None)
+    assert found.broken == 2 * (HUNG,)
+    assert findings_text([found], [], []).endswith("+15 % in the history  B hung")
 
 
 def test_suspects_of_the_same_releases_are_compared_in_the_same_rounds(bench):
-    """Lanes are dear: they are started once a round for all cells of a transition."""
+    """Interpreters are dear: they are started once a round for all cells of a transition."""
     suspects = [suspected(), suspected(TEXT, OLD, OLDER), suspected(REMOTE)]
     found = confirmed(*suspects)
-    assert {(each["cell"], each["after"]) for each in found} == {
+    assert {(each.cell, each.after) for each in found} == {
         ("sequence/text/1", NEWEST),
         ("sequence/remote/1", NEWEST),
         ("sequence/text/1", OLDER),
     }
-    together = [("lanes", BEFORE, NEWEST), ("pair", "sequence/text/1"), ("pair", "sequence/remote/1"), ("end",)]
-    alone = [("lanes", OLD, OLDER), ("pair", "sequence/text/1"), ("end",)]
+    together = [("start", BEFORE, NEWEST), ("pair", "sequence/text/1"), ("pair", "sequence/remote/1"), ("end",)]
+    alone = [("start", OLD, OLDER), ("pair", "sequence/text/1"), ("end",)]
     assert bench.events in (10 * together + 10 * alone, 10 * alone + 10 * together)
 
 
 def test_the_family_is_all_suspects_known_ones_too(monkeypatch):
     asked = []
-    monkeypatch.setattr(regressions, "compare", lambda *_, **settings: asked.append(settings) or iter(()))
-    known = {"cell": "sequence/text/1", "before": BEFORE, "after": NEWEST, "stacks": ["", ""]}
+    monkeypatch.setattr(confirm_module, "compare", lambda *_, **settings: asked.append(settings) or iter(()))
+    known = dataclasses.replace(a_finding(), before=BEFORE, after=NEWEST)
     confirmed(suspected(), suspected(REMOTE), suspected(TEXT, OLD, OLDER), known=[known])
     assert [(each["family"], each["maximum"]) for each in asked] == 2 * [(6, MAXIMUM)]
 
@@ -177,10 +177,10 @@ def test_what_is_known_is_not_measured_again(bench):
 def test_twenty_pairs_that_leave_it_open_are_a_finding_too(bench):
     bench.answers = lambda a, b, name, number: WILD if number % 2 else -WILD
     (found,) = confirmed(suspected())
-    assert (found["confirmed"], found["verdict"]["word"]) == (False, "undecided")
-    assert len(found["pairs"]) == MAXIMUM
+    assert (found.confirmed, found.verdict.word) == (False, "undecided")
+    assert len(found.pairs) == MAXIMUM
     assert re.search(
-        r"pairs: undecided \(.*; inside epochs 1\.\d{3} \[.*\]; 20 % of the time", to_text([found], [], [])
+        r"pairs: undecided \(.*; inside epochs 1\.\d{3} \[.*\]; 20 % of the time", findings_text([found], [], [])
     )
 
 
@@ -196,13 +196,13 @@ def test_a_change_inside_epochs_counts_where_gaps_leave_whole_epochs_open(bench,
 
     bench.answers = pair
     (found,) = confirmed(suspected(step=step))
-    assert (found["confirmed"], len(found["pairs"])) == (confirms, MAXIMUM)
-    assert found["quantity"] == (INSIDE if confirms else WHOLE)
-    text = to_text([found], [], [])
+    assert (found.confirmed, len(found.pairs)) == (confirms, MAXIMUM)
+    assert found.quantity == (INSIDE_EPOCHS if confirms else WHOLE_EPOCHS)
+    text = findings_text([found], [], [])
     if confirms:
         word = "slower" if step > 0 else "faster"
         assert re.search(rf"  {word} inside epochs  {math.exp(step):.3f}  \[", text)
-        assert is_bad([found], []) is (step > 0)
+        assert has_regression([found], []) is (step > 0)
     else:
         assert "No change was confirmed." in text
 
@@ -219,7 +219,7 @@ def test_what_was_interrupted_is_no_finding_and_is_measured_again(bench, stop, l
             found.append(each)
     bench.answers = lambda a, b, name, number: STEP
     again = confirmed(*suspects, known=found)
-    assert {each["after"]: each["verdict"]["pairs"] for each in again} == {NEWEST: 10, OLDER: 10}
+    assert {each.after: each.verdict.pairs for each in again} == {NEWEST: 10, OLDER: 10}
 
 
 def test_ctrl_c_leaves_what_was_decided_and_what_was_begun(bench):
@@ -227,8 +227,8 @@ def test_ctrl_c_leaves_what_was_decided_and_what_was_begun(bench):
     second = (OLD, OLDER)
     bench.answers = lambda a, b, name, number: KeyboardInterrupt() if (a, b, number) == (*second, 3) else STEP
     first, open_ = interrupted(*(suspected(TEXT, *names) for names in (second, (BEFORE, NEWEST))))
-    assert first["confirmed"]
-    assert (open_["confirmed"], len(open_["pairs"]), open_["verdict"]["word"]) == (None, 3, "undecided")
+    assert first.confirmed
+    assert (open_.confirmed, len(open_.pairs), open_.verdict.word) == (None, 3, "undecided")
 
 
 def test_pairs_that_were_cut_off_are_gone_on_with(bench):
@@ -237,8 +237,8 @@ def test_pairs_that_were_cut_off_are_gone_on_with(bench):
     bench.answers = lambda a, b, name, number: STEP
     bench.sides.clear()
     (found,) = confirmed(suspected(), known=begun)
-    assert (found["confirmed"], found["verdict"]["pairs"], len(found["pairs"])) == (True, 10, 10)
-    assert found["pairs"][:3] == begun[0]["pairs"]
+    assert (found.confirmed, found.verdict.pairs, len(found.pairs)) == (True, 10, 10)
+    assert found.pairs[:3] == begun[0].pairs
     assert len(bench.sides) == 7
     assert confirmed(suspected(), known=[found]) == [found]
     assert len(bench.sides) == 7
@@ -249,7 +249,7 @@ def test_a_suspect_is_judged_after_ten_pairs_and_after_each_five_more(bench):
     steps = [*5 * [0.0, 0.1], *4 * [0.1], KeyboardInterrupt()]
     bench.answers = lambda a, b, name, number: steps[number]
     (open_,) = interrupted(suspected())
-    assert (open_["confirmed"], open_["verdict"]["word"], open_["verdict"]["pairs"]) == (None, "slower", 14)
+    assert (open_.confirmed, open_.verdict.word, open_.verdict.pairs) == (None, "slower", 14)
 
 
 def test_what_was_begun_is_told_where_nothing_is_added_to_it(bench):
@@ -261,7 +261,7 @@ def test_what_was_begun_is_told_where_nothing_is_added_to_it(bench):
 
 def test_what_is_open_yet_is_told_and_is_no_alarm(bench):
     bench.answers = lambda a, b, name, number: KeyboardInterrupt() if number == 3 else STEP
-    text = to_text(interrupted(suspected()), [], [])
+    text = findings_text(interrupted(suspected()), [], [])
     assert "not confirmed (no alarm)" in text
     assert text.endswith(", to be gone on with")
 
@@ -269,13 +269,13 @@ def test_what_is_open_yet_is_told_and_is_no_alarm(bench):
 def test_no_comparison_begins_after_the_budget_and_what_it_cuts_off_has_no_answer_yet(bench, monkeypatch):
     """A pair takes a minute here: of twenty the tenth decides the first, and the second is cut off."""
     clock = SimpleNamespace(monotonic=lambda: 60.0 * len(bench.sides))
-    monkeypatch.setattr(regressions, "time", clock)
+    monkeypatch.setattr(confirm_module, "time", clock)
     monkeypatch.setattr("feeders.compare.run.time", clock)
     bench.answers = lambda a, b, name, number: STEP
     suspects = [suspected(TEXT, *names) for names in sorted([(OLD, OLDER), (BEFORE, NEWEST), (OLDER, NEWEST)])]
     found, open_ = confirmed(*suspects, budget=14.5 * 60)
-    assert (found["after"], open_["after"], found["verdict"]["pairs"]) == (NEWEST, NEWEST, 10)
-    assert (open_["confirmed"], len(open_["pairs"])) == (None, 5)
+    assert (found.after, open_.after, found.verdict.pairs) == (NEWEST, NEWEST, 10)
+    assert (open_.confirmed, len(open_.pairs)) == (None, 5)
     assert len(bench.sides) == 15
     assert [each.suspect.after for each in unmeasured(suspects, [found, open_])] == [OLDER]
 
@@ -286,7 +286,7 @@ def test_releases_that_can_not_be_compared_are_told_and_the_others_are_compared(
     bench.answers = lambda a, b, name, number: error if b == OLDER else STEP
     told = []
     (found,) = confirmed(suspected(TEXT, OLD, OLDER), suspected(), tell=told.append)
-    assert found["after"] == NEWEST
+    assert found.after == NEWEST
     assert told == [
         f"1 of 2: {BEFORE} -> {NEWEST}, sequence/text/1, pairs: slower, 1.150 [1.138, 1.163]",
         f"{OLD} -> {OLDER}: its environment can't be made",
@@ -308,55 +308,16 @@ def test_progress_tells_the_share_of_all_suspects(bench):
     assert shares == pytest.approx([0, *(0.5 + k / 20 for k in range(10))])
 
 
-def test_a_finding_is_one_line_that_tells_all_but_its_turns(bench, tmp_path):
+def test_a_finding_is_one_line_that_tells_all_but_its_turns(bench):
     bench.answers = lambda a, b, name, number: HUNG if number == 0 else STEP
     (found,) = confirmed(suspected())
-    line = json.dumps(found, allow_nan=False)
-    assert json.loads(line) == found
-    assert (found["schema"], found["step"], found["by"]) == (SCHEMA, STEP, "newest")
-    assert found["broken"] == [dataclasses.asdict(HUNG)]
-    assert found["changed"] == what_changed(BEFORE, NEWEST, most=100)
-    assert len(found["pairs"]) == 10
-    assert {"log_ratio", "seed", "started", "seconds"} <= set(found["pairs"][0])
-    assert not {"a", "b"} & set(found["pairs"][0])
-    assert found["measured"].startswith("20")
-
-
-def test_findings_are_read_as_they_were_written(bench, tmp_path):
-    path = tmp_path / "changes.jsonl"
-    assert read(path) == []
-    found = confirmed(suspected(), suspected(REMOTE))
-    write(path, found)
-    assert read(path) == found
-    assert len(path.read_text().splitlines()) == 2
-    assert [each.name for each in tmp_path.iterdir()] == ["changes.jsonl"]
-
-
-@pytest.mark.parametrize(
-    ("line", "text"),
-    [
-        ("{", "Expecting property name enclosed in double quotes"),
-        ("", "Expecting value"),
-        ("[1]", "list indices must be integers or slices, not str"),
-        ('{"cell": "sequence/text/1"}', "'schema'"),
-        ('{"schema": 1}', "schema 1, expected 3"),
-        ('{"schema": 3, "cell": "sequence/text/1", "before": "2.15.1"}', "'after'"),
-    ],
-)
-def test_a_damaged_line_is_named(bench, tmp_path, line, text):
-    path = tmp_path / "changes.jsonl"
-    write(path, confirmed(suspected()))
-    path.write_text(f"{path.read_text()}{line}\n")
-    with pytest.raises(FeedersError) as error:
-        read(path)
-    assert str(error.value).startswith(f"{path}, line 2: damaged ({text}")
-    assert str(error.value).endswith("). Try: delete that line")
-
-
-def test_fresh_findings_take_the_place_of_known_ones_of_the_same_releases_and_cell():
-    known = [{"cell": "a", "before": "1", "after": "2"}, {"cell": "b", "before": "1", "after": "2"}]
-    fresh = [{**known[0], "new": True}, {"cell": "a", "before": "2", "after": "3"}]
-    assert merged(known, fresh) == [fresh[0], known[1], fresh[1]]
+    assert Finding.from_json(found.to_json()) == found
+    assert (found.step, found.by) == (STEP, "newest")
+    assert found.broken == (HUNG,)
+    assert found.changed == what_changed(BEFORE, NEWEST, most=100)
+    assert len(found.pairs) == 10
+    assert {type(pair) for pair in found.pairs} == {PairNumbers}
+    assert found.measured.startswith("20")
 
 
 def found_at(bench, cell, before, after, mean, step=None):
@@ -374,7 +335,7 @@ def test_changes_are_grouped_by_release_in_the_order_of_dates(bench):
         found_at(bench, TEXT, "k3.7.0", "k3.9.2", 0.1),
         found_at(bench, Cell("arrays", "text", 1), BEFORE, NEWEST, 0.1),
     ]
-    parts = to_text(findings, [], []).split("\n\n")
+    parts = findings_text(findings, [], []).split("\n\n")
     assert [part.splitlines()[0] for part in parts] == [
         "k3.9.2 (after k3.7.0): slower in 1 cell",
         "k3.13.2 (after k3.11.3): slower in 1 cell",
@@ -397,7 +358,7 @@ def test_releases_of_unknown_date_are_last_and_each_is_told_once(bench):
     names = ("x1a2b3c4", "xffffff0")
     findings = [found_at(bench, cell, BEFORE, name, 0.1) for cell in (TEXT, REMOTE) for name in names]
     findings.append(found_at(bench, TEXT, BEFORE, NEWEST, 0.1))
-    text = to_text(findings, [], [])
+    text = findings_text(findings, [], [])
     assert [part.splitlines()[0] for part in text.split("\n\n")] == [
         f"{NEWEST} (after {BEFORE}): slower in 1 cell",
         f"x1a2b3c4 (after {BEFORE}): slower in 2 cells",
@@ -407,7 +368,7 @@ def test_releases_of_unknown_date_are_last_and_each_is_told_once(bench):
 
 
 def test_suspects_that_were_not_compared_are_told_as_such():
-    lines = to_text([], [suspected(), suspected(REMOTE, OLD, OLDER, -0.1)], []).splitlines()
+    lines = findings_text([], [suspected(), suspected(REMOTE, OLD, OLDER, -0.1)], []).splitlines()
     assert lines[:3] == ["No change was confirmed.", "", "Suspects, not confirmed (no alarm):"]
     assert [re.split("  +", line.strip()) for line in lines[3:]] == [
         [f"{BEFORE} -> {NEWEST}", "sequence/text/1", "+15 % in the history", "not compared"],
@@ -419,16 +380,16 @@ def test_suspects_that_were_not_compared_are_told_as_such():
 def test_a_cell_that_ends_otherwise_is_told_and_is_bad_where_it_is_worse(worse):
     """Nothing has to be measured again for it: the takes say so."""
     turns = [Turned(TEXT, BEFORE, NEWEST, "exactly-once", "hung", worse)]
-    assert to_text([], [], turns) == (
+    assert findings_text([], [], turns) == (
         "No change was confirmed.\n\n"
         "Another outcome, or another guarantee:\n"
         f"  {NEWEST}  {name_of(TEXT)}  exactly-once -> hung"
     )
-    assert is_bad([], turns) is worse
+    assert has_regression([], turns) is worse
 
 
 def test_an_answer_that_is_unsupported_is_a_finding_at_once(bench):
-    bench.answers = lambda *_: Broken("a", "unsupported", "it can't")
+    bench.answers = lambda *_: BrokenPair("a", "unsupported", "it can't")
     (found,) = confirmed(suspected())
     assert len(bench.sides) == 1
-    assert to_text([found], [], []).endswith("A unsupported")
+    assert findings_text([found], [], []).endswith("A unsupported")

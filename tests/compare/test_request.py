@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from feeders.compare import request as asking
-from feeders.compare.request import choose, name_of, request
+from feeders.compare.request import choose, name_of, parse_request
 from feeders.errors import FeedersError
 from feeders.measure import Cell, profile
 from feeders.releases import interpreters
 from feeders.releases.catalogue import Release
+from feeders.releases.installed import NONE_INSTALLED
 from feeders.releases.stacks import stacks
 
 HERE = Release("n261120", "2026-11-20", "nightly builds")
@@ -35,18 +36,18 @@ def _installed(here):
 
 
 def ask(a, b, cells=(), workloads=(), release=None):
-    return request(a, b, cells, workloads, release)
+    return parse_request(a, b, cells, workloads, release)
 
 
 def names(asked):
-    return [question.name for question in asked.questions]
+    return [question.name for question in asked.cell_pairs]
 
 
 def test_two_releases_are_compared_on_the_cells_that_tell_releases_apart():
     asked = ask("2.15.1", "2.16.2")
     assert (asked.a, asked.b, asked.release_a, asked.release_b) == ("2.15.1", "2.16.2", "2.15.1", "2.16.2")
     assert names(asked) == HISTORY
-    assert all(question.a == question.b and name_of(question.a) == question.name for question in asked.questions)
+    assert all(question.a == question.b and name_of(question.a) == question.name for question in asked.cell_pairs)
 
 
 def test_the_installed_release_needs_no_stack():
@@ -64,13 +65,13 @@ def test_two_feeders_are_compared_on_workloads_of_the_installed_release():
     asked = ask("sequence", "tfdata-map:8", workloads=["text", "remote"])
     assert (asked.a, asked.b, asked.release_a, asked.release_b) == ("sequence", "tfdata-map:8", HERE.id, HERE.id)
     assert names(asked) == ["text", "remote"]
-    assert [(question.a, question.b) for question in asked.questions] == [
+    assert [(question.a, question.b) for question in asked.cell_pairs] == [
         (Cell("sequence", load, 1), Cell("tfdata-map", load, 8)) for load in ("text", "remote")
     ]
 
 
 def test_two_numbers_of_workers_of_one_feeder_are_two_sides():
-    (question,) = ask("sequence:1", "sequence:4").questions
+    (question,) = ask("sequence:1", "sequence:4").cell_pairs
     assert (question.a.workers, question.b.workers) == (1, 4)
 
 
@@ -191,4 +192,4 @@ def test_feeders_without_a_release_need_tensorflow(here):
     here(None)
     with pytest.raises(FeedersError) as error:
         ask("sequence", "arrays")
-    assert str(error.value) == "compare sequence arrays: no TensorFlow is installed here. Try: --release 2.21.0"
+    assert str(error.value) == f"compare sequence arrays: {NONE_INSTALLED}. Try: --release 2.21.0"

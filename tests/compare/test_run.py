@@ -1,31 +1,19 @@
-"""The order in which questions are answered, and what is left of them when something ends it early."""
+"""The order in which cells are compared, and what is left of them when something ends it early."""
 
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 
 import pytest
 
 from feeders.compare import run
-from feeders.compare.lockstep import Broken
-from feeders.compare.request import Question, Request
-from feeders.compare.run import compare, evidence, lanes
-from feeders.compare.verdict import LEVEL, decided_in
+from feeders.compare.request import CellPair, ComparisonRequest
+from feeders.compare.run import compare, lockstep_processes
+from feeders.compare.verdict import judge_within_family
 from feeders.errors import FeedersError
 from feeders.measure import Cell
-from tests.compare.made import HUNG, WILD, Bench, made
-
-NAMES = ("sequence/text/1", "sequence/remote/1", "arrays/text/1")
-
-
-def asked(*names):
-    cells = [Cell(*name.split("/")[:2], 1) for name in names]
-    return Request("2.15.1", "2.16.2", "2.15.1", "2.16.2", tuple(map(Question, names, cells, cells)))
-
-
-def silent(*said):
-    pass
+from feeders.results.changes import BrokenPair
+from tests.compare.made import HUNG, NAMES, WILD, Bench, asked, silent
 
 
 @pytest.fixture
@@ -38,39 +26,39 @@ def wild(a, b, name, number):
 
 
 def answered(names, **settings):
-    return {question.name: seen for question, seen in compare(asked(*names), silent, **settings)}
+    return {cells.name: seen for cells, seen in compare(asked(*names), silent, **settings)}
 
 
-def test_lanes_are_started_anew_for_every_pair_of_a_comparison(bench):
+def test_interpreters_are_started_anew_for_every_pair_of_a_comparison(bench):
     """Takes that are forked from one process share what makes it faster or slower than its like."""
     seen = answered(NAMES)
-    one_round = [("lanes", "2.15.1", "2.16.2"), *(("pair", name) for name in NAMES), ("end",)]
+    one_round = [("start", "2.15.1", "2.16.2"), *(("pair", name) for name in NAMES), ("end",)]
     assert bench.events == 10 * one_round
-    assert [a.lane.round for a, _ in bench.sides] == [number for number in range(1, 11) for _ in NAMES]
+    assert [a.process.round for a, _ in bench.sides] == [number for number in range(1, 11) for _ in NAMES]
     assert {name: (each.verdict.word, len(each.pairs)) for name, each in seen.items()} == dict.fromkeys(
         NAMES, ("same", 10)
     )
 
 
 def test_each_side_runs_its_own_cell_on_its_own_release(bench):
-    question = Question("text", Cell("arrays", "text", 1), Cell("sequence", "text", 4))
-    next(compare(Request("arrays", "sequence:4", "2.15.1", "2.16.2", (question,)), silent))
+    cells = CellPair("text", Cell("arrays", "text", 1), Cell("sequence", "text", 4))
+    next(compare(ComparisonRequest("arrays", "sequence:4", "2.15.1", "2.16.2", (cells,)), silent))
     a, b = bench.sides[0]
-    assert (a.lane.release, a.cell) == ("2.15.1", question.a)
-    assert (b.lane.release, b.cell) == ("2.16.2", question.b)
+    assert (a.process.release, a.cell) == ("2.15.1", cells.a)
+    assert (b.process.release, b.cell) == ("2.16.2", cells.b)
 
 
-def test_what_is_answered_is_left_out_of_later_rounds(bench):
+def test_cells_that_are_decided_is_left_out_of_later_rounds(bench):
     bench.answers = lambda *key: wild(*key) if key[2] == NAMES[1] else 0.3
     assert answered(NAMES)[NAMES[1]].verdict.word == "undecided"
-    assert bench.events[50:] == 20 * [("lanes", "2.15.1", "2.16.2"), ("pair", NAMES[1]), ("end",)]
+    assert bench.events[50:] == 20 * [("start", "2.15.1", "2.16.2"), ("pair", NAMES[1]), ("end",)]
 
 
 def test_each_pair_is_yielded_before_the_next_one_begins(bench):
     """Whatever ends it, a crash too, the pairs of an hour are with the caller."""
-    for number, (question, seen) in enumerate(compare(asked(*NAMES[:2]), silent)):
+    for number, (cells, seen) in enumerate(compare(asked(*NAMES[:2]), silent)):
         assert len(bench.sides) == number + 1
-        assert (question.name, len(seen.pairs)) == (NAMES[number % 2], number // 2 + 1)
+        assert (cells.name, len(seen.pairs)) == (NAMES[number % 2], number // 2 + 1)
         assert seen.ended is (len(seen.pairs) == 10)
     assert number == 19
 
@@ -92,7 +80,7 @@ def test_a_verdict_ends_a_comparison_where_it_holds_in_the_family(bench, family,
     (seen,) = answered(NAMES[:1], family=family).values()
     assert (seen.verdict.word, len(seen.pairs)) == ("slower", pairs)
     ten = [pair.log_ratio for pair in seen.pairs[:10]]
-    assert [decided_in(ten, size).word for size in (1, 40)] == ["slower", "undecided"]
+    assert [judge_within_family(ten, size).word for size in (1, 40)] == ["slower", "undecided"]
 
 
 def test_a_family_is_as_large_as_what_is_asked(bench, monkeypatch):
@@ -105,10 +93,10 @@ def test_a_family_is_as_large_as_what_is_asked(bench, monkeypatch):
 
 @pytest.mark.parametrize(
     ("broken", "pairs"),
-    [(HUNG, 2), (Broken("a", "unsupported", "it can't"), 1)],
+    [(HUNG, 2), (BrokenPair("a", "unsupported", "it can't"), 1)],
     ids=["tried once more", "an answer"],
 )
-def test_a_side_that_breaks_ends_its_own_question_alone(bench, broken, pairs):
+def test_a_side_that_breaks_ends_its_own_comparison_alone(bench, broken, pairs):
     bench.answers = lambda a, b, name, number: broken if name == NAMES[0] else 0.3
     seen = answered(NAMES)
     assert list(seen) == list(NAMES)
@@ -132,7 +120,7 @@ def test_no_pair_begins_after_the_budget(bench, monkeypatch):
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), FeedersError("python: ended with status -9")])
-def test_what_ends_it_ends_the_lanes(bench, stop):
+def test_what_ends_it_ends_the_interpreters(bench, stop):
     bench.answers = lambda a, b, name, number: stop if (name, number) == (NAMES[1], 1) else 0.3
     with pytest.raises(type(stop)) as ended:
         answered(NAMES)
@@ -140,7 +128,7 @@ def test_what_ends_it_ends_the_lanes(bench, stop):
     assert bench.events[-1] == ("end",)
 
 
-def test_progress_names_round_place_and_question(bench):
+def test_progress_names_round_place_and_cell(bench):
     said = []
     bench.answers = lambda a, b, name, number: HUNG if name == NAMES[0] else 0.3
     for _ in compare(asked(*NAMES[:2]), lambda text, share: said.append(text)):
@@ -154,7 +142,7 @@ def test_progress_names_round_place_and_question(bench):
 
 
 def test_progress_tells_the_share_of_the_pairs_that_it_takes_at_least(bench):
-    """Ten of each question; five more, at each look, of the one that stays undecided."""
+    """Ten of each comparison; five more, at each look, of the one that stays undecided."""
     shares = []
     bench.answers = lambda *key: wild(*key) if key[2] == NAMES[1] else 0.3
     for _ in compare(asked(*NAMES[:2]), lambda text, share: shares.append(share), maximum=17):
@@ -169,75 +157,17 @@ def test_a_model_that_is_unknown_is_said_before_anything_starts(bench, monkeypat
     assert not bench.events
 
 
-def test_a_release_that_can_not_be_measured_starts_no_lane(monkeypatch):
-    monkeypatch.setattr(run, "Lane", lambda *_: pytest.fail("it was started"))
-    with pytest.raises(FeedersError, match=r"^0\.1: a release that can't be measured here; "), lanes(
+def test_a_release_that_can_not_be_measured_starts_no_interpreter(monkeypatch):
+    monkeypatch.setattr(run, "LockstepProcess", lambda *_: pytest.fail("it was started"))
+    with pytest.raises(FeedersError, match=r"^0\.1: a release that can't be measured here; "), lockstep_processes(
         "0.1", "0.1", silent
     ):
         pass
 
 
-def evident(names, **answers):
-    """Evidence of questions a, b, ..., those that are given answered with these log-ratios."""
-    request = asked(*(f"{name}/text/1" for name in names))
-    given = {f"{name}/text/1": value for name, value in answers.items()}
-    seen = {}
-    for question in request.questions:
-        if question.name in given:
-            pairs = tuple(made(value) for value in given[question.name])
-            seen[question] = run.Comparison(pairs, (), decided_in(given[question.name], len(names)), ended=True)
-    return evidence(request, seen)
-
-
-def words(found):
-    return [each["verdict"]["word"] for each in found["comparisons"]]
-
-
-# Alone slower, but not among two: t is 3.5.
-JUST = [0.06 + about for about in 5 * [0.0514, -0.0514]]
-
-
-def test_verdicts_hold_for_the_family_of_all_questions_also_of_those_without_an_answer():
-    """What was asked is the family; leaving a question open must not make another one's alarm easier."""
-    assert decided_in(JUST, 1).p == pytest.approx(0.0067, abs=2e-4)
-    assert decided_in(JUST, 1).p < LEVEL
-    assert words(evident("a", a=JUST)) == ["slower"]
-    assert words(evident("ab", a=JUST)) == ["undecided"]
-    clear = [0.3 + about for about in 5 * [0.01, -0.01]]
-    assert words(evident("ab", a=JUST, b=clear)) == ["slower", "slower"]
-    assert words(evident("abc", a=JUST, b=clear)) == ["undecided", "slower"]
-
-
-def test_fewer_than_ten_pairs_are_never_called():
-    clear = [0.3, 0.31] * 5
-    assert [words(evident("a", a=clear[:count])) for count in (0, 1, 2, 9, 10)] == [
-        *(4 * [["undecided"]]),
-        ["slower"],
-    ]
-
-
-def test_evidence_is_json_that_anyone_can_read(bench):
-    bench.answers = lambda a, b, name, number: HUNG if name == NAMES[0] else 0.3
-    request = asked(*NAMES)
-    answers = dict(compare(request, silent))
-    del answers[request.questions[2]]
-    found = json.loads(json.dumps(evidence(request, answers), allow_nan=False))
-    assert found["schema"] == run.SCHEMA
-    assert (found["a"], found["release_a"], found["b"], found["release_b"]) == (2 * ("2.15.1",) + 2 * ("2.16.2",))
-    assert found["unanswered"] == [NAMES[2]]
-    first, second = found["comparisons"]
-    assert (first["name"], first["verdict"], first["pairs"]) == (NAMES[0], None, [])
-    assert first["broken"] == 2 * [{"side": "b", "outcome": "hung", "message": "no end after 60 s."}]
-    assert second["a"] == {"feeder": "sequence", "workload": "remote", "workers": 1}
-    assert (second["verdict"]["word"], second["verdict"]["pairs"], len(second["pairs"])) == ("slower", 10, 10)
-    assert len(second["pairs"][0]["a"]["feeds"]) == 30
-    assert found["settings"]["model"] == "light"
-    assert found["host"]["cores"]
-
-
 @pytest.fixture
 def held(monkeypatch):
-    """Lanes that start nothing, each on the device that is given for its release; return what was started."""
+    """Interpreters that start nothing, each on the device that is given for its release; return what was started."""
     started = []
 
     class Held:
@@ -252,7 +182,7 @@ def held(monkeypatch):
             started.append("end")
 
     def held(**devices):
-        monkeypatch.setattr(run, "Lane", Held)
+        monkeypatch.setattr(run, "LockstepProcess", Held)
         chosen = {release.replace("r", "").replace("_", "."): device for release, device in devices.items()}
 
         def interpreter(release, say, pinned):
@@ -264,11 +194,11 @@ def held(monkeypatch):
     return held
 
 
-def test_lanes_of_a_stack_get_its_interpreter_and_variables(held):
+def test_processes_of_a_stack_get_its_interpreter_and_variables(held):
     """What is set for the running interpreter, or installed in it, is not meant for that of another release."""
     started = held(r2_15_1="cpu", r2_16_2="cpu")
     said = []
-    with lanes("2.15.1", "2.16.2", said.append):
+    with lockstep_processes("2.15.1", "2.16.2", said.append):
         assert started == [("2.15.1, pinned", {"X": "cpu"}), ("2.16.2, pinned", {"X": "cpu"})]
     assert started[2:] == ["end", "end"]
     assert said == ["importing TensorFlow: 2.15.1, 2.16.2"]
@@ -276,13 +206,13 @@ def test_lanes_of_a_stack_get_its_interpreter_and_variables(held):
 
 def test_the_sides_of_one_release_are_compared_as_it_is_installed(held):
     started = held(r2_15_1="cpu")
-    with lanes("2.15.1", "2.15.1", silent):
+    with lockstep_processes("2.15.1", "2.15.1", silent):
         assert started == 2 * [("2.15.1", {"X": "cpu"})]
 
 
 def test_a_gpu_is_not_compared_with_a_cpu(held):
     started = held(r2_15_1="cpu", r2_16_2="gpu")
-    with pytest.raises(FeedersError) as error, lanes("2.15.1", "2.16.2", print):
+    with pytest.raises(FeedersError) as error, lockstep_processes("2.15.1", "2.16.2", print):
         pass
     assert str(error.value) == (
         "2.15.1 trains on cpu, 2.16.2 on gpu; expected one device. Try: FEEDERS_DEVICE=cpu with the same command"

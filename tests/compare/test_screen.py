@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from feeders.compare.screen import LEVEL, low_quantile, newest, scan, suspects, without_rounds
+from feeders.compare.screen import SCREEN_LEVEL, low_quantile, newest_step, scan, suspects, without_rounds
 
 # The takes of a release about its level: the standard error of a step between two of them is 2 %.
 ABOUT = (-0.04, -0.02, 0.0, 0.02, 0.04)
@@ -69,8 +69,8 @@ def test_the_newest_release_is_tested_alone():
 
 def test_a_change_has_to_be_larger_than_the_margin_and_not_merely_certain():
     certain = [[level + about / 100 for about in ABOUT] for level in (0.0, 0.019)]
-    assert newest(certain) == {}
-    assert newest([certain[0], [take + 0.003 for take in certain[1]]]) == {1: pytest.approx(0.022)}
+    assert newest_step(certain) == {}
+    assert newest_step([certain[0], [take + 0.003 for take in certain[1]]]) == {1: pytest.approx(0.022)}
 
 
 def test_a_history_the_other_way_round_has_the_same_suspects():
@@ -87,7 +87,7 @@ def test_of_a_history_without_a_step_the_scan_finds_one_in_twenty():
     random = np.random.default_rng(2)
     for releases in (4, 9, 16):
         found = sum(bool(scan(levels)) for levels in 10 * random.standard_normal((2_000, releases)))
-        assert found / 2_000 == pytest.approx(LEVEL, abs=0.02)
+        assert found / 2_000 == pytest.approx(SCREEN_LEVEL, abs=0.02)
 
 
 @pytest.mark.parametrize(

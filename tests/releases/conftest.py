@@ -135,11 +135,11 @@ def index(tmp_path, monkeypatch):
     shutil.copy(dates.FILE, file)
     monkeypatch.setattr(dates, "FILE", file)
     # The tables are changed in place, where the catalogue sees it.
-    listed = {name: dict(getattr(dates, name)) for name in ("TENSORFLOW", "KERAS")}
+    listed = {name: dict(getattr(dates, name)) for name in ("TENSORFLOW_DATES", "KERAS_DATES")}
     planted = Index(
         {
-            "tensorflow-cpu": {**dates.TENSORFLOW, "2.30.0": "2030-05-02"},
-            "keras": {**dates.KERAS, "3.30.0": "2030-05-01"},
+            "tensorflow-cpu": {**dates.TENSORFLOW_DATES, "2.30.0": "2030-05-02"},
+            "keras": {**dates.KERAS_DATES, "3.30.0": "2030-05-01"},
         },
         pythons=("3.11",),
     )

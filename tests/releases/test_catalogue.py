@@ -7,7 +7,7 @@ import re
 import pytest
 
 from feeders.releases.catalogue import RELEASES, identify, keras_of, tensorflow_of
-from feeders.releases.dates import KERAS, TENSORFLOW
+from feeders.releases.dates import KERAS_DATES, TENSORFLOW_DATES
 
 PAIRS = [
     (("2.4.1", ""), "2.4.1", "2021-01-21"),
@@ -47,8 +47,8 @@ def test_asv_can_carry_every_id():
 
 
 def test_no_two_pairs_share_an_id():
-    versions = [*TENSORFLOW, "2.30.0", "2.30.0rc0", "2.30.0rc1", "2.30.0.dev20261120", "2.30.0.dev20261121"]
-    kerases = ["2.15.0", *KERAS, "3.30.0", "3.30.0.dev2026112003", "3.30.0.dev2026112103"]
+    versions = [*TENSORFLOW_DATES, "2.30.0", "2.30.0rc0", "2.30.0rc1", "2.30.0.dev20261120", "2.30.0.dev20261121"]
+    kerases = ["2.15.0", *KERAS_DATES, "3.30.0", "3.30.0.dev2026112003", "3.30.0.dev2026112103"]
     pairs = [(one, other) for one in versions for other in kerases]
     names = [identify(*pair).id for pair in pairs]
     # of Keras 2, TensorFlow itself takes any of its minor version, and 2.4 and 2.5 take none
@@ -56,7 +56,7 @@ def test_no_two_pairs_share_an_id():
 
 
 def test_every_release_has_a_day_and_an_id_that_finds_it():
-    assert {*TENSORFLOW} < {*RELEASES}
+    assert {*TENSORFLOW_DATES} < {*RELEASES}
     assert all(
         RELEASES[name].id == name and re.fullmatch(r"20\d\d-\d\d-\d\d", RELEASES[name].date) for name in RELEASES
     )

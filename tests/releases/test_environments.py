@@ -12,7 +12,7 @@ import pytest
 
 from feeders.errors import FeedersError
 from feeders.releases import environments
-from feeders.releases.environments import MARK, build, is_built, path_of, python_of, remove
+from feeders.releases.environments import COMPLETE, build_environment, is_built, path_of, python_of, remove
 
 # A process that builds a stack, notes that it is about to wait for the lock, and prints what it says of building.
 BUILD = """
@@ -29,7 +29,7 @@ def flock(*arguments):
 
 fcntl.flock = flock
 uv.find_uv_bin = lambda: sys.argv[1]
-print(environments.build(Stack.read(Path(sys.argv[2])), print))
+print(environments.build_environment(Stack.read(Path(sys.argv[2])), print))
 """
 
 
@@ -44,12 +44,12 @@ def left(cache):
 
 def test_an_environment_is_made_from_the_pins_alone_and_once(cache, planted_uv, stack):
     said = []
-    python = build(stack, said.append)
+    python = build_environment(stack, said.append)
     assert python == python_of(stack) == cache / f"2.16.2-{stack.digest}" / "bin" / "python"
     assert python.exists()
     assert (path_of(stack) / "installed").read_text() == stack.requirements()
     assert said == ["building the environment of 2.16.2 (Python 3.11, 3 packages)"]
-    assert build(stack, said.append) == python
+    assert build_environment(stack, said.append) == python
     assert len(said) == 1
     venv, install = planted_uv.calls()
     assert venv == f"venv --no-project --no-config --python 3.11 {path_of(stack)} --quiet"
@@ -57,13 +57,13 @@ def test_an_environment_is_made_from_the_pins_alone_and_once(cache, planted_uv, 
 
 
 def test_the_mark_is_written_last(cache, planted_uv, stack):
-    build(stack, quiet)
+    build_environment(stack, quiet)
     assert is_built(stack)
     assert "marked too early" not in planted_uv.calls()
 
 
 def test_other_pins_have_another_place(cache, planted_uv, stack):
-    build(stack, quiet)
+    build_environment(stack, quiet)
     assert not is_built(replace(stack, python="3.12"))
     assert not is_built(replace(stack, pins=stack.pins[1:]))
     assert is_built(replace(stack, date="2030-01-01"))
@@ -73,7 +73,7 @@ def test_what_a_kill_left_half_made_is_made_anew(cache, planted_uv, stack):
     path_of(stack).mkdir(parents=True)
     (path_of(stack) / "half").touch()
     assert not is_built(stack)
-    build(stack, quiet)
+    build_environment(stack, quiet)
     assert is_built(stack)
     assert not (path_of(stack) / "half").exists()
 
@@ -82,7 +82,7 @@ def test_what_a_kill_left_half_made_is_made_anew(cache, planted_uv, stack):
 def test_a_failure_leaves_nothing_and_tells_what_uv_said(cache, planted_uv, stack, step):
     planted_uv.ends_with(f"test $1 != {step} || {{ printf 'no such\\n  wheel\\n' >&2; exit 2; }}")
     with pytest.raises(FeedersError) as error:
-        build(stack, quiet)
+        build_environment(stack, quiet)
     assert str(error.value).startswith(f"2.16.2: its environment can't be made. uv {step} says: no such wheel It needs")
     assert "Python 3.11" in str(error.value)
     assert left(cache) == []
@@ -93,7 +93,7 @@ def test_ctrl_c_leaves_nothing(cache, planted_uv, stack):
     """A terminal interrupts uv as well; `subprocess` gives it a quarter of a second to go by itself."""
     planted_uv.ends_with("test $1 != pip || { kill -INT $PPID; exit 130; }")
     with pytest.raises(KeyboardInterrupt):
-        build(stack, quiet)
+        build_environment(stack, quiet)
     assert len(planted_uv.calls()) == 2
     assert left(cache) == []
 
@@ -101,7 +101,7 @@ def test_ctrl_c_leaves_nothing(cache, planted_uv, stack):
 def test_without_uv_nothing_is_left(cache, stack, monkeypatch):
     monkeypatch.setitem(sys.modules, "uv", None)
     with pytest.raises(FeedersError, match="pip install uv"):
-        build(stack, quiet)
+        build_environment(stack, quiet)
     assert left(cache) == []
 
 
@@ -124,26 +124,26 @@ def test_too_little_disk_is_said_before_anything_is_made(cache, planted_uv, stac
     with pytest.raises(
         FeedersError, match=r"1\.0 GB are free, an environment needs 2\. Try: .* clean, or FEEDERS_CACHE"
     ):
-        build(stack, quiet)
+        build_environment(stack, quiet)
     assert planted_uv.calls() == left(cache) == []
 
 
 def test_a_removed_environment_is_not_there_and_is_made_again(cache, planted_uv, stack):
-    build(stack, quiet)
+    build_environment(stack, quiet)
     other = replace(stack, release="k3.4.1")
-    build(other, quiet)
+    build_environment(other, quiet)
     assert environments.environments() == [path_of(stack), path_of(other)]
     remove(path_of(stack))
     assert environments.environments() == [path_of(other)]
     assert not is_built(stack)
-    build(stack, quiet)
+    build_environment(stack, quiet)
     assert is_built(stack)
 
 
 def test_what_is_half_made_is_listed_too(cache, stack):
     """So that `clean` removes it."""
     path_of(stack).mkdir(parents=True)
-    assert not (path_of(stack) / MARK).exists()
+    assert not (path_of(stack) / COMPLETE).exists()
     assert environments.environments() == [path_of(stack)]
 
 

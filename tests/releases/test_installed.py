@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 
 import pytest
 
+from feeders.errors import FeedersError
 from feeders.releases import installed as module
+from feeders.releases.catalogue import Release
 
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     """An interpreter that sees these distributions only."""
-    monkeypatch.delenv("TF_USE_LEGACY_KERAS", raising=False)
+    for name in ("TF_USE_LEGACY_KERAS", "KERAS_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
 
     def install(**versions):
         for name, version in versions.items():
@@ -65,29 +67,49 @@ def test_none_without_tensorflow(host):
     assert module.installed() is None
 
 
-def message(caplog, call):
-    with pytest.raises(SystemExit) as ended:
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_keras_3_on_another_backend_needs_no_tensorflow(host, monkeypatch, backend):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    host(keras="3.6.0")
+    assert module.installed() == Release("k3.6.0", "2024-10-03", "Keras 3.6.0")
+
+
+def test_of_another_backend_too_a_build_of_unknown_date_has_the_day_of_its_installation(host, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    host(keras="3.98.0")
+    assert module.installed() == Release("k3.98.0", "2001-09-09", "Keras 3.98.0")
+
+
+@pytest.mark.parametrize(("backend", "keras"), [("jax", "2.15.0"), ("tensorflow", "3.6.0"), ("theano", "3.6.0")])
+def test_no_other_keras_does_without_tensorflow(host, monkeypatch, backend, keras):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    host(keras=keras)
+    assert module.installed() is None
+
+
+def test_beside_tensorflow_the_backend_does_not_change_the_release(host, monkeypatch):
+    """Series of another backend are kept apart by the name of their environment."""
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    host(tensorflow="2.16.2", keras="3.4.1")
+    assert module.installed().id == "2.16.2"
+
+
+def message(call):
+    with pytest.raises(FeedersError) as error:
         call()
-    assert ended.value.code == 2
-    return caplog.text
+    return str(error.value)
 
 
-def test_without_tensorflow_the_message_says_how_to_install_it(host, caplog):
+def test_without_a_release_the_message_says_how_to_install_one(host):
     host()
-    text = message(caplog, module.require_installed)
+    text = message(module.require_installed)
     assert "no TensorFlow" in text
     assert "pip install -e '.[cpu]'" in text
     assert "pip install -e '.[gpu]'" in text
 
 
-def test_two_tensorflows_over_each_other_are_refused(host, caplog):
+def test_two_tensorflows_over_each_other_are_refused(host):
     host(tensorflow="2.16.2", tf_nightly="2.30.0.dev20261120")
-    text = message(caplog, module.installed)
+    text = message(module.installed)
     assert "tensorflow 2.16.2, tf-nightly 2.30.0.dev20261120 are installed over each other" in text
     assert "uninstall them all" in text
-
-
-def test_the_plugin_does_not_import_tensorflow():
-    code = "import sys, feeders.asv_plugin.plugin as plugin; plugin.setup(); print('tensorflow' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

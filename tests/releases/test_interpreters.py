@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from asv import environment
-from asv.config import Config
 
-from feeders.asv_plugin import environment as environment_module
 from feeders.errors import FeedersError
 from feeders.measure import preload
 from feeders.measure import stack as measured_stack
 from feeders.releases import interpreters
 from feeders.releases.catalogue import Release
-from feeders.releases.environments import path_of, python_of
+from feeders.releases.environments import python_of
 from feeders.releases.interpreters import FOREIGN, interpreter, is_release
-from feeders.results import series
 
 HERE = Release("2.17.0", "2024-07-11", "TensorFlow 2.17.0, Keras 3.4.1")
-
-# A Python that prints what it was told.
-TOLD = """#!/bin/sh
-exec '{python}' -I -c 'import json, os; print(json.dumps(dict(os.environ)))'
-"""
 
 
 def quiet(text):
@@ -38,8 +27,7 @@ def here(monkeypatch):
     """Say which release the running interpreter holds."""
 
     def here(release):
-        for module in (interpreters, environment_module):
-            monkeypatch.setattr(module, "installed", lambda: release)
+        monkeypatch.setattr(interpreters, "installed", lambda: release)
 
     here(HERE)
     return here
@@ -106,103 +94,6 @@ def test_an_environment_made_from_pins_has_tensorflow_for_the_cpu_alone(
     )
     assert interpreter("2.17.0", quiet).python == sys.executable
     assert not cache.exists()
-
-
-@pytest.fixture
-def lab(tmp_path, monkeypatch, here):
-    """Return asv's environment, in a folder of its own; attributes are those that a run sets."""
-    monkeypatch.chdir(tmp_path)
-    for name, _ in series.SERIES_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-
-    def lab(**extra):
-        conf = Config.from_json({"repo": ".", "environment_type": "stack", "env_dir": ".asv/env"})
-        conf.__dict__.update(extra)
-        (made,) = environment.get_environments(conf, None)
-        return made
-
-    return lab
-
-
-def test_the_turn_goes_from_release_to_release(lab, cache, planted_uv, shelf, stack, tmp_path, monkeypatch):
-    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
-    planted_uv.python.write_text(TOLD.format(python=sys.executable))
-    shelf.put(stack)
-    made = lab(takes_folder=tmp_path / "results" / "lab", run_id="2026-01-02T03:04:05+00:00")
-    made.install_project(None, None, "2.16.2")
-    assert made.installed_commit_hash == "2.16.2"
-    made.round = 3
-    told = json.loads(made.run(["-c", "ignored"]))
-    assert {name: told[name] for name in FOREIGN} == dict.fromkeys(FOREIGN, "")
-    assert told["FEEDERS_PINS"] == stack.digest
-    assert told["FEEDERS_TAKES"] == str(tmp_path / "results" / "lab" / "2.16.2-stack-takes.jsonl")
-    assert (told["FEEDERS_RUN"], told["FEEDERS_ROUND"]) == ("2026-01-02T03:04:05+00:00", "3")
-    made.install_project(None, None, "2.17.0")
-    told = json.loads(made.run(["-c", "import json, os; print(json.dumps(dict(os.environ)))"]))
-    assert "FEEDERS_PINS" not in told
-    assert told["TF_USE_LEGACY_KERAS"] == "1"
-    assert told["FEEDERS_TAKES"].endswith("2.17.0-stack-takes.jsonl")
-
-
-def test_all_environments_are_made_before_the_first_release_is_measured(lab, cache, planted_uv, shelf, stack):
-    shelf.put(stack)
-    lab().require(["2.17.0", "2.16.2"])
-    assert path_of(stack).exists()
-
-
-def test_one_that_cant_be_made_ends_the_command(lab, cache, planted_uv, shelf, stack, caplog):
-    shelf.put(stack)
-    planted_uv.ends_with("echo 'no network' >&2; exit 1")
-    with pytest.raises(SystemExit) as ended:
-        lab().require(["2.17.0", "2.16.2"])
-    assert ended.value.code == 2
-    assert "feeders: 2.16.2: its environment can't be made. uv venv says: no network" in caplog.text
-
-
-def test_a_host_without_tensorflow_has_no_turn_at_first(lab, here, tmp_path):
-    """asv asks for the environment's name and for the suite before it names a release."""
-    here(None)
-    made = lab(takes_folder=tmp_path)
-    assert (made.name, made.installed_commit_hash) == ("stack", None)
-    assert made.run(["-c", "import os; print(os.environ.get('FEEDERS_TAKES'))"]).strip() == "None"
-
-
-@pytest.mark.parametrize(
-    ("asked", "driver", "told", "name"),
-    [
-        ("", [], None, "stack"),
-        ("", ["A"], "gpu", "stack-FEEDERS_DEVICEgpu"),
-        ("", ["A"], "cpu", "stack"),  # a GPU that the installed TensorFlow can't use
-        ("", ["A"], "", "stack"),  # no TensorFlow
-        ("cpu", ["A"], None, "stack"),
-        ("gpu", ["A"], None, "stack-FEEDERS_DEVICEgpu"),
-        ("gpus", ["A", "B"], None, "stack-FEEDERS_DEVICEgpus"),
-    ],
-)
-def test_what_trains_is_part_of_the_name_of_the_series(lab, monkeypatch, asked, driver, told, name):
-    """Series of a CPU and of a GPU are never one; a host without a GPU starts no interpreter to know."""
-    monkeypatch.setenv("FEEDERS_DEVICE", asked)
-    monkeypatch.setattr(environment_module, "gpu_names", lambda: driver)
-
-    def run(command, **_):
-        assert told is not None, "nobody had to be asked"
-        return SimpleNamespace(stdout=f"{told}\n")
-
-    monkeypatch.setattr(environment_module.subprocess, "run", run)
-    assert lab().name == name
-
-
-def test_a_device_that_is_none_ends_the_command(lab, monkeypatch, caplog):
-    monkeypatch.setenv("FEEDERS_DEVICE", "tpu")
-    with pytest.raises(SystemExit) as ended:
-        lab()
-    assert ended.value.code == 2
-    assert "feeders: FEEDERS_DEVICE=tpu: not a device; expected cpu or gpu or gpus" in caplog.text
-
-
-def test_a_backend_has_series_of_its_own(lab, monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
-    assert lab().name == "stack-KERAS_BACKENDjax"
 
 
 @pytest.fixture

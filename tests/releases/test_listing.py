@@ -27,21 +27,21 @@ def written(shelf):
 
 
 def test_a_release_is_resolved_built_and_tried_and_then_its_pins_are_written(index, cache, planted_uv, shelf, said):
-    path, record = listing.add("2.16.2", said.append)
+    path, record = listing.add_release("2.16.2", said.append)
     assert path == shelf.folder / "2.16.2.txt"
     assert path.read_text().startswith("# Python 3.11, packages as of 2024-06-28\ntensorflow-cpu==2.16.2\n")
     assert said[0] == "2.16.2: resolving TensorFlow 2.16.2, Keras 3.4.1 as of 2024-06-28"
     assert "building the environment of 2.16.2" in said[1]
     shelf.put()
     assert environments.is_built(stacks()["2.16.2"])
-    text = listing.tried(path, record)
+    text = listing.trial_text(path, record)
     assert "TensorFlow 2.16.2, Keras 3.4.1, Python 3.11.9; sequence on remote: measured exactly-once" in text
     assert "1,234 samples/s" in text
     assert text.endswith(f"pins: {os.path.relpath(path)}")
 
 
 def test_the_dates_of_a_new_release_are_written_with_its_pins(index, cache, planted_uv, shelf, said):
-    path, _ = listing.add("2.30.0", said.append)
+    path, _ = listing.add_release("2.30.0", said.append)
     assert path.name == "2.30.0.txt"
     assert dates.FILE.read_text().endswith("tensorflow,2.30.0,2030-05-02\nkeras,3.30.0,2030-05-01\n")
 
@@ -77,7 +77,7 @@ def test_nothing_is_written_of_a_release_that_cant_be_added(
     before = dates.FILE.read_text()
     defect(index, planted_uv, trial_outcome)
     with pytest.raises(FeedersError) as error:
-        listing.add("2.30.0", said.append)
+        listing.add_release("2.30.0", said.append)
     assert text in str(error.value)
     assert written(shelf) == []
     assert dates.FILE.read_text() == before
@@ -89,16 +89,16 @@ def test_nothing_is_written_of_a_release_whose_trial_was_not_measured(
 ):
     before = dates.FILE.read_text()
     trial_outcome(outcome)
-    path, record = listing.add("2.30.0", said.append)
+    path, record = listing.add_release("2.30.0", said.append)
     assert written(shelf) == []
     assert dates.FILE.read_text() == before
     text = f"2.30.0: sequence on remote: {outcome}, expected measured; no pins are written. what was seen"
-    assert listing.tried(path, record) == text
+    assert listing.trial_text(path, record) == text
 
 
 def test_a_release_with_a_stack_is_built_from_it_and_stays_as_it_is(index, cache, planted_uv, shelf, stack, said):
     shelf.put(stack)
-    path, _ = listing.add("2.16.2", said.append)
+    path, _ = listing.add_release("2.16.2", said.append)
     assert said[0] == "2.16.2: has a stack already"
     assert index.tried == []
     assert path.read_text() == stack.requirements()
@@ -114,16 +114,19 @@ def test_the_trial_runs_in_the_environment_of_the_release_alone(index, cache, pl
         seen = planted_uv.path.with_name("seen")
         file.write(f'echo "$TF_USE_LEGACY_KERAS|$PYTHONHOME|$PYTHONPATH|$FEEDERS_PINS" > "{seen}"\n')
     shelf.put(stack)
-    listing.add("2.16.2", print)
+    listing.add_release("2.16.2", print)
     assert seen.read_text() == f"||{ROOT}|{stack.digest}\n"
 
 
 def test_clean_removes_all_environments(cache, planted_uv, stack, said):
-    environments.build(stack, print)
-    environments.folder().joinpath("k3.6.0-half").mkdir()
+    environments.build_environment(stack, print)
+    environments.environments_folder().joinpath("k3.6.0-half").mkdir()
     listing.clean(said.append)
     assert environments.environments() == []
-    assert said[:2] == [f"removed {environments.path_of(stack)}", f"removed {environments.folder() / 'k3.6.0-half'}"]
+    assert said[:2] == [
+        f"removed {environments.path_of(stack)}",
+        f"removed {environments.environments_folder() / 'k3.6.0-half'}",
+    ]
     assert said[-1].endswith("uv cache clean")
 
 
@@ -138,13 +141,13 @@ def rows(text):
 
 
 def test_the_table_tells_what_is_built_and_measured(index, cache, planted_uv, tmp_path):
-    environments.build(stacks()["k3.6.0"], print)
+    environments.build_environment(stacks()["k3.6.0"], print)
     for machine, takes in (("desk", 1), ("lab", 3)):
         folder = tmp_path / "results" / machine
         folder.mkdir(parents=True)
         (folder / "2.16.2-stack-takes.jsonl").write_text("{}\n" * takes)
         (folder / "2.16.1-stack.json").write_text("{}")
-    found = rows(listing.table(tmp_path / "results"))
+    found = rows(listing.releases_table(tmp_path / "results"))
     assert list(found) == sorted(found, key=lambda name: listing.age(name))
     assert set(found) == set(stacks())
     assert found["2.16.2"].split()[1:6] == ["2024-06-28", "2.16.2", "3.4.1", "3.11", "no"]
@@ -155,14 +158,14 @@ def test_the_table_tells_what_is_built_and_measured(index, cache, planted_uv, tm
 
 
 def test_the_table_says_where_environments_are(index, cache, planted_uv, stack, tmp_path):
-    environments.build(stack, print)
-    assert f"1 environments in {cache}. Remove them: " in listing.table(tmp_path)
+    environments.build_environment(stack, print)
+    assert f"1 environments in {cache}. Remove them: " in listing.releases_table(tmp_path)
 
 
 def test_the_table_names_what_is_newer_on_the_index(index, cache, shelf, stack, tmp_path):
     shelf.put(stack)
     index.days["tensorflow-cpu"]["2.30.0"] = index.days["keras"]["3.30.0"] = "2026-01-01"
-    last = listing.table(tmp_path).splitlines()[-1]
+    last = listing.releases_table(tmp_path).splitlines()[-1]
     assert last == ("newest on the package index: TensorFlow 2.30.0, Keras 3.30.0. Add: feeders releases add 2.30.0")
 
 
@@ -171,7 +174,7 @@ def test_an_index_that_cant_be_reached_is_said_and_the_table_is_there(cache, tmp
         raise FeedersError("no network")
 
     monkeypatch.setattr(resolve, "_compile", offline)
-    text = listing.table(tmp_path)
+    text = listing.releases_table(tmp_path)
     assert set(rows(text)) == set(stacks())
     assert text.splitlines()[-1] == "newest on the package index: not known, it can't be reached"
 

@@ -15,7 +15,7 @@ from feeders.releases.resolve import PYTHONS, Wanted, wanted
 
 
 def stored():
-    return {*dates.read("tensorflow"), *dates.read("keras")}
+    return {*dates.read_dates("tensorflow"), *dates.read_dates("keras")}
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_name_stands_for_the_pair_of_its_day(index, name, pair, release):
 
 
 def test_a_keras_gets_the_tensorflow_of_its_day(index):
-    listed = [version for version in dates.KERAS if dates.KERAS[version] > dates.TENSORFLOW["2.16.1"]]
+    listed = [version for version in dates.KERAS_DATES if dates.KERAS_DATES[version] > dates.TENSORFLOW_DATES["2.16.1"]]
     assert listed
     assert all(wanted(f"k{version}").tensorflow == tensorflow_of(version) for version in listed)
 
@@ -110,7 +110,7 @@ def test_a_release_that_no_python_has_wheels_for_tells_what_is_missing(index):
 def test_the_newest_of_a_package_is_that_of_today(index):
     index.days["keras"]["3.99.0"] = (datetime.date.today() + datetime.timedelta(2)).isoformat()
     index.days["keras"]["3.98.0"] = datetime.date.today().isoformat()
-    assert resolve.newest("keras") == "3.98.0"
+    assert resolve.newest_version("keras") == "3.98.0"
 
 
 def test_uv_is_given_the_requirements_and_what_it_prints_is_read(planted_uv):

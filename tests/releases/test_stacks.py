@@ -10,7 +10,7 @@ import pytest
 
 from feeders.releases.catalogue import RELEASES, identify
 from feeders.releases.resolve import PYTHONS
-from feeders.releases.stacks import FOLDER, KERAS, TENSORFLOW, Stack, difference, parse, stacks
+from feeders.releases.stacks import FOLDER, KERAS_PACKAGE, TENSORFLOW_PACKAGE, Stack, difference, parse, stacks
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,7 +33,7 @@ def test_the_releases_of_the_history_are_there():
 def test_the_pins_make_the_release_on_its_day(name):
     stack = stacks()[name]
     assert stack.release == name
-    assert identify(stack.version(TENSORFLOW), stack.version(KERAS)).id == name
+    assert identify(stack.version(TENSORFLOW_PACKAGE), stack.version(KERAS_PACKAGE)).id == name
     assert stack.date == RELEASES[name].date
     assert stack.python in PYTHONS
 
@@ -52,7 +52,9 @@ def test_what_measures_is_that_of_the_host_and_what_is_measured_brings_all_it_ne
     (pinned,) = re.findall(r'"asv_runner==(.+)"', (ROOT / "pyproject.toml").read_text())
     stack = stacks()[name]
     assert stack.version("asv-runner") == pinned
-    assert all(stack.version(package) for package in ("numpy", "pillow", "psutil", "more-itertools", TENSORFLOW))
+    assert all(
+        stack.version(package) for package in ("numpy", "pillow", "psutil", "more-itertools", TENSORFLOW_PACKAGE)
+    )
 
 
 def test_a_stack_survives_its_file(tmp_path, stack):

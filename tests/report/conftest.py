@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from feeders.measure import Record
+from feeders.results.changes import changes_file, write_changes
+from tests.results.made import a_finding
 
 STACK = {"tensorflow": "2.16.2", "keras": "3.4.1", "python": "3.11.7", "backend": "tensorflow"}
 QUANTILES = (0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 9.0)
@@ -82,12 +84,6 @@ def some_takes(factor=1.0, seed=1):
     return takes
 
 
-def a_finding(before="2.15.1", after="2.16.2", cell="sequence/text/4", confirmed=True, ratio=1.25):
-    verdict = {"word": "slower", "ratio": ratio, "low": ratio - 0.05, "high": ratio + 0.05, "pairs": 10}
-    told = {"cell": cell, "before": before, "after": after, "confirmed": confirmed, "verdict": verdict}
-    return {"schema": 3, "quantity": "whole epochs", **told}
-
-
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
     """Results of two machines, of three releases, and of a CPU and a GPU run of one of them."""
@@ -97,5 +93,5 @@ def lab(tmp_path_factory):
     gpu = [dataclasses.replace(take, stack={**STACK, "device": "gpu"}) for take in some_takes(3.0)]
     write_takes(results, gpu, "2.16.2", environment="stack-FEEDERS_MODELreal")
     write_takes(results, some_takes(2.0), "2.16.2", machine="box")
-    (results / "lab" / "stack-changes.jsonl").write_text(json.dumps(a_finding()) + "\n")
+    write_changes(changes_file(results / "lab", "stack"), [a_finding(cell="sequence/text/4")])
     return results

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from feeders.measure import Record
-from feeders.report.cells import device, interval, table
+from feeders.report.cells import cells_table, median_interval
 from feeders.results.audits import AUDITS_SUFFIX
 from feeders.results.takes import read_takes
 
@@ -41,14 +41,14 @@ def told(folder, records, environment="stack", audits=()):
     lines = [json.dumps({"schema": 1, "workload": "records", "content": "whole", **audit}) + "\n" for audit in audits]
     (machine / f"{RELEASE}{AUDITS_SUFFIX}").write_text("".join(lines))
     parts = read_takes(folder)
-    return table(folder, parts), parts
+    return cells_table(folder, parts), parts
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 6, 9, 12, 20])
 def test_the_interval_holds_the_median_as_often_as_it_says(count):
     """Drawn from a skewed distribution: nothing is assumed of it. Below six takes it is the range of all."""
     draws = np.random.Generator(np.random.PCG64(5)).lognormal(size=(4000, count))
-    found = np.array([interval(list(draw)) for draw in draws])
+    found = np.array([median_interval(list(draw)) for draw in draws])
     covered = np.mean((found[:, 0] <= 1) & (found[:, 1] >= 1))
     expected = 0.95 if count >= 6 else 1 - 2 * 0.5**count
     assert covered >= expected - 0.02
@@ -60,7 +60,7 @@ def test_the_interval_holds_the_median_as_often_as_it_says(count):
 
 
 def test_one_take_has_no_interval():
-    assert np.isnan(interval([3.0])).all()
+    assert np.isnan(median_interval([3.0])).all()
 
 
 def test_the_median_of_takes_and_its_interval(tmp_path):
@@ -109,7 +109,7 @@ def test_a_cell_that_mostly_broke_has_its_word_and_message_and_no_number(tmp_pat
     hung = dataclasses.replace(hung, metrics={})
     frame, _ = told(tmp_path, [hung, record()])
     (row,) = frame.to_dict("records")
-    assert (row["state"], row["word"], row["message"]) == ("word", "hung", "no end")
+    assert (row["state"], row["word"], row["message"]) == ("no-number", "hung", "no end")
     assert np.isnan(row["effective_throughput"])
 
 
@@ -124,7 +124,7 @@ def test_a_cell_that_mostly_broke_has_its_word_and_message_and_no_number(tmp_pat
 )
 def test_what_sets_series_apart_is_in_the_device(tmp_path, environment, stack, words):
     _, (part,) = told(tmp_path, [record(stack={**STACK, **stack})], environment)
-    assert device(part) == words
+    assert part.device == words
 
 
 def test_rows_keep_the_order_of_the_catalogues(tmp_path):

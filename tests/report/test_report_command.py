@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from feeders import cli
+from feeders.results.changes import write_changes
+from tests.results.made import a_finding
 
-from .conftest import a_finding, made_up, some_takes, write_takes
+from .conftest import made_up, some_takes, write_takes
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_call_that_can_not_be_right_is_refused(results, capsys, options, messa
 
 def test_the_summary_ends_with_what_releases_changed(results, capsys):
     path = write_takes(results, some_takes())
-    path.with_name("stack-changes.jsonl").write_text(json.dumps(a_finding()) + "\n")
+    write_changes(path.with_name("stack-changes.jsonl"), [a_finding()])
     assert cli.main(["report", "--summary"]) == 0
     text = capsys.readouterr().out
     places = [text.index(part) for part in ("| workload | use |", "Effective samples/s", "**What releases changed**")]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import statistics
 
 import pytest
 
 from feeders.errors import FeedersError
 from feeders.measure import Record
-from feeders.report import read_takes, summarise
+from feeders.releases.catalogue import oldest_first
+from feeders.report import summarise
+from feeders.results.changes import write_changes
+from feeders.results.takes import read_takes
+from tests.results.made import a_finding
 
 STACK = {"tensorflow": "2.21.0", "keras": "3.15.1", "python": "3.11.7"}
 NAME = "2.16.2-stack-takes.jsonl"
@@ -79,7 +82,7 @@ def test_releases_come_in_order_of_their_dates(tmp_path):
     order = ["2.8.4", "2.9.3", "2.10.1", "2.15.1", "2.16.2", "k3.15.1"]
     for release in sorted(order):
         write(tmp_path, [record()], name=f"{release}-stack-takes.jsonl")
-    assert [part.release for part in read_takes(tmp_path)] == order
+    assert [part.release for part in oldest_first(read_takes(tmp_path))] == order
 
 
 def test_nothing_measured_yet_says_what_to_run(tmp_path):
@@ -118,19 +121,8 @@ def two_machines(tmp_path, monkeypatch):
     monkeypatch.setenv("FEEDERS_MACHINE", "zoo")
     for machine, release in (("lab", "2.15.1"), ("lab", "2.17.1"), ("zoo", "2.16.2")):
         write(tmp_path, [record()], name=f"{release}-stack-takes.jsonl", machine=machine)
-    (tmp_path / "lab" / "stack-changes.jsonl").write_text(json.dumps(CHANGE) + "\n")
+    write_changes(tmp_path / "lab" / "stack-changes.jsonl", [a_finding("2.15.1", "2.17.1", "sequence/remote/1")])
     return tmp_path
-
-
-CHANGE = {
-    "schema": 3,
-    "quantity": "whole epochs",
-    "cell": "sequence/remote/1",
-    "before": "2.15.1",
-    "after": "2.17.1",
-    "confirmed": True,
-    "verdict": {"word": "slower", "ratio": 1.2, "low": 1.1, "high": 1.3, "pairs": 10},
-}
 
 
 def told(text):

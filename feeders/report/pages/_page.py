@@ -69,9 +69,9 @@ def chart(
     spec = made.to_dict(validate=True)
     for name in ("config", "$schema"):  # the page sets colours and fonts, light or dark
         spec.pop(name, None)
-    told = {"kind": "chart", "table": table, "by": list(by), "title": title, "description": description}
+    block = {"kind": "chart", "table": table, "by": list(by), "title": title, "description": description}
     return {
-        **told,
+        **block,
         "empty": empty,
         "metric": metric,
         "note": note,
@@ -104,5 +104,5 @@ def table(
     shown = [{"key": key, "title": head, "kind": kind} for key, head, kind in columns]
     # The word of a cell without numbers stands once in its row.
     next((column for column in shown if column["kind"] == "interval"), {})["word"] = "word"
-    told = {"kind": "table", "table": name, "by": list(by), "title": title, "columns": shown}
-    return {**told, "empty": empty, "metric": metric, "note": note}
+    block = {"kind": "table", "table": name, "by": list(by), "title": title, "columns": shown}
+    return {**block, "empty": empty, "metric": metric, "note": note}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feeders.report.answer import RULE
+from feeders.report.recommendation import RULE
 
 from ._page import HERE, Page, prose, table, text
 

@@ -6,8 +6,8 @@ import altair as alt
 
 from ._page import HERE, Page, chart, table
 
-EMPTY = "No feeder was measured on this workload here."
-BY = (*HERE, "workload")
+_EMPTY = "No feeder was measured on this workload here."
+_BY = (*HERE, "workload")
 
 _all = alt.Chart(alt.NamedData("rows"))
 _rows = _all.transform_filter("!datum.ceiling")
@@ -47,12 +47,12 @@ _words = (
         y=_feeder,
         yOffset=_offset,
         text="label:N",
-        tooltip=alt.Tooltip("told:N", title=""),
+        tooltip=alt.Tooltip("reason:N", title=""),
     )
     .transform_calculate(
-        start="datum.state === 'word' ? 0 : max(datum.high, datum.value)",
-        label="datum.state === 'word' ? datum.word : '✗ wrong delivery'",
-        told="datum.state === 'word' ? datum.message || datum.word : datum.why",
+        start="datum.state === 'no-number' ? 0 : max(datum.high, datum.value)",
+        label="datum.state === 'no-number' ? datum.word : '✗ wrong delivery'",
+        reason="datum.state === 'no-number' ? datum.message || datum.word : datum.why",
     )
 )
 _ceilings = _all.transform_filter("datum.ceiling && isValid(datum.value)").encode(
@@ -71,10 +71,10 @@ PAGE = Page(
         chart(
             (_bars + _ceiling + _intervals + _words).properties(width="container", height=alt.Step(20)),
             "cells",
-            BY,
+            _BY,
             "@metric on @workload",
             "Bars of each feeder and number of workers, with the interval of the median; the ceiling as a dashed line.",
-            EMPTY,
+            _EMPTY,
             metric=True,
             note="Bars: medians of takes. Thin lines: interval of the median. Dashed line: the ceiling, one batch "
             "kept in memory. "
@@ -82,7 +82,7 @@ PAGE = Page(
         ),
         table(
             "cells",
-            BY,
+            _BY,
             (
                 ("feeder", "feeder", "code"),
                 ("workers", "workers", "number"),
@@ -96,7 +96,7 @@ PAGE = Page(
                 ("why", "what is wrong", "text"),
             ),
             "The numbers",
-            EMPTY,
+            _EMPTY,
             metric=True,
         ),
     ),

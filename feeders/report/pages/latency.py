@@ -6,8 +6,8 @@ import altair as alt
 
 from ._page import HERE, Page, chart, table
 
-EMPTY = "No wait was measured on this workload here."
-BY = (*HERE, "workload")
+_EMPTY = "No wait was measured on this workload here."
+_BY = (*HERE, "workload")
 
 _feeder = alt.Y("cell:N", title=None, sort=None)
 _offset = alt.YOffset("subject:N")
@@ -44,10 +44,10 @@ PAGE = Page(
         chart(
             (_whisker + _box + _middle + _tail).properties(width="container", height=alt.Step(20)),
             "cells",
-            BY,
+            _BY,
             "Wait per batch, on @workload",
             "Boxes of the wait for each batch on a logarithmic scale: quartiles, 5th to 95th percentile, and the 99th.",
-            EMPTY,
+            _EMPTY,
             metric=True,
             needs=("q50",),
             note="Box: middle half of the batches; line: 5 to 95 of 100; tick: median; diamond: 99 of 100. Each is "
@@ -56,7 +56,7 @@ PAGE = Page(
         ),
         table(
             "cells",
-            BY,
+            _BY,
             (
                 ("feeder", "feeder", "code"),
                 ("workers", "workers", "number"),
@@ -70,7 +70,7 @@ PAGE = Page(
                 ("gap", "gap between epochs (s)", "interval"),
             ),
             "The numbers",
-            EMPTY,
+            _EMPTY,
         ),
     ),
 )

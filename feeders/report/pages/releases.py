@@ -6,9 +6,9 @@ import altair as alt
 
 from ._page import Page, chart, table
 
-EMPTY = "This cell was measured on no release here."
-MACHINE = ("machine", "device", "workload")
-CELL = (*MACHINE, "feeder", "workers")
+_EMPTY = "This cell was measured on no release here."
+_BY_MACHINE = ("machine", "device", "workload")
+_BY_CELL = (*_BY_MACHINE, "feeder", "workers")
 
 _order = alt.EncodingSortField("age", op="min")
 _rows = alt.Chart(alt.NamedData("rows"))
@@ -34,7 +34,7 @@ _history = alt.layer(
     _points.mark_rule().encode(y=alt.Y("low:Q", title="@metric"), y2="high:Q"),
     _points.mark_point(filled=True, size=60, opacity=1),
     _steps.mark_text(align="left", baseline="top", dx=4, color="#d55e00").encode(y=alt.value(0), text="step_label:N"),
-    _rows.transform_filter("datum.state === 'word'")
+    _rows.transform_filter("datum.state === 'no-number'")
     .mark_text(angle=270, align="left", dx=4)
     .encode(x=_release, y=alt.value("height"), text="word:N"),
 ).properties(width="container", height=320)
@@ -98,17 +98,17 @@ PAGE = Page(
         chart(
             _history,
             "cells",
-            CELL,
+            _BY_CELL,
             "@metric of @feeder ×@workers on @workload, by release",
             "The cell's median over releases with its interval; confirmed steps as dashed lines.",
-            EMPTY,
+            _EMPTY,
             metric=True,
             note="Points: medians of takes, with the interval of the median. Dashed: confirmed steps of the time of "
             "whole epochs, or inside them. What only moves here may be the machine; a confirmed step is not.",
         ),
         table(
             "cells",
-            CELL,
+            _BY_CELL,
             (
                 ("release", "release", "code"),
                 ("stack", "stack", "text"),
@@ -117,13 +117,13 @@ PAGE = Page(
                 ("step", "confirmed", "text"),
             ),
             "The numbers",
-            EMPTY,
+            _EMPTY,
             metric=True,
         ),
         chart(
             _relative,
             "cells",
-            MACHINE,
+            _BY_MACHINE,
             "@metric of every cell, against the release before",
             "A square for each cell and release, coloured by the ratio to the release before it.",
             "No cell was measured on two releases here.",

@@ -8,15 +8,15 @@ import altair as alt
 
 from ._page import HERE, Page, chart, table
 
-EMPTY = "Nothing was measured on this workload here."
-BY = (*HERE, "workload")
+_EMPTY = "Nothing was measured on this workload here."
+_BY = (*HERE, "workload")
 
 _rows = alt.Chart(alt.NamedData("rows"))
 
 
 def _curves(key: str, title: str, zero: bool = True) -> Any:
     own = alt.selection_point(fields=["kind"], bind="legend", name=f"only_{key}")
-    base = _rows.transform_filter(f"isValid(datum.{key}) && datum.parallel && datum.state !== 'word'").encode(
+    base = _rows.transform_filter(f"isValid(datum.{key}) && datum.parallel && datum.state !== 'no-number'").encode(
         x=alt.X("workers:O", title="workers", axis=alt.Axis(labelAngle=0)),
         y=alt.Y(f"{key}:Q", title=title, scale=alt.Scale(zero=zero)),
         color=alt.Color("kind:N", title="workers are"),
@@ -47,10 +47,10 @@ PAGE = Page(
         chart(
             _curves("value", "@metric"),
             "cells",
-            BY,
+            _BY,
             "@metric by workers, on @workload",
             "A line for each feeder over the number of workers; its knee is a filled point.",
-            EMPTY,
+            _EMPTY,
             metric=True,
             needs=("value",),
             note="A filled point is the knee: the fewest workers that reach 95 % of the feeder's best effective "
@@ -59,7 +59,7 @@ PAGE = Page(
         ),
         table(
             "cells",
-            BY,
+            _BY,
             (
                 ("feeder", "feeder", "code"),
                 ("workers", "workers", "number"),
@@ -70,12 +70,12 @@ PAGE = Page(
                 ("memory", "memory (MB)", "interval"),
             ),
             "The numbers",
-            EMPTY,
+            _EMPTY,
             metric=True,
         ),
         table(
             "knees",
-            BY,
+            _BY,
             (
                 ("feeder", "feeder", "code"),
                 ("subject", "of", "text"),
@@ -90,20 +90,20 @@ PAGE = Page(
         chart(
             _curves("cpu", "CPU (s/1,000 samples)"),
             "cells",
-            BY,
+            _BY,
             "What it costs: CPU",
             "CPU time for 1,000 samples, for each feeder over the number of workers.",
-            EMPTY,
+            _EMPTY,
             metric=True,
             needs=("value",),
         ),
         chart(
             _curves("memory", "memory (MB)"),
             "cells",
-            BY,
+            _BY,
             "What it costs: memory",
             "Peak memory of the process tree, for each feeder over the number of workers.",
-            EMPTY,
+            _EMPTY,
             metric=True,
             needs=("value",),
         ),

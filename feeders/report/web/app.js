@@ -2,7 +2,7 @@
 
 const payload = JSON.parse(document.getElementById("payload").textContent);
 const SUBJECT = ["machine", "release", "device"];
-const STATES = ["safe", "unsafe", "word"];
+const STATES = ["safe", "unsafe", "no-number"];
 const SYMBOLS = { good: "✓", bad: "✗", warn: "!", none: "·" };
 // Okabe and Ito's, told apart by colour-blind eyes; the first is too dark for a dark ground.
 const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999"];
@@ -96,10 +96,10 @@ function shownSubjects(by) {
   const own = Object.fromEntries(SUBJECT.map((key) => [key, state[key]]));
   const [machine, release, device] = (state.beside || "").split("~");
   const both = state.beside ? [own, { machine, release, device }] : [own];
-  const found = both.filter((each, index) => index === 0 || keys.some((key) => each[key] !== own[key]));
-  const differing = keys.filter((key) => distinct(found.map((each) => each[key])).length > 1);
+  const kept = both.filter((each, index) => index === 0 || keys.some((key) => each[key] !== own[key]));
+  const differing = keys.filter((key) => distinct(kept.map((each) => each[key])).length > 1);
   const labels = differing.length ? differing : [keys.includes("release") ? "release" : "machine"];
-  return found.map((each) => ({ ...each, keys, label: labels.map((key) => each[key]).join(" · ") }));
+  return kept.map((each) => ({ ...each, keys, label: labels.map((key) => each[key]).join(" · ") }));
 }
 
 function rowsOf(block) {
@@ -244,11 +244,11 @@ function drawTable(block, rows, into) {
   function shown() {
     const wanted = shape.filter.toLowerCase();
     const text = (row) => columns.map((column) => shownValue(column, row)).join(" ").toLowerCase();
-    const found = rows.filter((row) => !wanted || text(row).includes(wanted));
-    if (!shape.sort) return found;
+    const matching = rows.filter((row) => !wanted || text(row).includes(wanted));
+    if (!shape.sort) return matching;
     const sign = shape.descending ? -1 : 1;
     const empty = (row) => row[shape.sort.key] === null || row[shape.sort.key] === undefined;
-    return [...found].sort((a, b) => empty(a) - empty(b) || sign * compare(shape.sort, a, b));
+    return [...matching].sort((a, b) => empty(a) - empty(b) || sign * compare(shape.sort, a, b));
   }
 
   function sortBy(column) {
@@ -268,15 +268,15 @@ function drawTable(block, rows, into) {
   }
 
   function fill() {
-    const found = shown();
+    const matching = shown();
     body.replaceChildren(
-      ...found.map((row) => element("tr", { class: row.state ?? "" }, ...columns.map((column, index) => cellOf(column, row, index)))),
+      ...matching.map((row) => element("tr", { class: row.state ?? "" }, ...columns.map((column, index) => cellOf(column, row, index)))),
     );
     heads.forEach((head, index) => {
       const sorted = columns[index] === shape.sort;
       head.setAttribute("aria-sort", !sorted ? "none" : shape.descending ? "descending" : "ascending");
     });
-    count.textContent = `${found.length} of ${rows.length} rows`;
+    count.textContent = `${matching.length} of ${rows.length} rows`;
   }
 
   const filter = element("input", {
@@ -321,7 +321,7 @@ function asMarkdown(columns, rows) {
 }
 
 async function copy(text, count, format) {
-  const told = document.getElementById("copied");
+  const notice = document.getElementById("copied");
   try {
     await navigator.clipboard.writeText(text);
   } catch { // not allowed from a file
@@ -332,8 +332,8 @@ async function copy(text, count, format) {
     document.execCommand("copy");
     area.remove();
   }
-  told.textContent = `Copied ${count} rows as ${format}`;
-  setTimeout(() => { told.textContent = ""; }, 4000);
+  notice.textContent = `Copied ${count} rows as ${format}`;
+  setTimeout(() => { notice.textContent = ""; }, 4000);
 }
 
 // ---- the guarantee matrix
@@ -437,8 +437,8 @@ function drawChoices() {
     ...currentPage().picks.map((pick) => choose(pick.name, pick.title, label)),
   );
   if (focused) form.querySelector(`[name="${focused}"]`)?.focus();
-  const told = payload.choices.map((choice) => `${choice.title.toLowerCase()} ${label(state[choice.name])}`);
-  document.getElementById("chosen").textContent = told.join(", ") + (state.beside ? `, beside ${beside(state.beside)}` : "");
+  const choices = payload.choices.map((choice) => `${choice.title.toLowerCase()} ${label(state[choice.name])}`);
+  document.getElementById("chosen").textContent = choices.join(", ") + (state.beside ? `, beside ${beside(state.beside)}` : "");
   const metric = metricOf(state.metric);
   form.querySelector('[name="metric"]').title = metric.meaning;
 }

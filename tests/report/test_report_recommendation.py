@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from feeders.measure import METRICS
-from feeders.report.answer import alternatives, answers
 from feeders.report.cells import SUBJECT
+from feeders.report.recommendation import alternatives, recommendations
 
 HERE = dict(zip(SUBJECT, ("lab", "2.16.2", "CPU")))
 
@@ -23,7 +23,7 @@ def cell(feeder, workers=1, speed=100.0, state="safe", **values):
 
 
 def answer(*cells):
-    (found,) = answers(pd.DataFrame(cells))
+    (found,) = recommendations(pd.DataFrame(cells))
     return found
 
 
@@ -93,9 +93,9 @@ def test_where_nothing_is_safe_there_is_no_recommendation():
 
 def test_outcomes_and_lost_speed_are_reasons_to_avoid():
     message = "ValueError: already executing\nmore"
-    broken = cell("generator", 4, state="word", word="failed", message=message, speed=np.nan)
+    broken = cell("generator", 4, state="no-number", word="failed", message=message, speed=np.nan)
     slower = [cell("sequence-lock", workers, speed=speed) for workers, speed in ((1, 100), (2, 70), (4, 70))]
-    unsupported = cell("tfdata-native", state="word", word="unsupported", speed=np.nan)
+    unsupported = cell("tfdata-native", state="no-number", word="unsupported", speed=np.nan)
     assert answer(broken, *slower, unsupported).avoid == (
         ("generator ×4", "failed: ValueError: already executing"),
         ("sequence-lock ×2, ×4", "slower with more workers: × 0.70 of one"),

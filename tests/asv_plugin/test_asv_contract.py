@@ -21,8 +21,17 @@ from asv.machine import Machine
 
 from feeders.asv_plugin import plugin as asv_plugin
 from feeders.asv_plugin import runs
-from feeders.asv_plugin.environment import StackEnvironment, takes_file
+from feeders.asv_plugin.environment import StackEnvironment
 from feeders.asv_plugin.repository import ReleaseRepo
+from feeders.errors import FeedersError
+from feeders.results.series import LONGEST
+from feeders.results.takes import takes_file
+
+
+def test_a_command_is_run_by_a_method_of_its_class_once_the_plugins_are_loaded():
+    """So one layer around that method sees all that a command raises."""
+    source = inspect.getsource(commands.Command.run_from_args)
+    assert source.index("plugin_manager.import_plugin(plugin)") < source.index("cls.run_from_conf_args(conf, args)")
 
 
 def parameters(function):
@@ -35,7 +44,7 @@ def test_the_versions_are_those_that_were_read():
 
 def test_the_functions_with_a_layer_take_these_arguments():
     used = {"conf", "machine", "dry_run", "record_samples", "interleave_rounds", "attribute", "quick", "range_spec"}
-    assert {*used, *runs.request({})} - {*runs.VARIABLES, "series"} <= set(parameters(Run.run.__func__))
+    assert {*used, *runs.run_identity({})} - {*runs.VARIABLES, "series"} <= set(parameters(Run.run.__func__))
     assert parameters(Benchmarks.discover)[:5] == ["conf", "repo", "environments", "commit_hash", "regex"]
     assert {"interactive", "force_interactive", "machine_name"} <= set(parameters(Machine.load))
     for command in (Compare, Show):
@@ -95,11 +104,9 @@ def test_asv_picks_the_environment_by_type_and_writes_nothing(stack, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_python_is_refused(stack, caplog):
-    with pytest.raises(SystemExit) as ended:
+def test_another_python_is_refused(stack):
+    with pytest.raises(FeedersError, match=r"^Python 2\.7 was asked for"):
         stack(pythons=["2.7"])
-    assert ended.value.code == 2
-    assert "Python 2.7 was asked for" in caplog.text
 
 
 def test_all_that_names_a_series_is_the_same_everywhere(stack):
@@ -122,6 +129,12 @@ def test_processes_are_told_where_takes_go(stack, tmp_path):
     made = stack(takes_folder=tmp_path / "results" / "lab")
     expected = tmp_path / "results" / "lab" / f"{made.installed_commit_hash}-stack-takes.jsonl"
     assert made.run(["-c", code]).strip() == str(expected)
+
+
+@pytest.mark.parametrize("environment", ["stack", "stack-KERAS_BACKENDjax", LONGEST * "x"])
+def test_takes_are_named_as_asvs_results_of_the_same_release_and_environment(tmp_path, environment):
+    asvs = Path(results.get_filename("lab", "2.16.2", environment))
+    assert takes_file(tmp_path / "lab", "2.16.2", environment).name == f"{asvs.stem}-takes.jsonl"
 
 
 def test_takes_are_no_results_to_asv(tmp_path):

@@ -11,8 +11,10 @@ from asv.util import UserError
 
 from feeders.asv_plugin import plugin as asv_plugin
 from feeders.asv_plugin import runs
-from feeders.asv_plugin.runs import UNFINISHED, begin, interleave, may_name_several, request, rounds
+from feeders.asv_plugin.runs import begin, end, interleave, may_name_several, rounds, run_identity
+from feeders.errors import FeedersError
 from feeders.measure import metrics
+from feeders.results.unfinished import UNFINISHED
 
 ASKED = {"range_spec": "ALL", "bench": None, "quick": False}
 
@@ -37,69 +39,69 @@ def clock(monkeypatch):
 
 
 def test_a_run_that_did_not_end_goes_on_under_its_id(tmp_path, clock):
-    first = begin(tmp_path, request(ASKED))
+    first = begin(tmp_path, run_identity(ASKED))
     assert first.id == "2026-01-02T03:04:00+00:00"
-    assert begin(tmp_path, request(ASKED)) == first
-    assert begin(tmp_path, request(ASKED)) == first
+    assert begin(tmp_path, run_identity(ASKED)) == first
+    assert begin(tmp_path, run_identity(ASKED)) == first
 
 
 def test_who_goes_on_is_told_and_how_to_begin_anew(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(runs.log, "info", said.append)
-    first = begin(tmp_path, request(ASKED))
+    first = begin(tmp_path, run_identity(ASKED))
     assert said == []
-    begin(tmp_path, request(ASKED))
+    begin(tmp_path, run_identity(ASKED))
     assert said == [f"Going on with the run of {first.id}, which did not end (anew: delete {tmp_path / UNFINISHED})"]
 
 
 def test_another_run_in_between_takes_nothing_away(tmp_path, clock):
-    first = begin(tmp_path, request(ASKED))
-    begin(tmp_path, request({**ASKED, "range_spec": None})).end()
-    assert begin(tmp_path, request(ASKED)) == first
+    first = begin(tmp_path, run_identity(ASKED))
+    end(tmp_path, begin(tmp_path, run_identity({**ASKED, "range_spec": None})))
+    assert begin(tmp_path, run_identity(ASKED)) == first
 
 
 def test_a_run_that_has_ended_leaves_no_file_and_is_not_gone_on_with(tmp_path, clock):
-    first = begin(tmp_path, request(ASKED))
+    first = begin(tmp_path, run_identity(ASKED))
     assert [path.name for path in tmp_path.iterdir()] == [UNFINISHED]
-    first.end()
+    end(tmp_path, first)
     assert list(tmp_path.iterdir()) == []
-    assert begin(tmp_path, request(ASKED)).id != first.id
+    assert begin(tmp_path, run_identity(ASKED)).id != first.id
 
 
 @pytest.mark.parametrize(
     "other", [{"range_spec": "NEW"}, {"bench": ["wait"]}, {"quick": True}, {"attribute": {"rounds": "3"}}]
 )
 def test_another_request_starts_anew(tmp_path, clock, other):
-    first = begin(tmp_path, request(ASKED))
-    second = begin(tmp_path, request({**ASKED, **other}))
+    first = begin(tmp_path, run_identity(ASKED))
+    second = begin(tmp_path, run_identity({**ASKED, **other}))
     assert second.id != first.id
-    assert begin(tmp_path, request({**ASKED, **other})) == second
+    assert begin(tmp_path, run_identity({**ASKED, **other})) == second
 
 
 @pytest.mark.parametrize("variable", ["FEEDERS_PROFILE", "FEEDERS_MODEL", "KERAS_BACKEND", "TF_USE_LEGACY_KERAS"])
 def test_another_setting_starts_anew(tmp_path, clock, monkeypatch, variable):
-    first = begin(tmp_path, request(ASKED))
+    first = begin(tmp_path, run_identity(ASKED))
     monkeypatch.setenv(variable, "another")
-    assert begin(tmp_path, request(ASKED)).id != first.id
+    assert begin(tmp_path, run_identity(ASKED)).id != first.id
 
 
 def test_another_version_of_the_series_starts_anew(tmp_path, clock, monkeypatch):
-    first = begin(tmp_path, request(ASKED))
+    first = begin(tmp_path, run_identity(ASKED))
     monkeypatch.setattr(runs, "SERIES_VERSION", metrics.SERIES_VERSION + "b")
-    assert begin(tmp_path, request(ASKED)).id != first.id
+    assert begin(tmp_path, run_identity(ASKED)).id != first.id
 
 
 def test_what_says_nothing_is_the_same_as_nothing(monkeypatch):
     """asv gives some arguments as None, as False or not at all, by how it was called."""
     monkeypatch.setenv("FEEDERS_PROFILE", "")
-    assert request({}) == request({"bench": [], "quick": False, "attribute": None, "show_stderr": True})
+    assert run_identity({}) == run_identity({"bench": [], "quick": False, "attribute": None, "show_stderr": True})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[1]", "null", '"ALL"', '{"asked": 1}'])
 def test_a_damaged_file_starts_anew(tmp_path, text):
     (tmp_path / UNFINISHED).write_text(text)
-    run = begin(tmp_path, request(ASKED))
-    assert json.loads((tmp_path / UNFINISHED).read_text()) == [{"id": run.id, "asked": request(ASKED)}]
+    run = begin(tmp_path, run_identity(ASKED))
+    assert json.loads((tmp_path / UNFINISHED).read_text()) == [{"id": run.id, "asked": run_identity(ASKED)}]
 
 
 @pytest.mark.parametrize(
@@ -173,10 +175,10 @@ class Lab:
 @pytest.mark.parametrize("spec", [None, "HEAD"])
 def test_what_is_installed_cant_be_measured_where_nothing_is(lab, monkeypatch, spec):
     def nothing():
-        raise SystemExit(2)
+        raise FeedersError("nothing is installed")
 
     monkeypatch.setattr(asv_plugin, "require_installed", nothing)
-    with pytest.raises(SystemExit):
+    with pytest.raises(FeedersError):
         lab.run(range_spec=spec)
     assert lab.calls == []
     assert not lab.unfinished.exists()

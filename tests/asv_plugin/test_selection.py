@@ -11,6 +11,7 @@ from asv.benchmarks import Benchmarks
 from asv.commands.compare import unroll_result
 
 from feeders.asv_plugin import selection, tables
+from feeders.errors import FeedersError
 from feeders.loaders import WORKLOADS
 from feeders.measure import WORKERS, current_profile
 from feeders.strategies import FEEDERS
@@ -51,12 +52,11 @@ def test_what_b_selected_is_narrowed_not_widened():
     assert len(benchmarks.benchmark_selection["epoch.Fit.track_steady"]) == 2  # workers 1 and 4
 
 
-def test_nothing_left_is_said_with_the_way_out(caplog):
-    with pytest.raises(SystemExit) as ended:
+def test_nothing_left_is_said_with_the_way_out():
+    with pytest.raises(FeedersError) as error:
         selection.narrow(found(["'text', 8"]))
-    assert ended.value.code == 2
-    assert "of the 2 series asked for, profile 'core' measures no cell" in caplog.text
-    assert "FEEDERS_PROFILE=full" in caplog.text
+    assert "of the 2 series asked for, profile 'core' measures no cell" in str(error.value)
+    assert "FEEDERS_PROFILE=full" in str(error.value)
 
 
 def test_a_b_that_matches_nothing_is_asvs_to_report():
@@ -64,12 +64,10 @@ def test_a_b_that_matches_nothing_is_asvs_to_report():
 
 
 @pytest.mark.parametrize("variable", ["FEEDERS_PROFILE", "FEEDERS_MODEL"])
-def test_an_unknown_setting_ends_the_run_before_it_starts(monkeypatch, caplog, variable):
+def test_an_unknown_setting_ends_the_run_before_it_starts(monkeypatch, variable):
     monkeypatch.setenv(variable, "huge")
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(FeedersError, match=f"^{variable}=huge"):
         selection.narrow(found())
-    assert ended.value.code == 2
-    assert f"{variable}=huge" in caplog.text
 
 
 def test_tables_show_the_cells_that_have_results():

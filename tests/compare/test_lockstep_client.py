@@ -1,4 +1,4 @@
-"""Lanes: while one take has its turn the other stands still, and nothing outlives whoever asked for it."""
+"""Lockstep processes: while one take has its turn the other stands still, and nothing outlives whoever asked for it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from feeders.compare.lanes import BrokenTake, Lane
+from feeders.compare.lockstep_client import BrokenTake, LockstepProcess
+from feeders.compare.lockstep_take import start_take
 from feeders.errors import FeedersError
 from feeders.measure import Settings
-from feeders.measure.lane import Pulse
+from feeders.measure.channel import Heartbeat
 from tests.compare.standin import ARGUMENTS, FAULTS, StandIn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,8 +35,8 @@ def eventually(condition):
         time.sleep(0.01)
 
 
-def lane():
-    return Lane(sys.executable, arguments=ARGUMENTS)
+def process():
+    return LockstepProcess(sys.executable, arguments=ARGUMENTS)
 
 
 def states(group):
@@ -63,8 +64,8 @@ def busy(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="states of processes are read as Linux tells them")
 def test_while_one_side_has_its_turn_every_process_of_the_other_is_stopped(busy):
     cell, done = busy
-    with lane() as a, lane() as b:
-        first, second = a.begin(StandIn(), SETTINGS), b.begin(cell, SETTINGS)
+    with process() as a, process() as b:
+        first, second = start_take(a, StandIn(), SETTINGS), start_take(b, cell, SETTINGS)
         eventually(lambda: all_stopped(first.group) and all_stopped(second.group))
         assert len(states(second.group)) == 3
         before = done()
@@ -83,8 +84,8 @@ def test_while_one_side_has_its_turn_every_process_of_the_other_is_stopped(busy)
 
 def test_turns_tell_what_is_inside_epochs_and_between_them():
     """They begin after the first step of an epoch, and a gap ends with the first of the next."""
-    with lane() as a:
-        take = a.begin(StandIn(steps=40, gap=4000), SETTINGS)
+    with process() as a:
+        take = start_take(a, StandIn(steps=40, gap=4000), SETTINGS)
         assert take.steps == 40
         assert 0 < take.inside_seconds < take.gap_seconds < SOON_SECONDS
         turns = [take.turn(steps) for steps in (20, 20, 39, 1, 80)]
@@ -95,7 +96,7 @@ def test_turns_tell_what_is_inside_epochs_and_between_them():
         assert turns[4].gap > turns[4].inside
         take.end()
         take.end()
-        assert a.begin(StandIn(), SETTINGS).steps == 40
+        assert start_take(a, StandIn(), SETTINGS).steps == 40
 
 
 @pytest.mark.parametrize("at", [5, 90], ids=["warming up", "in a turn"])
@@ -109,101 +110,105 @@ def test_turns_tell_what_is_inside_epochs_and_between_them():
         ("runs out", "failed", "the feed ran out of data"),
     ],
 )
-def test_what_breaks_becomes_an_outcome_and_the_lane_goes_on(fault, outcome, message, at):
+def test_what_breaks_becomes_an_outcome_and_the_process_goes_on(fault, outcome, message, at):
     assert fault in FAULTS
-    with lane() as a:
+    with process() as a:
         with pytest.raises(BrokenTake) as broken:
-            a.begin(StandIn(fault=fault, at=at), Settings(deadline_seconds=1)).turn(40)
+            start_take(a, StandIn(fault=fault, at=at), Settings(deadline_seconds=1)).turn(40)
         assert broken.value.outcome == outcome
         assert message in broken.value.message
-        take = a.begin(StandIn(), SETTINGS)
+        take = start_take(a, StandIn(), SETTINGS)
         assert take.turn(40).gaps == 1
         take.end()
 
 
 def test_an_epoch_too_short_for_turns_is_unsupported():
-    with lane() as a, pytest.raises(BrokenTake) as broken:
-        a.begin(StandIn(steps=1), SETTINGS)
+    with process() as a, pytest.raises(BrokenTake) as broken:
+        start_take(a, StandIn(steps=1), SETTINGS)
     assert broken.value.outcome == "unsupported"
     assert broken.value.message == "an epoch of 1 batch(es); turns within an epoch need 2 or more"
 
 
 def test_a_take_that_dies_while_it_stands_still_is_named_at_its_next_turn():
-    with lane() as a:
-        take = a.begin(StandIn(), SETTINGS)
+    with process() as a:
+        take = start_take(a, StandIn(), SETTINGS)
         os.kill(take.group, signal.SIGKILL)
         with pytest.raises(BrokenTake, match="ended by SIGKILL"):
             take.turn(40)
         take.end()
-        a.begin(StandIn(), SETTINGS).end()
+        start_take(a, StandIn(), SETTINGS).end()
 
 
 def test_standing_still_beyond_the_deadline_is_not_hanging():
-    with lane() as a:
-        take = a.begin(StandIn(), Settings(deadline_seconds=0.5))
+    with process() as a:
+        take = start_take(a, StandIn(), Settings(deadline_seconds=0.5))
         time.sleep(2)
         assert take.turn(40).gaps == 1
         take.end()
 
 
 def test_a_heart_beats_for_who_moves_or_waits_and_not_for_who_is_stuck():
-    pulse = Pulse()
+    heart = Heartbeat()
 
     def beats(commanded=False):
-        size = os.fstat(pulse.heartbeat).st_size
-        pulse.pass_on(commanded)
-        return os.fstat(pulse.heartbeat).st_size > size
+        size = os.fstat(heart.descriptor).st_size
+        heart.beat_if_alive(commanded)
+        return os.fstat(heart.descriptor).st_size > size
 
     assert beats()
     assert not beats()  # it has its turn, and does nothing
-    pulse.step()
+    heart.progressed()
     assert beats()
     assert not beats()
-    pulse.change()
+    heart.turn_changed()
     assert beats()
     assert beats()  # it waits
     assert not beats(commanded=True)  # it has been told to go on, and doesn't
-    pulse.close()
+    heart.close()
 
 
-def test_a_lane_that_has_died_says_what_it_printed():
-    with lane() as a:
+def test_a_process_that_has_died_says_what_it_printed():
+    with process() as a:
         a._process.kill()
         with pytest.raises(FeedersError, match=r"ended with status -9, expected it to stay\. It printed: nothing"):
-            a.begin(StandIn(), SETTINGS)
+            start_take(a, StandIn(), SETTINGS)
 
 
-def test_a_lane_that_does_not_start_says_why():
-    with pytest.raises(FeedersError, match=r"It printed: .*No module named nowhere"), Lane(
+def test_a_process_that_does_not_start_says_why():
+    with pytest.raises(FeedersError, match=r"It printed: .*No module named nowhere"), LockstepProcess(
         sys.executable, arguments=("-m", "nowhere")
     ):
         pass
-    with pytest.raises(FeedersError, match=r"^/nowhere: can't be started"), Lane("/nowhere"):
+    with pytest.raises(FeedersError, match=r"^/nowhere: can't be started"), LockstepProcess("/nowhere"):
         pass
 
 
 def test_a_stack_without_tensorflow_says_so():
     says = 'import os, sys; os.write(int(sys.argv[2]), b\'{"error": "no TensorFlow"}\\n\')'
-    with pytest.raises(FeedersError, match=r": no TensorFlow$"), Lane(sys.executable, arguments=("-c", says)):
+    with pytest.raises(FeedersError, match=r": no TensorFlow$"), LockstepProcess(
+        sys.executable, arguments=("-c", says)
+    ):
         pass
 
 
-def test_lanes_of_one_interpreter_are_alike():
-    assert Lane("python").is_like(Lane("python"))
-    assert not Lane("python").is_like(Lane("python", {"TF_USE_LEGACY_KERAS": "1"}))
+def test_processes_of_one_interpreter_are_alike():
+    assert LockstepProcess("python").is_like(LockstepProcess("python"))
+    assert not LockstepProcess("python").is_like(LockstepProcess("python", {"TF_USE_LEGACY_KERAS": "1"}))
 
 
 HOST = """
 import sys
 sys.path.insert(0, {root!r})
 from tests.compare.standin import ARGUMENTS, StandIn
-from feeders.compare.lanes import Lane
+from feeders.compare.lockstep_client import LockstepProcess
+from feeders.compare.lockstep_take import start_take
 from feeders.measure import Settings
 
 settings = Settings(deadline_seconds=60)
-lanes = Lane(sys.executable, arguments=ARGUMENTS), Lane(sys.executable, arguments=ARGUMENTS)
-with lanes[0] as a, lanes[1] as b:
-    first, second = a.begin(StandIn("processes", counter={counter!r}), settings), b.begin(StandIn(), settings)
+processes = LockstepProcess(sys.executable, arguments=ARGUMENTS), LockstepProcess(sys.executable, arguments=ARGUMENTS)
+with processes[0] as a, processes[1] as b:
+    first = start_take(a, StandIn("processes", counter={counter!r}), settings)
+    second = start_take(b, StandIn(), settings)
     print("ready", flush=True)
     while True:
         second.turn(1000)
@@ -212,7 +217,7 @@ with lanes[0] as a, lanes[1] as b:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_outlives_the_host(tmp_path, number):
-    """One side runs and the other is stopped when the host ends: both go, with their workers and lanes."""
+    """One side runs and the other is stopped when the host ends: both go, with their workers and what forked them."""
     (tmp_path / "counter").touch()
     script = HOST.format(root=str(ROOT), counter=str(tmp_path / "counter"))
     host = subprocess.Popen(
@@ -225,7 +230,7 @@ def test_nothing_outlives_the_host(tmp_path, number):
     with host:
         assert host.stdout.readline() == b"ready\n"
         below = psutil.Process(host.pid).children(recursive=True)
-        assert len(below) == 8  # two lanes, two that watch, two takes, two workers
+        assert len(below) == 8  # two that fork, two that watch, two takes, two workers
         os.killpg(host.pid, number)
         host.wait(SOON_SECONDS)
     _, alive = psutil.wait_procs(below, timeout=SOON_SECONDS)

@@ -11,7 +11,7 @@ from feeders.measure.metrics import METRICS, stall_word
 from feeders.results.record import BROKEN, REFUSED
 from feeders.strategies import FEEDERS
 
-from .cells import SAFE, SUBJECT, UNSAFE
+from .cells import SAFE, SUBJECT, UNSAFE, rows_of
 
 # Feeders closer together than this can't be told apart by the takes of one run; the simpler one is as good.
 AS_FAST = 0.95
@@ -28,20 +28,20 @@ RULE = (
 # What an unsafe feeder is avoided for.
 WRONG = "wrong delivery"
 
-Cell = Mapping[str, Any]
+CellRow = Mapping[str, Any]
 
-ROWS = {row.name: row for row in FEEDERS}
-ORDER = list(ROWS)
+FEEDERS_BY_NAME = {row.name: row for row in FEEDERS}
+ORDER = list(FEEDERS_BY_NAME)
 
 
 @dataclass(frozen=True)
-class Answer:
+class Recommendation:
     """What to use for one workload on one machine, release and device.
 
     Attributes:
         subject: machine, release and device.
         workload: its name.
-        best: the row of `cells.table` that is recommended; None if no feeder delivered all samples.
+        best: the row of `cells_table` that is recommended; None if no feeder delivered all samples.
         runner_up: the next best feeder; None if there is none.
         better_at: what the runner-up is better at, in words with numbers.
         otherwise: rows that are faster still, if what they need can be had.
@@ -50,35 +50,31 @@ class Answer:
 
     subject: tuple[str, str, str]
     workload: str
-    best: Cell | None
-    runner_up: Cell | None
+    best: CellRow | None
+    runner_up: CellRow | None
     better_at: tuple[str, ...]
-    otherwise: tuple[Cell, ...]
+    otherwise: tuple[CellRow, ...]
     avoid: tuple[tuple[str, str], ...]
 
 
-def answers(cells: pd.DataFrame) -> list[Answer]:
-    """Return an answer for each subject and workload.
+def recommendations(cells: pd.DataFrame) -> list[Recommendation]:
+    """Return a recommendation for each subject and workload.
 
     Args:
-        cells: as `cells.table` returns it.
+        cells: as `cells_table` returns it.
     """
     return [
-        _answer(key, records(group)) for key, group in cells.groupby([*SUBJECT, "workload"], sort=False, dropna=False)
+        _recommendation(key, rows_of(group))
+        for key, group in cells.groupby([*SUBJECT, "workload"], sort=False, dropna=False)
     ]
 
 
-def records(cells: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table."""
-    return [{str(key): value for key, value in row.items()} for row in cells.to_dict("records")]
-
-
-def name(cell: Cell) -> str:
+def name(cell: CellRow) -> str:
     """Return the feeder of a cell with its workers."""
     return f"{cell['feeder']} ×{cell['workers']}"
 
 
-def share(cell: Cell) -> str:
+def share(cell: CellRow) -> str:
     """Return how near training came to the ceiling, with the word for it; empty if it is not known."""
     stall = cell["stall"]
     if pd.isna(stall):
@@ -86,24 +82,26 @@ def share(cell: Cell) -> str:
     return f"{METRICS.named('stall').format(100 - stall)} ({stall_word(stall)})"
 
 
-def _answer(key: Any, cells: list[dict[str, Any]]) -> Answer:
-    known = [cell for cell in cells if cell["feeder"] in ROWS and not ROWS[cell["feeder"]].ceiling]
-    safe = [cell for cell in known if cell["state"] == SAFE and not ROWS[cell["feeder"]].mistake]
-    own = [cell for cell in safe if not ROWS[cell["feeder"]].needs]
+def _recommendation(key: Any, cells: list[dict[str, Any]]) -> Recommendation:
+    known = [
+        cell for cell in cells if cell["feeder"] in FEEDERS_BY_NAME and not FEEDERS_BY_NAME[cell["feeder"]].ceiling
+    ]
+    safe = [cell for cell in known if cell["state"] == SAFE and not FEEDERS_BY_NAME[cell["feeder"]].mistake]
+    own = [cell for cell in safe if not FEEDERS_BY_NAME[cell["feeder"]].needs]
     best = _best(own)
     runner_up = _best([cell for cell in own if best and cell["feeder"] != best["feeder"]])
-    return Answer(
+    return Recommendation(
         subject=tuple(key[: len(SUBJECT)]),
         workload=key[-1],
         best=best,
         runner_up=runner_up,
         better_at=_better_at(runner_up, best) if best and runner_up else (),
-        otherwise=_otherwise([cell for cell in safe if ROWS[cell["feeder"]].needs], best),
+        otherwise=_otherwise([cell for cell in safe if FEEDERS_BY_NAME[cell["feeder"]].needs], best),
         avoid=tuple(_avoid(known)),
     )
 
 
-def _best(cells: list[dict[str, Any]]) -> Cell | None:
+def _best(cells: list[dict[str, Any]]) -> CellRow | None:
     if not cells:
         return None
     fastest = max(cell["effective_throughput"] for cell in cells)
@@ -111,14 +109,14 @@ def _best(cells: list[dict[str, Any]]) -> Cell | None:
     return min(near, key=lambda cell: (cell["workers"], ORDER.index(cell["feeder"])))
 
 
-def _otherwise(cells: list[dict[str, Any]], best: Cell | None) -> tuple[Cell, ...]:
+def _otherwise(cells: list[dict[str, Any]], best: CellRow | None) -> tuple[CellRow, ...]:
     bar = best["effective_throughput"] if best else 0.0
     feeders = dict.fromkeys(cell["feeder"] for cell in cells)
-    found = [_best([cell for cell in cells if cell["feeder"] == feeder]) for feeder in feeders]
-    return tuple(cell for cell in found if cell and cell["effective_throughput"] * AS_FAST > bar)
+    best_of_each = [_best([cell for cell in cells if cell["feeder"] == feeder]) for feeder in feeders]
+    return tuple(cell for cell in best_of_each if cell and cell["effective_throughput"] * AS_FAST > bar)
 
 
-def _better_at(other: Cell, best: Cell) -> tuple[str, ...]:
+def _better_at(other: CellRow, best: CellRow) -> tuple[str, ...]:
     """What the other one needs clearly less of."""
     compared = (("wait_p99", "p99 wait"), ("first_batch", "first batch"), ("cpu", "CPU"), ("memory", "memory"))
     return tuple(
@@ -130,21 +128,21 @@ def _better_at(other: Cell, best: Cell) -> tuple[str, ...]:
 
 def _avoid(cells: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """What must not be used, or gains nothing, and why; worker counts that suffer alike stand together."""
-    found: dict[tuple[str, str], list[int]] = {}
+    workers_of: dict[tuple[str, str], list[int]] = {}
     for cell in cells:
         reason = _reason(cell, cells)
         if reason:
-            found.setdefault((cell["feeder"], reason), []).append(cell["workers"])
-    return [(f"{feeder} ×{', ×'.join(map(str, workers))}", reason) for (feeder, reason), workers in found.items()]
+            workers_of.setdefault((cell["feeder"], reason), []).append(cell["workers"])
+    return [(f"{feeder} ×{', ×'.join(map(str, workers))}", reason) for (feeder, reason), workers in workers_of.items()]
 
 
-def _reason(cell: Cell, cells: list[dict[str, Any]]) -> str:
+def _reason(cell: CellRow, cells: list[dict[str, Any]]) -> str:
     if cell["state"] == UNSAFE:
         return f"{WRONG}: {cell['why']}"
     if cell["word"] in (*BROKEN, REFUSED):
         return f"{cell['word']}: {_gist(cell['message'])}"
-    if ROWS[cell["feeder"]].mistake and cell["state"] == SAFE:
-        return f"a mistake, whatever a short run shows: {ROWS[cell['feeder']].belief}"
+    if FEEDERS_BY_NAME[cell["feeder"]].mistake and cell["state"] == SAFE:
+        return f"a mistake, whatever a short run shows: {FEEDERS_BY_NAME[cell['feeder']].belief}"
     alone = next((row for row in cells if row["feeder"] == cell["feeder"] and row["workers"] == 1), None)
     if alone is None or alone["state"] != SAFE or cell["state"] != SAFE or cell is alone:
         return ""
@@ -157,35 +155,39 @@ def _gist(message: str) -> str:
     return line if len(line) <= 90 else f"{line[:87]}..."
 
 
-def costs(cell: Cell) -> list[tuple[str, str]]:
+def costs(cell: CellRow) -> list[tuple[str, str]]:
     """Return what a cell gives and takes: titles and values with units; what is not known is left out."""
     shown = (("p99 wait", "wait_p99"), ("CPU", "cpu"), ("memory", "memory"), ("GPU busy", "gpu_busy"))
     values = [(title, METRICS.named(metric).format(cell.get(metric))) for title, metric in shown]
     return [(title, value) for title, value in [("of the ceiling", share(cell)), *values] if value]
 
 
-def speed(cell: Cell) -> str:
+def speed(cell: CellRow) -> str:
     """Return effective throughput, with the interval of its median where there are takes enough."""
     low, high = cell["effective_throughput_low"], cell["effective_throughput_high"]
     value = f"{cell['effective_throughput']:,.0f}"
     return value if pd.isna(low) else f"{value} [{low:,.0f}, {high:,.0f}]"
 
 
-def alternatives(answer: Answer) -> list[str]:
+def alternatives(recommendation: Recommendation) -> list[str]:
     """Return what else there is, in words: the next best and when it is better; what would do more than a loader."""
-    best, other, found = answer.best, answer.runner_up, []
+    best, other = recommendation.best, recommendation.runner_up
+    texts = []
     if best and other:
-        better = f", better at {' and '.join(answer.better_at)}" if answer.better_at else ""
-        found.append(f"next best `{name(other)}`, {speed(other)}{better}")
+        better = f", better at {' and '.join(recommendation.better_at)}" if recommendation.better_at else ""
+        texts.append(f"next best `{name(other)}`, {speed(other)}{better}")
         low, high = best["effective_throughput_low"], other["effective_throughput_high"]
         if not high < low:  # also where there is one take, which has no interval
             few, close = "too few takes to tell these two apart", "these two are too close to tell from takes"
             sides = f"{best['feeder']}:{best['workers']} {other['feeder']}:{other['workers']}"
             # What sets a series apart stands in the device's name as it is set.
-            variables = [f"{part} " for part in answer.subject[-1].split(", ") if "=" in part]
-            found.append(
+            variables = [f"{part} " for part in recommendation.subject[-1].split(", ") if "=" in part]
+            texts.append(
                 f"{few if pd.isna(low + high) else close}, which this does: "
-                f"`{''.join(variables)}feeders compare {sides} --workload {answer.workload}`"
+                f"`{''.join(variables)}feeders compare {sides} --workload {recommendation.workload}`"
             )
-    found += [f"with {ROWS[cell['feeder']].needs}: `{name(cell)}`, {speed(cell)}" for cell in answer.otherwise]
-    return found
+    texts += [
+        f"with {FEEDERS_BY_NAME[cell['feeder']].needs}: `{name(cell)}`, {speed(cell)}"
+        for cell in recommendation.otherwise
+    ]
+    return texts

@@ -15,7 +15,7 @@ import asv
 import pytest
 
 from feeders.asv_plugin import site
-from feeders.asv_plugin.site import COPIES, DOTTED, PLAIN, REMOTE, VENDOR, DottedRanges, Offline, Report
+from feeders.asv_plugin.site import DOTTED, PLAIN, REMOTE, VENDOR, VENDORED, DottedRanges, Offline, Report
 
 ROOT = Path(__file__).resolve().parents[2]
 WWW = Path(asv.__file__).with_name("www")
@@ -58,14 +58,14 @@ def test_this_asv_loads_from_elsewhere_just_what_there_are_copies_of():
     """Counted by another expression than the one that replaces."""
     text = (WWW / "index.html").read_text(encoding="utf-8")
     loaded = {each.rpartition("/")[2] for each in re.findall(r'(?:src="|rel="stylesheet" href=")(https://[^"]+)', text)}
-    assert loaded == set(COPIES)
+    assert loaded == set(VENDORED)
     assert {found[3] for found in REMOTE.finditer(text)} == loaded
 
 
 def test_the_published_page_loads_nothing_from_elsewhere(conf):
     publish(Offline, conf)
     local = re.findall(r'(?:src|href)="(vendor/[^"]+)"', index(conf))
-    assert sorted(local) == sorted(f"vendor/{name}" for name in COPIES.values())
+    assert sorted(local) == sorted(f"vendor/{name}" for name in VENDORED.values())
     for name in local:
         assert (Path(conf.html_dir) / name).stat().st_size > 0
     assert "integrity" not in index(conf)
@@ -88,11 +88,11 @@ def test_copies_are_what_asv_checks_for_where_it_is_the_same_file():
     text = (WWW / "index.html").read_text(encoding="utf-8")
     digests = dict(re.findall(r'https://[^"]+/([^"/]+)" integrity="([^"]+)"', text))
     checked = []
-    for name, ours in COPIES.items():
+    for name, ours in VENDORED.items():
         kind, _, digest = digests[name].partition("-")
         if base64.b64encode(hashlib.new(kind, (VENDOR / ours).read_bytes()).digest()).decode() == digest:
             checked.append(ours)
-    assert set(COPIES.values()) - set(checked) == {
+    assert set(VENDORED.values()) - set(checked) == {
         "jquery.flot.js",
         "jquery.flot.time.js",
         "jquery.flot.selection.js",
@@ -106,7 +106,7 @@ def test_every_copy_is_listed_with_its_digest():
         re.findall(r"^\| `([^`]+)` .* `([0-9a-f]{64})` \|$", (VENDOR / "README.md").read_text(), re.MULTILINE)
     )
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in VENDOR.iterdir()}
-    assert listed == {name: digest for name, digest in files.items() if name in COPIES.values()}
+    assert listed == {name: digest for name, digest in files.items() if name in VENDORED.values()}
     assert set(files) - set(listed) == {"README.md", "LICENSES.txt"}
 
 

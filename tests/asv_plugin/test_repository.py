@@ -9,6 +9,7 @@ from asv.results import Results
 
 from feeders.asv_plugin import repository
 from feeders.asv_plugin.repository import ReleaseRepo
+from feeders.errors import FeedersError
 from feeders.releases import interpreters
 from feeders.releases.catalogue import Release
 from feeders.releases.stacks import Stack
@@ -183,14 +184,14 @@ def test_a_stack_of_a_pair_that_no_table_lists_is_a_release_too(tmp_path, monkey
     assert repo.get_date("161k000") == 1709942400000  # 2024-03-09
 
 
-def test_an_unknown_release_gets_one_message(repo, caplog):
-    with pytest.raises(SystemExit) as ended:
+def test_an_unknown_release_gets_one_message(repo):
+    with pytest.raises(FeedersError) as error:
         repo.get_hashes_from_range("2.4.0..2.17.0")
-    assert ended.value.code == 2
-    assert "asked for release 2.4.0 (TensorFlow 2.4.0, Keras 2.4)" in caplog.text
-    assert "installed here is 2.17.0 (TensorFlow 2.17.0, Keras 3.4.1)" in caplog.text
-    assert "known here: 2.15.1, 2.16.1, xabcdef0, 2.16.2, 2.17.0, k3.5.0" in caplog.text
-    assert "Try: feeders releases add 2.4.0" in caplog.text
+    text = str(error.value)
+    assert "asked for release 2.4.0 (TensorFlow 2.4.0, Keras 2.4)" in text
+    assert "installed here is 2.17.0 (TensorFlow 2.17.0, Keras 3.4.1)" in text
+    assert "known here: 2.15.1, 2.16.1, xabcdef0, 2.16.2, 2.17.0, k3.5.0" in text
+    assert "Try: feeders releases add 2.4.0" in text
 
 
 def test_results_can_be_read_without_tensorflow(tmp_path, monkeypatch, shelf):

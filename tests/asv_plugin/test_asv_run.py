@@ -17,8 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from feeders.asv_plugin.runs import UNFINISHED
 from feeders.releases.installed import installed
+from feeders.results.unfinished import UNFINISHED
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,0 +1,83 @@
+"""A ``fit()`` that trains in turns, when the process on the other end tells it.
+
+``python -m feeders.measure.fit_in_turns COMMANDS ANSWERS`` serves such takes on two descriptors.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable
+
+from feeders.keras_api import flatten
+from feeders.loaders import workload
+from feeders.strategies import Feed, feeder
+
+from . import device
+from .cells import Cell
+from .lockstep_worker import run_worker
+from .settings import Settings
+from .stack import describe_stack, preload
+from .taps import StepTap, epoch_clock
+from .timed import MANY_EPOCHS, make_model
+from .turns import Turns
+
+
+class TurnTap(StepTap):
+    """Ends turns right after a step, within the call of the training function.
+
+    Args:
+        turns: told of every step.
+    """
+
+    def __init__(self, turns: Turns) -> None:
+        super().__init__()
+        self._turns = turns
+
+    def _timed(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        turns = self._turns
+
+        def train_function(*arguments: Any) -> Any:
+            result = function(*arguments)
+            if turns.times_this_step():
+                # An accelerator may still be at it, and would go on while this process is stopped.
+                for value in flatten(result)[:1]:
+                    float(value)
+            turns.step_ended()  # not reached when the epoch has no batch left
+            return result
+
+        return train_function
+
+
+def fit_in_turns(command: Any, turns: Turns) -> None:
+    """Train as the timed fit of a take does, in turns and without taps.
+
+    Args:
+        command: "cell" and "settings", the fields of `Cell` and `Settings`.
+        turns: told of every step and epoch.
+    """
+    cell, settings = Cell(**command["cell"]), Settings(**command["settings"])
+    cell.checked()
+    material = workload(cell.workload).open()
+    model = device.on_device(lambda: make_model(material.x_shape, material.classes, settings))
+    turns.begin(len(material))
+    _fit(feeder(cell.feeder).build(material, cell.workers), model, turns)
+
+
+def _fit(feed: Feed, model: Any, turns: Turns) -> None:
+    TurnTap(turns).install(model)
+
+    def on_end(epoch: int) -> bool:
+        turns.epoch_ended()
+        return False
+
+    model.fit(feed.x, feed.y, epochs=MANY_EPOCHS, shuffle=False, verbose=0, callbacks=[epoch_clock(on_end)], **feed.fit)
+
+
+def stack_of_takes() -> dict[str, str]:
+    """Import what takes need, and describe it."""
+    preload()
+    return describe_stack()
+
+
+if __name__ == "__main__":
+    sys.exit(run_worker(fit_in_turns, stack_of_takes, *map(int, sys.argv[1:3])))

@@ -1,0 +1,54 @@
+"""The recommendations, as tables of the page."""
+
+from __future__ import annotations
+
+from html import escape
+
+import pandas as pd
+
+from .cells import SUBJECT
+from .recommendation import FEEDERS_BY_NAME, Recommendation, alternatives, costs, recommendations, speed
+
+
+def answers_table(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each subject and workload: the recommendation, as HTML.
+
+    Args:
+        cells: as `cells_table` returns it.
+    """
+    rows = [(*each.subject, each.workload, _html(each)) for each in recommendations(cells)]
+    return pd.DataFrame(rows, columns=[*SUBJECT, "workload", "html"])
+
+
+def avoid_table(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each feeder that must not be used, or gains nothing, and the reason.
+
+    Args:
+        cells: as `cells_table` returns it.
+    """
+    rows = [(*each.subject, each.workload, *avoided) for each in recommendations(cells) for avoided in each.avoid]
+    return pd.DataFrame(rows, columns=[*SUBJECT, "workload", "feeder", "reason"])
+
+
+def _html(each: Recommendation) -> str:
+    best = each.best
+    where = f"{each.subject[0]}, {each.subject[1]}, {each.subject[2]}"
+    if best is None:
+        return f'<p class="answer">On <b>{escape(each.workload)}</b> ({escape(where)}) nothing measured is safe.</p>'
+    terms = [
+        ("effective samples/s", f"{speed(best)}, {best['measured']} take{'' if best['measured'] == 1 else 's'}"),
+        *costs(best),
+    ]
+    items = "".join(f"<dt>{escape(title)}</dt><dd>{escape(value)}</dd>" for title, value in terms)
+    others = "".join(f"<li>{_code(text)}</li>" for text in alternatives(each))
+    return (
+        f'<p class="answer">On <b>{escape(each.workload)}</b> use <code>{escape(best["feeder"])}</code> with '
+        f"{best['workers']} worker{'' if best['workers'] == 1 else 's'} <small>({escape(where)})</small>: "
+        f"{escape(FEEDERS_BY_NAME[best['feeder']].summary)}.</p><dl>{items}</dl><ul>{others}</ul>"
+    )
+
+
+def _code(text: str) -> str:
+    """A text with names between backticks, as HTML."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))

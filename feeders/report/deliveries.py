@@ -1,0 +1,54 @@
+"""What arrives, as tables of the page: the audits, and what the takes counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterable
+
+import pandas as pd
+
+from feeders.audit.show import to_text
+from feeders.measure import BROKEN
+from feeders.results.record import UNSUPPORTED
+from feeders.results.takes import Takes
+
+from .cells import CEILINGS, SAFE, SUBJECT, UNSAFE, audits_of, rows_of, subject_of
+
+DELIVERY_COLUMNS = [*SUBJECT, "feeder", "workload", "verdict", "tone", "evidence"]
+
+
+def audits_table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
+    """Return a row for each audit of what was measured: its verdict, its tone and its whole evidence.
+
+    Raises:
+        FeedersError: a file is damaged; the text names it and the line.
+    """
+    rows = []
+    for part in parts:
+        for audit in audits_of(results, part):
+            supported = audit["verdict"] != UNSUPPORTED
+            corrupt = supported and audit["content"] == "corrupt"
+            tone = "none" if not supported else "good" if audit["safe"] else "bad"
+            verdict = f"{audit['verdict']}{', corrupt' if corrupt else ''}"
+            evidence = to_text(audit) if supported else audit["message"]
+            rows.append((*subject_of(part), audit["loader"], audit["workload"], verdict, tone, evidence))
+    return pd.DataFrame(rows, columns=DELIVERY_COLUMNS)
+
+
+def deliveries_table(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each feeder on each workload: what its takes with the most workers delivered.
+
+    Args:
+        cells: as `cells_table` returns it.
+    """
+    rows = []
+    judged = rows_of(cells[~cells["feeder"].isin(CEILINGS)])
+    most = {tuple(cell[key] for key in (*SUBJECT, "feeder", "workload")): cell for cell in judged}  # workers ascend
+    for key, cell in most.items():
+        word = cell["word"] or ("exactly-once" if cell["state"] == SAFE else "wrong")
+        tone = {SAFE: "good", UNSAFE: "bad"}.get(cell["state"], "bad" if cell["word"] in BROKEN else "none")
+        reason = cell["why"] or cell["message"] or "every sample once and whole in the epoch that each take verified"
+        counts = f"{cell['measured']} of {cell['takes']} takes measured"
+        evidence = f"{cell['feeder']} on {cell['workload']}, workers {cell['workers']}: {counts}\n\n{reason}"
+        rows.append((*key, f"{word} ×{cell['workers']}", tone, evidence))
+    return pd.DataFrame(rows, columns=DELIVERY_COLUMNS)
