@@ -297,6 +297,12 @@ class _Memory:
     def __reduce__(self) -> Any:
         return _Memory, (self.file,)
 
+    def close(self) -> None:
+        """Let go of what no array lies over."""
+        self.control = self.control.copy()
+        self._maps.clear()
+        self.file.close()
+
     def mapped(self, slot: int, size: int, grow: bool = False) -> tuple[mmap.mmap, int]:
         """Return a slot's memory and its address, with room for `size` bytes."""
         known = self._maps.get(slot)
@@ -380,6 +386,8 @@ class _Crew:
         context: Any = multiprocessing.get_context(start or _safest_start())
         tasks, self._tasks = context.Pipe(duplex=False)
         self._done, done = context.Pipe(duplex=False)
+        os.set_blocking(self._tasks.fileno(), False)
+        os.set_blocking(self._done.fileno(), False)
         gates = [context.Pipe(duplex=False) for _ in range(workers)]
         self._gates = [gate for _, gate in gates]
         theirs = [tasks, done, *(gate for gate, _ in gates)]
@@ -397,8 +405,6 @@ class _Crew:
         finally:
             for end in theirs:
                 end.close()
-        os.set_blocking(self._tasks.fileno(), False)
-        os.set_blocking(self._done.fileno(), False)
         self._poll = select.poll()
         for source in (self._done.fileno(), *(process.sentinel for process in self.processes)):
             self._poll.register(source, select.POLLIN)
@@ -445,6 +451,9 @@ class _Crew:
             self.open_gates()
             for _ in self.processes:
                 self.send(TASK.pack(LEAVE, 0, 0, 0))  # if there is no room, all are at work, and will look
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._done.fileno(), 1 << 16):  # a worker may wait for room to answer
+                pass
         deadline = time.monotonic() + LEAVE_SECONDS
         for process in self.processes:
             process.join(max(0.0, deadline - time.monotonic()))
@@ -452,7 +461,7 @@ class _Crew:
                 process.kill()
                 process.join()
         if self.lock.acquire(timeout=LEAVE_SECONDS):  # a generator in another thread sees them end
-            for end in (self._tasks, self._done, *self._gates, self._memory.file):
+            for end in (self._tasks, self._done, *self._gates, self._memory, *self.processes):
                 end.close()
             self.lock.release()
 
