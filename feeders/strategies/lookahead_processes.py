@@ -11,7 +11,6 @@ killed leaves none locked.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import itertools
 import mmap
@@ -47,6 +46,7 @@ SPARE_SLOTS = 16
 STRIDE = 1 << 34
 # TensorFlow and JAX take an array that starts at a multiple of 64 bytes without copying it.
 ALIGN = 64
+ARRAYS = (np.ndarray, np.memmap)
 
 TASK = struct.Struct("=qiii")  # number, epoch, index, slot
 DONE = struct.Struct("=qiIQ")  # number, slot, size of the pickle, where it begins
@@ -220,7 +220,8 @@ class LookaheadProcesses:
         over = np.asarray(_Lease(held, address, start + size, slot, self._free))
         if len(self._free) + self._busy < self._ahead:
             over = _aligned_copy(over)
-        batch = _Reader(over[start:].tobytes(), over).load()
+        pickled = io.BytesIO(over[start:].tobytes())
+        batch = _Reader(pickled, pickle.load(pickled), over).load()
         if isinstance(batch, _Failure):
             raise batch.error from _WorkerTraceback(batch.text)
         return batch
@@ -318,43 +319,46 @@ class _Memory:
 
     def write(self, slot: int, batch: Any) -> tuple[int, int]:
         """Write a batch into a slot; return the size of its pickle and where that begins, behind the arrays."""
-        pickled = io.BytesIO()
-        writer = _Writer(pickled)
+        body = io.BytesIO()
+        writer = _Writer(body)
         writer.dump(batch)
-        size = pickled.tell()
+        pickled = pickle.dumps(writer.places, protocol=pickle.HIGHEST_PROTOCOL) + body.getvalue()
+        size = len(pickled)
         held, _ = self.mapped(slot, writer.end + size, grow=True)
-        for start, array in writer.arrays:
-            np.copyto(np.ndarray(array.shape, array.dtype, held, start), array)
-        held[writer.end : writer.end + size] = pickled.getbuffer()
+        for array, (start, shape, _) in zip(writer.arrays, writer.places):
+            np.copyto(np.ndarray(shape, array.dtype, held, start), array)
+        held[writer.end : writer.end + size] = pickled
         return size, writer.end
 
 
 class _Writer(pickle.Pickler):
-    """Pickles a batch without its arrays, for which it finds places in the slot."""
+    """Pickles a batch without its arrays, for which it finds places in the slot; each is pickled as its number."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-        self.arrays: list[tuple[int, Any]] = []
+        self.arrays: list[Any] = []
+        self.places: list[tuple[int, tuple[int, ...], Any]] = []  # where it begins, shape, dtype
         self.end = 0
 
-    def persistent_id(self, thing: Any) -> Any:
-        if type(thing) not in (np.ndarray, np.memmap) or thing.dtype.hasobject or not thing.size:
+    def persistent_id(self, thing: Any) -> int | None:
+        if type(thing) not in ARRAYS or thing.dtype.hasobject or not thing.size:
             return None
-        start = self.end
-        self.arrays.append((start, thing))
-        self.end = -(-(start + thing.nbytes) // ALIGN) * ALIGN
-        return start, thing.shape, thing.dtype.str if thing.dtype.isbuiltin == 1 else thing.dtype
+        dtype = thing.dtype
+        self.arrays.append(thing)
+        self.places.append((self.end, thing.shape, dtype.str if dtype.isbuiltin == 1 else dtype))
+        self.end = -(-(self.end + thing.nbytes) // ALIGN) * ALIGN
+        return len(self.arrays) - 1
 
 
 class _Reader(pickle.Unpickler):
     """Reads it again, with arrays over the slot's memory."""
 
-    def __init__(self, pickled: bytes, over: Any) -> None:
-        super().__init__(io.BytesIO(pickled))
-        self._over = over
+    def __init__(self, file: io.BytesIO, places: list[Any], over: Any) -> None:
+        super().__init__(file)
+        self._places, self._over = places, over
 
-    def persistent_load(self, place: Any) -> Any:
-        start, shape, dtype = place
+    def persistent_load(self, number: int) -> Any:
+        start, shape, dtype = self._places[number]
         return np.ndarray(shape, dtype, self._over, start)
 
 
@@ -561,9 +565,10 @@ def _answer(loader: Any, seed: int, memory: _Memory, number: int, epoch: int, in
 
 
 def _prepare(loader: Any, seed: int, epoch: int, index: int) -> Any:
-    digest = hashlib.blake2b(f"{seed} {epoch} {index}".encode(), digest_size=16).digest()
-    random.seed(digest)
-    np.random.seed(np.frombuffer(digest, "<u4"))
+    random.seed(seed << 64 | epoch << 32 | index)
+    # NumPy's legacy seed has 32 bits. Steps of the golden ratio keep epochs apart: no two batches share one while
+    # epochs times batches stay below 1,900 million.
+    np.random.seed((seed + epoch * 0x9E3779B1 + index) % (1 << 32))
     batch = getattr(loader, "batch", None)
     return loader[index] if batch is None else batch(index, epoch)
 
