@@ -52,10 +52,6 @@ TASK = struct.Struct("=qiii")  # number, epoch, index, slot
 DONE = struct.Struct("=qiIQ")  # number, slot, size of the pickle, where it begins
 HOOK, LEAVE = -1, -2  # in place of a number
 CONTROL_BYTES = 1 << 16  # for 4,000 workers
-BEFORE_FIRST = (
-    "before its first batch: if it was started as a new interpreter, see above, and guard your script by "
-    "if __name__ == '__main__':"
-)
 NOTHING = np.iinfo(np.int64).max  # no number is as high: nothing is wanted any more
 
 # How long close() waits for workers in the middle of a batch before it kills them.
@@ -441,7 +437,7 @@ class _Crew:
         ended[0].join(LEAVE_SECONDS)
         worker = self.processes.index(ended[0])
         epoch, batches = map(int, self._memory.control[2 * worker + 1 : 2 * worker + 3])
-        where = f"at or after batch {batches - 1} of epoch {epoch}" if batches else BEFORE_FIRST
+        where = f"at or after batch {batches - 1} of epoch {epoch}" if batches else NO_BATCH
         raise RuntimeError(
             f"LookaheadProcesses: worker {worker + 1} of {len(self.processes)} {_ending(ended[0].exitcode)}, {where}"
         )
@@ -482,6 +478,12 @@ def _start(process: Any) -> None:
             "Make the pool before the model and other threads, so that workers are forked; or leave out of the pickle "
             "what can't travel (__getstate__)"
         ) from error
+
+
+NO_BATCH = (
+    "before its first batch; its own error is above. A new interpreter imports your script, which must guard what it "
+    "does by if __name__ == '__main__':, and your loader, which must be defined in a file"
+)
 
 
 def _ending(status: int | None) -> str:

@@ -299,4 +299,4 @@ class TestStart:
         assert (
             "RuntimeError: LookaheadProcesses: worker 1 of 1 ended with exit status 1, before its first" in told.stderr
         )
-        assert "guard your script" in told.stderr
+        assert "guard what it does by if __name__ == '__main__':" in told.stderr
