@@ -6,11 +6,31 @@ import difflib
 
 from feeders.errors import FeedersError
 
-from . import arrays, generator, locked, sequence, tfdata
+from . import (
+    arrays,
+    generator,
+    locked,
+    lookahead_processes,
+    lookahead_threads,
+    prefetch_thread,
+    queue_threads,
+    sequence,
+    tfdata,
+)
 from ._row import Feed, Feeder
 
 # Appended and never reordered: asv stores results by parameter value, and tables follow this order.
-FEEDERS: tuple[Feeder, ...] = (*arrays.ROWS, *generator.ROWS, *locked.ROWS, *sequence.ROWS, *tfdata.ROWS)
+FEEDERS: tuple[Feeder, ...] = (
+    *arrays.ROWS,
+    *generator.ROWS,
+    *locked.ROWS,
+    *sequence.ROWS,
+    *tfdata.ROWS,
+    *lookahead_threads.ROWS,
+    *lookahead_processes.ROWS,
+    *prefetch_thread.ROWS,
+    *queue_threads.ROWS,
+)
 
 
 def feeder(name: str) -> Feeder:
