@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from feeders.catalogue import Catalogue
 
-from . import arrays, generator, locked, sequence, tfdata
+from . import (
+    arrays,
+    generator,
+    locked,
+    lookahead_processes,
+    lookahead_threads,
+    prefetch_thread,
+    queue_threads,
+    sequence,
+    tfdata,
+)
 from ._feeder import Feed, Feeder
 
 # Appended and never reordered: asv stores results by parameter value, and tables follow this order.
 FEEDERS: Catalogue[Feeder] = Catalogue(
     "a feeder",
-    (*arrays.ROWS, *generator.ROWS, *locked.ROWS, *sequence.ROWS, *tfdata.ROWS),
+    (
+        *arrays.ROWS,
+        *generator.ROWS,
+        *locked.ROWS,
+        *sequence.ROWS,
+        *tfdata.ROWS,
+        *lookahead_threads.ROWS,
+        *lookahead_processes.ROWS,
+        *prefetch_thread.ROWS,
+        *queue_threads.ROWS,
+    ),
     hint="feeders list",
 )
 

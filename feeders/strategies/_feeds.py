@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from types import GeneratorType
-from typing import Any
+from typing import Any, Iterator, Protocol
 
 from feeders.keras_api import generation
+from feeders.loaders import Loader
 
 from ._feeder import Feed
 
@@ -33,3 +34,44 @@ def iterator_feed(iterator: Any, steps: int, workers: int, processes: bool) -> F
 
 def _workers(workers: int, processes: bool) -> dict[str, Any]:
     return {"workers": workers, "use_multiprocessing": processes, "max_queue_size": 10}
+
+
+class Pool(Protocol):
+    """What the pools have in common: a context that ends them, and batches without end."""
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(self, *error: Any) -> None: ...
+
+    def batches(self) -> Iterator[Any]:
+        """Yield batches, epoch after epoch."""
+
+
+class Numbered:
+    """A loader as the pools take it: with the epoch of each batch, and with hooks only where they do something.
+
+    Args:
+        loader: what is pooled; it can be indexed.
+    """
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+        if loader.hooks:  # a loader without them is read ahead across the end of an epoch
+            self.on_epoch_begin, self.on_epoch_end = loader.on_epoch_begin, loader.on_epoch_end
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def batch(self, index: int, epoch: int) -> Any:
+        """Prepare a batch."""
+        return self._loader.batch(index, epoch)
+
+
+def pool_feed(pool: Pool, steps: int) -> Feed:
+    """Feed what a pool prepares as a plain generator, ``steps`` batches to the epoch; the pool ends with it."""
+    return iterator_feed(_batches_of(pool), steps, workers=1, processes=False)
+
+
+def _batches_of(pool: Pool) -> Iterator[Any]:
+    with pool:
+        yield from pool.batches()

@@ -1,0 +1,605 @@
+"""A pool of processes prepares the next batches of an indexable loader, in order, and hands them over in shared memory.
+
+The file stands alone: to use it elsewhere, copy it and leave out what follows "In this project".
+
+How a batch travels. A worker reads a task of 20 bytes from a pipe that all of them share, prepares the batch, copies
+its arrays into a slot of a memory file, and writes a record of 24 bytes to a second pipe. The arrays that training gets
+lie in the slot. The pipes need no lock, since the kernel keeps so short a record in one piece; so a worker that is
+killed leaves none locked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import mmap
+import multiprocessing
+import os
+import pickle
+import random
+import select
+import signal
+import struct
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import warnings
+import weakref
+from collections import deque
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Iterator
+
+import numpy as np
+
+# Base classes of Keras define the hooks too, and do nothing in them.
+KERAS = ("keras", "tf_keras", "tensorflow")
+HOOKS = ("on_epoch_end", "on_epoch_begin")  # in the order in which they are called between two epochs
+
+# Slots beside those for batches ahead: for batches that training still holds. TensorFlow held 11 in trials, as its
+# prefetch buffer grows. With more, batches are copied out.
+SPARE_SLOTS = 16
+# Slots lie so far apart in the memory file that any batch fits. It is sparse: it takes the memory that was written to.
+STRIDE = 1 << 34
+# TensorFlow and JAX take an array that starts at a multiple of 64 bytes without copying it.
+ALIGN = 64
+ARRAYS = (np.ndarray, np.memmap)
+
+TASK = struct.Struct("=qiii")  # number, epoch, index, slot
+DONE = struct.Struct("=qiIQ")  # number, slot, size of the pickle, where it begins
+HOOK, LEAVE = -1, -2  # in place of a number
+CONTROL_BYTES = 1 << 16  # for 4,000 workers
+NOTHING = np.iinfo(np.int64).max  # no number is as high: nothing is wanted any more
+
+# How long close() waits for workers in the middle of a batch before it kills them.
+LEAVE_SECONDS = 5.0
+
+
+class LookaheadProcesses:
+    """Prepare batches in processes, ahead of training and in order, for any ``fit()`` of Keras 2 and 3.
+
+    Use it where preparing a batch is Python code that computes, or batches are large and the training process shall be
+    spared. Use `LookaheadThreads` where it only waits: threads start at once and share the loader's memory. It needs
+    Linux or macOS.
+
+        with LookaheadProcesses(loader, workers=4) as pool:
+            model.fit(pool.batches(), steps_per_epoch=len(pool), epochs=10)
+
+    Make it before the model: workers are forked where that is safe, that is, before TensorFlow, JAX or CUDA has started
+    and before other threads run. Later, and on macOS, they start as new interpreters, which takes seconds: then the
+    loader is pickled, and a script needs ``if __name__ == "__main__":``.
+
+    Every batch comes exactly once per epoch. Each worker has its own copy of the loader. A loader without hooks is read
+    ahead across the end of an epoch. One with hooks is not: ``on_epoch_end`` and ``on_epoch_begin`` are called when the
+    next epoch's first batch is asked for and no worker reads, in this process and then in every worker. So the end of
+    the last epoch calls none. An exception of the loader is raised where its batch was due, with the worker's
+    traceback. A worker that is killed ends training with an error.
+
+    A batch is written once, into a slot of shared memory, and what you get are arrays over that slot, which you may
+    change. The slot is used again when the last of them, and of what was made of them without a copy, is gone. Whoever
+    keeps many batches gets copies. A slot has the size of the largest batch that it held.
+
+    Args:
+        loader: has ``__len__`` and ``__getitem__``, like a ``Sequence`` or ``PyDataset``, and may have ``on_epoch_end``
+            and ``on_epoch_begin``. If it has ``batch(index, epoch)``, that is called instead of ``__getitem__``. A
+            batch is anything that pickles; arrays in it, but those of Python objects, are not pickled.
+        workers: processes.
+        ahead: batches that are in work or wait for training, at most; twice the workers by default.
+        seed: of ``random`` and ``np.random``, which are seeded anew for every batch from this, the epoch and the index:
+            no two batches draw the same numbers, whichever workers prepare them. By default ``random`` gives one. A
+            generator that the loader keeps is not seeded: every worker has a copy of it.
+        start: "fork", "forkserver" or "spawn", if you know better.
+    """
+
+    def __init__(
+        self,
+        loader: Any,
+        workers: int = 2,
+        ahead: int | None = None,
+        seed: int | None = None,
+        start: str | None = None,
+    ) -> None:
+        if workers < 1 or (ahead is not None and ahead < workers):
+            raise ValueError(
+                f"LookaheadProcesses: workers={workers}, ahead={ahead}; expected a worker or more, and a batch for each"
+            )
+        self._loader = loader
+        self._ahead = ahead or 2 * workers
+        self._run = self._sent = 0
+        self._busy = 0  # slots of batches that are in work or ready
+        self._ready: dict[int, tuple[int, int, int]] = {}
+        slots = self._ahead + SPARE_SLOTS
+        # The slot that came back last is used first: its memory is warm, and as few as possible are ever touched.
+        self._free = deque(range(slots))
+        self._memory = _Memory(_memory_file((slots + 1) * STRIDE))
+        self._crew = _Crew(loader, workers, random.getrandbits(64) if seed is None else seed, start, self._memory)
+        self._lock = self._crew.lock  # held in a step of a generator
+        self._finalizer = weakref.finalize(self, self._crew.leave)
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __enter__(self) -> LookaheadProcesses:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers, each after the batch that it has in work; arrays that you hold stay as they are."""
+        self._finalizer()
+
+    def batches(self, epoch: int = 0) -> Iterator[Any]:
+        """Return a generator of batches, epoch after epoch, without end; it begins with batch 0.
+
+        Only the newest generator yields: one that was left earlier ends.
+
+        Args:
+            epoch: number of the first epoch, which ``batch(index, epoch)`` gets.
+        """
+        with self._lock:
+            self._check(self._run)
+            self._run += 1
+            self._memory.control[0] = self._sent  # what was sent for earlier is not wanted any more
+            for slot, _, _ in self._ready.values():
+                self._give_back(slot)
+            self._ready.clear()
+            return self._batches(self._run, epoch)
+
+    def _batches(self, run: int, epoch: int) -> Iterator[Any]:
+        try:
+            yield from self._steps(run, epoch)
+        except GeneratorExit:
+            raise
+        except BaseException:  # Ctrl-C may have come between two lines: what is left of the pool can't be relied on
+            if run == self._run:
+                self.close()
+            raise
+
+    def _steps(self, run: int, epoch: int) -> Iterator[Any]:
+        waiting: deque[int] = deque()  # numbers of the batches that were sent for, in order
+        for item in _plan(self._loader, epoch):
+            if isinstance(item, list):
+                while waiting:
+                    yield self._receive(run, waiting.popleft())
+                self._call(run, item)
+            elif len(waiting) < self._ahead:
+                waiting.append(self._send(run, *item))
+            else:
+                yield self._exchange(run, waiting, item)
+
+    def _exchange(self, run: int, waiting: deque[int], item: tuple[int, int]) -> Any:
+        batch = self._receive(run, waiting.popleft())
+        waiting.append(self._send(run, *item))
+        return batch
+
+    def _send(self, run: int, epoch: int, index: int) -> int:
+        with self._lock:
+            self._check(run)
+            while not self._free:  # slots of an earlier generator's batches are still in work
+                self._take()
+            self._send_task(self._sent, epoch, index)
+            self._sent += 1
+            return self._sent - 1
+
+    def _send_task(self, number: int, epoch: int, index: int) -> None:
+        task = TASK.pack(number, epoch, index, self._free.pop())
+        self._busy += 1
+        while not self._crew.send(task):
+            self._take()
+
+    def _receive(self, run: int, number: int) -> Any:
+        with self._lock:
+            self._check(run)
+            while number not in self._ready:
+                self._take()
+            return self._open(*self._ready.pop(number))
+
+    def _take(self) -> None:
+        for number, slot, size, start in DONE.iter_unpack(self._crew.receive()):
+            if number >= self._memory.control[0] or number == HOOK:
+                self._ready[number if number >= 0 else -1 - slot] = slot, size, start
+            else:
+                self._give_back(slot)
+
+    def _give_back(self, slot: int) -> None:
+        self._busy -= 1
+        self._free.append(slot)
+
+    def _open(self, slot: int, size: int, start: int) -> Any:
+        """Return the batch in a slot: over the slot's memory, or copied where too few slots would be left."""
+        self._busy -= 1
+        held, address = self._memory.mapped(slot, start + size)
+        over = np.asarray(_Lease(held, address, start + size, slot, self._free))
+        if len(self._free) + self._busy < self._ahead:
+            over = _aligned_copy(over)
+        pickled = io.BytesIO(over[start:].tobytes())
+        batch = _Reader(pickled, pickle.load(pickled), over).load()
+        if isinstance(batch, _Failure):
+            raise batch.error from _WorkerTraceback(batch.text)
+        return batch
+
+    def _call(self, run: int, hooks: list[str]) -> None:
+        """Call the hooks here, then in every worker; nobody reads before all have returned."""
+        with self._lock:
+            self._check(run)
+            while self._busy:  # left by an earlier generator
+                self._take()
+            for hook in hooks:
+                getattr(self._loader, hook)()
+            for _ in self._crew.processes:
+                self._send_task(HOOK, sum(1 << HOOKS.index(hook) for hook in hooks), 0)
+            while len(self._ready) < len(self._crew.processes):
+                self._take()
+            self._crew.open_gates()
+            while self._ready:
+                self._open(*self._ready.popitem()[1])
+
+    def _check(self, run: int) -> None:
+        if run != self._run:
+            raise RuntimeError("LookaheadProcesses: batches() was called again, which ended this generator")
+        if not self._finalizer.alive:
+            raise RuntimeError("LookaheadProcesses: the pool is closed; make a new one to train again")
+
+
+def _plan(loader: Any, epoch: int) -> Iterator[Any]:
+    """Yield (epoch, index) of every batch without end, and a list of hooks wherever some are to be called."""
+    hooks = [name for name in HOOKS if _has_hook(loader, name)]
+    if "on_epoch_begin" in hooks:
+        yield ["on_epoch_begin"]
+    for number in itertools.count(epoch):
+        if len(loader) < 1:
+            raise ValueError(f"LookaheadProcesses: epoch {number} has {len(loader)} batches; expected 1 or more")
+        yield from ((number, index) for index in range(len(loader)))
+        if hooks:
+            yield hooks
+
+
+def _has_hook(loader: Any, name: str) -> bool:
+    hook = getattr(loader, name, None)
+    return callable(hook) and (getattr(hook, "__module__", None) or "").split(".")[0] not in KERAS
+
+
+class _Lease:
+    """Owner of a slot's memory: every array over it keeps it alive, and its end gives the slot back."""
+
+    def __init__(self, held: mmap.mmap, address: int, size: int, slot: int, free: deque[int]) -> None:
+        self.__array_interface__ = {"data": (address, False), "shape": (size,), "typestr": "|u1", "version": 3}
+        self._held, self._slot, self._free = held, slot, free
+
+    def __del__(self) -> None:
+        self._free.append(self._slot)  # one atomic step: this may run in any thread, in the middle of anything
+
+
+def _aligned_copy(array: Any) -> Any:
+    room = np.empty(array.size + ALIGN, np.uint8)
+    skip = -room.__array_interface__["data"][0] % ALIGN
+    copy = room[skip : skip + array.size]
+    copy[:] = array
+    return copy
+
+
+class _Memory:
+    """A memory file, of which each side maps the slots that it meets, as far as they are used."""
+
+    def __init__(self, file: Connection) -> None:
+        self.file = file
+        self._maps: dict[int, tuple[mmap.mmap, int]] = {}
+        # The first number that is still wanted; then, for each worker, the epoch that it is in, and index + 1.
+        self.control = np.frombuffer(mmap.mmap(file.fileno(), CONTROL_BYTES), np.int64)
+
+    def __reduce__(self) -> Any:
+        return _Memory, (self.file,)
+
+    def close(self) -> None:
+        """Let go of what no array lies over."""
+        self.control = self.control.copy()
+        self._maps.clear()
+        self.file.close()
+
+    def mapped(self, slot: int, size: int, grow: bool = False) -> tuple[mmap.mmap, int]:
+        """Return a slot's memory and its address, with room for `size` bytes."""
+        known = self._maps.get(slot)
+        if known is not None and len(known[0]) >= size:
+            return known
+        offset = (slot + 1) * STRIDE
+        size = -(-(size + size // 8) // mmap.PAGESIZE) * mmap.PAGESIZE  # the next batch may be a little larger
+        if grow and hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self.file.fileno(), offset, size)  # where memory ends: an error, not a bus error
+        held = mmap.mmap(self.file.fileno(), size, offset=offset)
+        self._maps[slot] = held, np.frombuffer(held, np.uint8).__array_interface__["data"][0]
+        return self._maps[slot]
+
+    def write(self, slot: int, batch: Any) -> tuple[int, int]:
+        """Write a batch into a slot; return the size of its pickle and where that begins, behind the arrays."""
+        body = io.BytesIO()
+        writer = _Writer(body)
+        writer.dump(batch)
+        pickled = pickle.dumps(writer.places, protocol=pickle.HIGHEST_PROTOCOL) + body.getvalue()
+        size = len(pickled)
+        held, _ = self.mapped(slot, writer.end + size, grow=True)
+        for array, (start, shape, _) in zip(writer.arrays, writer.places):
+            np.copyto(np.ndarray(shape, array.dtype, held, start), array)
+        held[writer.end : writer.end + size] = pickled
+        return size, writer.end
+
+
+class _Writer(pickle.Pickler):
+    """Pickles a batch without its arrays, for which it finds places in the slot; each is pickled as its number."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self.arrays: list[Any] = []
+        self.places: list[tuple[int, tuple[int, ...], Any]] = []  # where it begins, shape, dtype
+        self.end = 0
+
+    def persistent_id(self, thing: Any) -> int | None:
+        if type(thing) not in ARRAYS or thing.dtype.hasobject or not thing.size:
+            return None
+        dtype = thing.dtype
+        self.arrays.append(thing)
+        self.places.append((self.end, thing.shape, dtype.str if dtype.isbuiltin == 1 else dtype))
+        self.end = -(-(self.end + thing.nbytes) // ALIGN) * ALIGN
+        return len(self.arrays) - 1
+
+
+class _Reader(pickle.Unpickler):
+    """Reads it again, with arrays over the slot's memory."""
+
+    def __init__(self, file: io.BytesIO, places: list[Any], over: Any) -> None:
+        super().__init__(file)
+        self._places, self._over = places, over
+
+    def persistent_load(self, number: int) -> Any:
+        start, shape, dtype = self._places[number]
+        return np.ndarray(shape, dtype, self._over, start)
+
+
+class _Failure:
+    """What a loader raised in a worker, in a form that pickles."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        try:
+            self.error = pickle.loads(pickle.dumps(error))
+        except Exception:
+            self.error = RuntimeError(f"{type(error).__name__}: {error}")
+
+
+class _WorkerTraceback(Exception):  # noqa: N818  no error of its own
+    """Shows the traceback of another process above the exception."""
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.args[0]}"""'
+
+
+class _Crew:
+    """The workers and the pipes to them; it knows nothing of the pool, so that the pool can be collected."""
+
+    def __init__(self, loader: Any, workers: int, seed: int, start: str | None, memory: _Memory) -> None:
+        self.lock = threading.RLock()
+        self.processes: list[Any] = []
+        self._memory, self._owner = memory, os.getpid()
+        context: Any = multiprocessing.get_context(start or _safest_start())
+        tasks, self._tasks = context.Pipe(duplex=False)
+        self._done, done = context.Pipe(duplex=False)
+        os.set_blocking(self._tasks.fileno(), False)
+        os.set_blocking(self._done.fileno(), False)
+        gates = [context.Pipe(duplex=False) for _ in range(workers)]
+        self._gates = [gate for _, gate in gates]
+        theirs = [tasks, done, *(gate for gate, _ in gates)]
+        # A forked worker has all ends, and must close ours; else it would not see that we are gone.
+        ours = (self._tasks, self._done, *self._gates) if context.get_start_method() == "fork" else ()
+        try:
+            for worker in range(workers):
+                arguments = (worker, loader, seed, memory, (tasks, done, gates[worker][0]), ours)
+                process = context.Process(target=_work, args=arguments, daemon=True)
+                _start(process)
+                self.processes.append(process)
+        except BaseException:
+            self.leave()
+            raise
+        finally:
+            for end in theirs:
+                end.close()
+        self._poll = select.poll()
+        for source in (self._done.fileno(), *(process.sentinel for process in self.processes)):
+            self._poll.register(source, select.POLLIN)
+
+    def send(self, task: bytes) -> bool:
+        """Send a task, and tell whether there was room for it in the pipe."""
+        with contextlib.suppress(BlockingIOError):
+            return os.write(self._tasks.fileno(), task) > 0
+        return False
+
+    def open_gates(self) -> None:
+        for gate in self._gates:
+            os.write(gate.fileno(), b".")
+
+    def receive(self) -> bytes:
+        """Return the records of batches that are done, after a wait if there are none."""
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                records = os.read(self._done.fileno(), 64 * DONE.size)
+                if records:
+                    return records
+            ready = {descriptor for descriptor, _ in self._poll.poll()}
+            ended = [process for process in self.processes if process.sentinel in ready]
+            if ended:
+                self._mourn(ended)
+
+    def _mourn(self, ended: list[Any]) -> None:
+        if self._memory.control[0] == NOTHING:
+            raise RuntimeError("LookaheadProcesses: a batch was due, and the pool was closed")
+        ended[0].join(LEAVE_SECONDS)
+        worker = self.processes.index(ended[0])
+        epoch, batches = map(int, self._memory.control[2 * worker + 1 : 2 * worker + 3])
+        where = f"at or after batch {batches - 1} of epoch {epoch}" if batches else NO_BATCH
+        raise RuntimeError(
+            f"LookaheadProcesses: worker {worker + 1} of {len(self.processes)} {_ending(ended[0].exitcode)}, {where}"
+        )
+
+    def leave(self) -> None:
+        """End the workers, and close what leads to them."""
+        if os.getpid() != self._owner:
+            return  # a copy in a forked process: the workers are not its own
+        self._memory.control[0] = NOTHING
+        with contextlib.suppress(BrokenPipeError):
+            self.open_gates()
+            for _ in self.processes:
+                self.send(TASK.pack(LEAVE, 0, 0, 0))  # if there is no room, all are at work, and will look
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._done.fileno(), 1 << 16):  # a worker may wait for room to answer
+                pass
+        deadline = time.monotonic() + LEAVE_SECONDS
+        for process in self.processes:
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.is_alive():
+                process.kill()
+                process.join()
+        if self.lock.acquire(timeout=LEAVE_SECONDS):  # a generator in another thread sees them end
+            for end in (self._tasks, self._done, *self._gates, self._memory, *self.processes):
+                end.close()
+            self.lock.release()
+
+
+def _start(process: Any) -> None:
+    try:
+        with warnings.catch_warnings():
+            # Python 3.12 counts NumPy's idle threads too, and warns of every fork.
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+            process.start()
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise TypeError(
+            f"LookaheadProcesses: its workers start as new interpreters, and the loader can't be pickled: {error}. "
+            "Make the pool before the model and other threads, so that workers are forked; or leave out of the pickle "
+            "what can't travel (__getstate__)"
+        ) from error
+
+
+NO_BATCH = (
+    "before its first batch; its own error is above. A new interpreter imports your script, which must guard what it "
+    "does by if __name__ == '__main__':, and your loader, which must be defined in a file"
+)
+
+
+def _ending(status: int | None) -> str:
+    if status is not None and status < 0:
+        name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
+        return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+    return f"ended with exit status {status}"
+
+
+def _safest_start() -> str:
+    """Return "fork" where nothing is known to forbid it, else "spawn", which starts new interpreters."""
+    alone = sys.platform.startswith("linux") and threading.active_count() == 1
+    return "fork" if alone and not (_tensorflow_started() or _jax_started() or _holds_gpu()) else "spawn"
+
+
+def _tensorflow_started() -> bool:
+    module = sys.modules.get("tensorflow.python.eager.context")
+    context = getattr(module, "_context", None)
+    return context is not None and bool(getattr(context, "_initialized", True))
+
+
+def _jax_started() -> bool:
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    return bridge is not None and bool(getattr(bridge, "_backends", True))
+
+
+def _holds_gpu() -> bool:
+    def target(descriptor: Path) -> str:
+        with contextlib.suppress(OSError):  # the one that lists the folder is closed by now
+            return os.readlink(descriptor)
+        return ""
+
+    return any(target(descriptor).startswith("/dev/nvidia") for descriptor in Path("/proc/self/fd").iterdir())
+
+
+def _memory_file(size: int) -> Connection:
+    """Return a file in memory that has no name, so that nothing can be left behind, as an object that travels."""
+    try:
+        descriptor = os.memfd_create("batches")
+    except (AttributeError, OSError):  # not Linux, or a Python built for an old one
+        with tempfile.TemporaryFile(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as file:
+            descriptor = os.dup(file.fileno())
+    os.truncate(descriptor, size)
+    return Connection(descriptor)
+
+
+def _work(worker: int, loader: Any, seed: int, memory: _Memory, theirs: Any, ours: Any) -> None:
+    """Prepare what is asked for, until the other side says or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that trains
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for end in ours:
+        end.close()
+    tasks, done, gate = (end.fileno() for end in theirs)
+    threading.Thread(target=_follow_parent, args=(os.getppid(),), daemon=True).start()
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)  # its threads did not survive the fork
+    with contextlib.suppress(BrokenPipeError):
+        while True:
+            number, epoch, index, slot = TASK.unpack(os.read(tasks, TASK.size) or TASK.pack(LEAVE, 0, 0, 0))
+            if number == LEAVE or memory.control[0] == NOTHING:
+                return
+            memory.control[2 * worker + 1 : 2 * worker + 3] = epoch, index + 1
+            size, start = _answer(loader, seed, memory, number, epoch, index, slot)
+            os.write(done, DONE.pack(number, slot, size, start))
+            if number == HOOK:
+                os.read(gate, 1)  # each has its own: none can take a second hook in another's place
+
+
+def _answer(loader: Any, seed: int, memory: _Memory, number: int, epoch: int, index: int, slot: int) -> tuple[int, int]:
+    try:
+        if number == HOOK:
+            for bit, hook in enumerate(HOOKS):
+                if epoch >> bit & 1:
+                    getattr(loader, hook)()
+            return memory.write(slot, None)
+        if number < memory.control[0]:  # not wanted any more
+            return memory.write(slot, None)
+        return memory.write(slot, _prepare(loader, seed, epoch, index))
+    except BaseException as error:
+        return memory.write(slot, _Failure(error))
+
+
+def _prepare(loader: Any, seed: int, epoch: int, index: int) -> Any:
+    random.seed(seed << 64 | epoch << 32 | index)
+    # NumPy's legacy seed has 32 bits. Steps of the golden ratio keep epochs apart: no two batches share one while
+    # epochs times batches stay below 1,900 million.
+    np.random.seed((seed + epoch * 0x9E3779B1 + index) % (1 << 32))
+    batch = getattr(loader, "batch", None)
+    return loader[index] if batch is None else batch(index, epoch)
+
+
+def _follow_parent(parent: int) -> None:
+    """End with the parent also in the middle of a batch, or if another process holds the pipe's other end open."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+# In this project
+
+from feeders.loaders import Loader  # noqa: E402
+
+from ._feeder import Feed, Feeder  # noqa: E402
+from ._feeds import Numbered, pool_feed  # noqa: E402
+
+
+def _build(loader: Loader, workers: int) -> Feed:
+    return pool_feed(LookaheadProcesses(Numbered(loader), workers), len(loader))
+
+
+ROWS = (
+    Feeder(
+        "lookahead-processes",
+        _build,
+        "a pool of processes writes batches into shared memory, order kept, as a generator",
+        "no GIL, no pickling of arrays, workers kept between epochs",
+        shared_by="processes",
+    ),
+)
