@@ -589,3 +589,14 @@ def test_a_generator_that_ends_before_its_epochs_loses_what_was_wanted():
     verdict = judged(known=GENERATOR, reference={"addressed": False}, fits=runs)
     assert (names(verdict), verdict.word) == (["ends-early"], "at-most-once")
     assert verdict.faults[0].seen == "3 batches came for 2 epochs; 6 were wanted"
+
+
+CUDA = "RuntimeError: Cannot re-initialize CUDA in forked subprocess. To use CUDA with multiprocessing, use 'spawn'"
+
+
+def test_a_gpu_in_forked_workers_is_named_and_not_called_an_exception():
+    """Seen on an H200 with torch, in a loader that returns tensors of the device."""
+    forked = replace(SEQUENCE, processes=True)
+    assert names(judged(known=forked, fits=ended("failed", CUDA))) == ["cuda-forked"]
+    assert names(judged(known=replace(forked, pickles=True), fits=ended("failed", CUDA))) == ["raises"]
+    assert names(judged(known=SEQUENCE, fits=ended("failed", CUDA))) == ["raises"]

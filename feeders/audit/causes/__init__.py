@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    accelerators,
     buffers,
     endings,
     generators,
@@ -47,6 +48,7 @@ FAMILIES: tuple[Family, ...] = (
     state.FAMILY,
     keras.FAMILY,
     pickling.FAMILY,
+    accelerators.FAMILY,
     endings.FAMILY,
     lengths.FAMILY,
     shards.FAMILY,
