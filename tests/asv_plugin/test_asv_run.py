@@ -168,6 +168,7 @@ def test_a_host_without_results_is_asked_for_a_machine(ran, results_of_another, 
     assert "specify which one to use with the --machine option" in output
 
 
+@pytest.mark.slow
 def test_results_are_read_without_tensorflow(ran):
     without = ("-c", WITHOUT_TENSORFLOW)
     for command in (["publish"], ["show", installed().id], ["compare", installed().id, installed().id]):
@@ -194,6 +195,7 @@ def results_alone(ran):
     path.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "text"),
     [
@@ -212,6 +214,7 @@ def test_a_release_that_cant_be_measured_is_refused_with_the_command_that_adds_i
     assert takes_of(ran) == before
 
 
+@pytest.mark.slow
 def test_all_is_what_can_be_measured_here(ran, results_alone):
     """Rounds are interleaved, and a quick run makes one."""
     before = takes_of(ran)
@@ -254,6 +257,7 @@ def interrupt(process):
     return output
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_process(tmp_path):
     copy = Copy(tmp_path)
     process = copy.start("run", "--quick", "-b", CELLS)
@@ -266,6 +270,7 @@ def test_ctrl_c_leaves_no_process(tmp_path):
     assert alive == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_with_the_takes_it_has(tmp_path):
     copy = Copy(tmp_path)
     unfinished = copy.folder / "results" / "lab" / UNFINISHED

@@ -140,6 +140,7 @@ def published(tmp_path_factory):
     return project / "html"
 
 
+@pytest.mark.slow
 def test_the_site_works_without_a_network(published, serve, open_page):
     """The grid, the list, a graph with a range highlighted, and our report: nothing leaves, nothing fails."""
     page, address = open_page(), serve(published)

@@ -37,10 +37,19 @@ KERAS_3 = [
 ]
 
 
+# The others are in the slow tier.
+FAST = (("sequence", "records"), ("sequence-lock", "records"), ("generator", "window"), ("generator-locked", "window"))
+
+
 @pytest.mark.parametrize(
     ("keras", "feeder", "workload", "word", "content", "causes"),
     [
-        pytest.param(keras, *row, id=f"{row[0]} on {row[1]}, Keras {keras or 'of either generation'}")
+        pytest.param(
+            keras,
+            *row,
+            id=f"{row[0]} on {row[1]}, Keras {keras or 'of either generation'}",
+            marks=() if (row[0], row[1]) in FAST else pytest.mark.slow,
+        )
         for keras, rows in ((None, BOTH), (2, KERAS_2), (3, KERAS_3))
         for row in rows
     ],

@@ -42,6 +42,24 @@ LEFT_TO_THE_SOAK = {
     "two-handles",
     "zip-threads",
 }
+# One or two of each family, so that a broken finder shows at once; the others are in the slow tier.
+FAST = {
+    "arrays",
+    "bare-locked-iterator",
+    "call-lock",
+    "frame-and-series",
+    "global-random-threads",
+    "instance-lock",
+    "lock-spawned",
+    "next-of-generator",
+    "prefetched",
+    "raises",
+    "reused-buffer",
+    "shared-cursor",
+    "shared-handle",
+    "tfdata-shared-handle",
+    "too-long-raises",
+}
 QUICK = [row for row in ROWS if row.options != FEW_SPAWNED and row.name not in LEFT_TO_THE_SOAK]
 
 # What a loader that eats memory is given: half of what is free would take a minute to fill, and fill the host.
@@ -53,7 +71,9 @@ def _untouched(loaded):
     """Audits are forked from this process."""
 
 
-@pytest.mark.parametrize("row", QUICK, ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, id=row.name, marks=() if row.name in FAST else pytest.mark.slow) for row in QUICK]
+)
 def test_the_known_answer_is_given(row, tmp_path, capsys, monkeypatch):
     if "memory-limit" in row.causes:
         share = EATEN_BYTES / psutil.virtual_memory().available

@@ -374,6 +374,7 @@ def training(pid):
     return []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(installed() is None, reason="needs TensorFlow")
 def test_ctrl_c_ends_a_real_comparison_within_seconds_and_leaves_no_process(tmp_path):
     """They and their takes have sessions of their own: the Ctrl-C of a terminal doesn't reach them."""

@@ -180,7 +180,14 @@ def stacks():
         yield a, b
 
 
-@pytest.mark.parametrize(("feeder", "workers"), [("sequence", 4), ("sequence-processes", 2), ("tfdata-map", 2)])
+@pytest.mark.parametrize(
+    ("feeder", "workers"),
+    [
+        ("sequence", 4),
+        pytest.param("sequence-processes", 2, marks=pytest.mark.slow),
+        pytest.param("tfdata-map", 2, marks=pytest.mark.slow),
+    ],
+)
 def test_a_pair_of_real_takes_gives_a_number(stacks, feeder, workers):
     """Each side trains whole epochs of the same feeder, 97 batches each, one of them at a time."""
     assert stacks[0].stack["tensorflow"] == stacks[1].stack["tensorflow"]

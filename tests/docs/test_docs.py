@@ -73,7 +73,13 @@ def answers():
     )
 
 
-@pytest.mark.parametrize("command", shown())
+# They measure or audit for seconds, or draw the whole report.
+LONG = re.compile(r"feeders (measure|audit|report$)")
+
+
+@pytest.mark.parametrize(
+    "command", [pytest.param(each, marks=pytest.mark.slow if LONG.match(each) else ()) for each in shown()]
+)
 def test_a_command_that_is_shown_runs(command):
     answer = run(command)
     if command in answers():

@@ -33,7 +33,13 @@ def test_native_decodes_a_persons_grey_and_odd_sized_photographs_alike(own_image
         np.testing.assert_array_equal(y, expected_y)
 
 
-@pytest.mark.parametrize("model", MODELS.names)
+# Deep models take seconds for a step of a few cores.
+DEEP = ("resnet", "transformer")
+
+
+@pytest.mark.parametrize(
+    "model", [pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in MODELS.names]
+)
 @pytest.mark.parametrize("row", WORKLOADS, ids=lambda row: row.name)
 def test_each_workload_trains_each_model(row, model, opened):
     """Full and short batches; probabilities over the classes come out."""

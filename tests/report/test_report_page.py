@@ -268,6 +268,7 @@ def test_one_take_of_one_release_is_enough(tmp_path, open_page):
     assert "No change is confirmed on this machine" in page.locator("main").inner_text()
 
 
+@pytest.mark.slow
 def test_many_results_load_and_stay_quick(tmp_path, open_page):
     """300 cells x 16 releases x 2 machines. The bound is that of a busy machine; what was seen is printed."""
     releases = ["2.4.4", "2.6.5", "2.8.4", "2.9.3", "2.10.1", "2.11.1", "2.12.1", "2.13.1", "2.14.1", "2.15.1"]
@@ -300,5 +301,6 @@ def test_many_results_load_and_stay_quick(tmp_path, open_page):
     assert again < 5
 
 
+@pytest.mark.slow
 def test_the_repository_s_own_results_make_a_file_that_can_be_mailed():
     assert len(html_report(ROOT / "results").encode()) < 6e6
