@@ -37,10 +37,9 @@ def _measure(options: argparse.Namespace) -> int:
         progress.update("importing Keras")
         preload()
     records = []
-    # Two takes more for each: see `bottleneck`.
-    for made, cell in enumerate(cells):
+    for cell in cells:
         with Progress() as progress:
-            progress.update(str(cell), made / (3 * len(cells)))
+            progress.update(str(cell))
             records.append(take(cell))
         print("\n".join(_lines(records[-1])))
     with Progress() as progress:
