@@ -67,6 +67,11 @@ def backend() -> str:
     return TENSORFLOW if generation() == 2 else str(keras().backend.backend())
 
 
+def trainer_module() -> Any:
+    """Return the module of Keras 3 that trains on its backend; its classes are internals, which tests pin."""
+    return importlib.import_module(f"keras.src.backend.{backend()}.trainer")
+
+
 def compile_options() -> dict[str, bool]:
     """Return the arguments of ``compile()`` that keep TensorFlow from XLA, as Keras 2 does; Keras 2.4 knows none.
 

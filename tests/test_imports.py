@@ -32,17 +32,14 @@ KERAS_FILE = "feeders/keras_api.py"
 # All else runs without TensorFlow, with KERAS_BACKEND=jax or torch.
 TENSORFLOW_FILES = {
     KERAS_FILE: "the backend TensorFlow's Keras is tf.keras",
-    "feeders/audit/serial.py": "a person's loader may be a tf.data.Dataset",
-    "feeders/loaders/_material.py": "workloads whose preparation is written in TensorFlow ops",
+    "feeders/audit/datasets.py": "a person's loader may be a tf.data.Dataset",
+    "feeders/loaders/_native.py": "workloads whose preparation is written in TensorFlow ops",
     "feeders/loaders/jpeg.py": "the same",
     "feeders/loaders/records.py": "the same",
     "feeders/loaders/text.py": "the same",
     "feeders/loaders/window.py": "the same",
-    "feeders/measure/device.py": "what TensorFlow sees of GPUs, and how a batch gets there",
-    "feeders/measure/recording.py": "deliveries are recorded inside TensorFlow's training step",
-    "feeders/measure/taps.py": "waits and steps are timed inside TensorFlow's training loop",
-    "feeders/measure/timed.py": "whether TensorFlow is the backend that trains",
-    "feeders/strategies/arrays.py": "one batch repeated, as a tf.data.Dataset",
+    "feeders/measure/backends/tensorflow.py": "what is particular to TensorFlow as the backend",
+    "feeders/strategies/_feeder.py": "a row that is made of tf.data says that it is not there",
     "feeders/strategies/tfdata.py": "rows that are about tf.data",
 }
 

@@ -90,17 +90,17 @@ def bench(monkeypatch):
 def test_compare_gives_a_verdict_for_each_name_and_its_text(bench):
     bench.answers = lambda a, b, name, number: 0.3 if "text" in name else 0.0
     found = feeders.compare("2.15.1", "2.16.2", cells=["sequence/text/1", "sequence/remote/1"])
-    words = {name: comparison.verdict.word for name, comparison in found.comparisons.items()}
+    words = {name: comparison.verdict.word for name, comparison in found.by_name.items()}
     assert words == {"sequence/text/1": "slower", "sequence/remote/1": "same"}
-    assert len(found.comparisons["sequence/text/1"].pairs) == 10
+    assert len(found.by_name["sequence/text/1"].pairs) == 10
     assert found.is_bad
     assert str(found).startswith("A: 2.15.1 (")
-    assert found.evidence["comparisons"][0]["verdict"]["word"] == "slower"
+    assert found.to_json()["comparisons"][0]["verdict"]["word"] == "slower"
 
 
 def test_a_side_that_breaks_has_no_verdict(bench):
     bench.answers = lambda *_: HUNG
     found = feeders.compare("sequence", "arrays", workloads=["text"], release="2.16.2")
-    assert found.comparisons["text"].verdict is None
-    assert found.comparisons["text"].broken[-1].outcome == "hung"
+    assert found.by_name["text"].verdict is None
+    assert found.by_name["text"].broken[-1].outcome == "hung"
     assert found.is_bad

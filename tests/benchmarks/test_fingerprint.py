@@ -17,7 +17,7 @@ from feeders.measure.metrics import SERIES_VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 STORED = Path(__file__).with_name("fingerprint.json")
-MEASURED = ("feeders/strategies", "feeders/workloads", "feeders/measure")
+MEASURED = ("feeders/strategies", "feeders/loaders", "feeders/measure")
 
 
 def code_of(source):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,12 +16,15 @@ import feeders.releases.listing
 import feeders.strategies
 from feeders import cli
 from feeders.asv_plugin import machine
+from feeders.audit.show import to_text
 from feeders.catalogue import Catalogue
 from feeders.measure import METRICS, Record
 from feeders.releases.catalogue import age
 from feeders.releases.stacks import stacks
+from feeders.results.changes import write_changes
 from tests.compare.made import Bench
-from tests.report.conftest import a_finding, broken, made_up, some_takes, write_takes
+from tests.report.conftest import broken, made_up, some_takes, write_takes
+from tests.results.made import a_finding
 
 EVIDENCE = Path(__file__).with_name("evidence")
 
@@ -63,8 +67,8 @@ def test_measure(call, golden, monkeypatch):
 def test_audit(call, golden, monkeypatch, name, loader):
     """From evidence that real audits have left."""
     found = json.loads((EVIDENCE / f"{name}.json").read_text())
-    monkeypatch.setattr(feeders.audit, "audit", lambda request, progress: request)
-    monkeypatch.setattr(feeders.audit, "to_json", lambda request: found)
+    done = SimpleNamespace(to_text=lambda: to_text(found), to_json=lambda: found, safe=found["safe"])
+    monkeypatch.setattr(feeders.audit, "audit", lambda request, progress: done)
     golden(f"audit-{name}", call("audit", loader, "--workload", "records", "--seconds", "10"))
 
 
@@ -114,7 +118,7 @@ def test_regressions(call, golden, bench, here):
 def test_report(call, golden, here):
     for release, factor in (("2.15.1", 1.2), ("2.16.2", 1.0)):
         write_takes(here / "results", some_takes(factor), release)
-    (here / "results" / "lab" / "stack-changes.jsonl").write_text(json.dumps(a_finding()) + "\n")
+    write_changes(here / "results" / "lab" / "stack-changes.jsonl", [a_finding()])
     golden("report-summary", call("report", "--summary"))
 
 
@@ -123,7 +127,9 @@ def test_releases(call, golden, monkeypatch, here):
     few = {release: stacks()[release] for release in ("2.4.4", "2.16.2", "k3.9.2")}
     write_takes(here / "results", [made_up()], "2.16.2")
     monkeypatch.setattr(feeders.releases.listing, "stacks", lambda: few)
-    monkeypatch.setattr(feeders.releases.listing.resolve, "newest", {"tensorflow-cpu": "9.9.0", "keras": "3.9.2"}.get)
+    monkeypatch.setattr(
+        feeders.releases.listing.resolve, "newest_version", {"tensorflow-cpu": "9.9.0", "keras": "3.9.2"}.get
+    )
     golden("releases", call("releases", "list"))
 
 

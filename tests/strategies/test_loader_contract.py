@@ -213,7 +213,7 @@ def test_what_iterates_and_what_asks_for_an_index():
     iterating = {row.name for row in FEEDERS if row.pulls == ITERATOR}
     assert iterating == {
         *("generator", "generator-processes", "generator-locked", "generator-locked-processes"),
-        *("generator-locked-bridge", "generator-serialized", "tfdata-generator"),
+        *("generator-locked-bridge", "generator-serialized", "tfdata-generator", "prefetch-thread"),
     }
     assert [row.name for row in FEEDERS if row.pulls == OPS] == ["tfdata-native"]
 

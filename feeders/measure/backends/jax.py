@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Callable
 
 import jax
 import numpy as np
 
-from feeders.keras_api import map_structure
+from feeders.keras_api import map_structure, trainer_module
 
 from ..taps import PulledWaitTap
 
@@ -25,7 +24,7 @@ def copier(batch: tuple[Any, ...]) -> Callable[[], Any]:
 
 def wait_tap() -> PulledWaitTap:
     """See `Backend`."""
-    return PulledWaitTap(importlib.import_module("keras.src.backend.jax.trainer").JAXEpochIterator)
+    return PulledWaitTap(trainer_module().JAXEpochIterator)
 
 
 def train_step(take_down: Callable[[Any], None] | None) -> Callable[..., Any]:

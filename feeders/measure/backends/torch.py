@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Callable
 
 import torch
 
-from feeders.keras_api import map_structure
+from feeders.keras_api import map_structure, trainer_module
 
 from ..taps import PulledWaitTap
 
@@ -32,7 +31,7 @@ def copier(batch: tuple[Any, ...]) -> Callable[[], Any]:
 
 def wait_tap() -> PulledWaitTap:
     """See `Backend`."""
-    return PulledWaitTap(importlib.import_module("keras.src.backend.torch.trainer").TorchEpochIterator)
+    return PulledWaitTap(trainer_module().TorchEpochIterator)
 
 
 def train_step(take_down: Callable[[Any], None] | None) -> Callable[..., Any]:
