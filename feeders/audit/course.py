@@ -235,5 +235,13 @@ class Course:
 
     def _stress(self, seed: int, seconds: float) -> None:
         self._progress(f"pulling it from all sides, {len(self.evidence.stress) + 1}")
-        run = self._probes.stress(plan_stress(self.request, self.evidence, seed, seconds))
+        run = self._stressed().stress(plan_stress(self.request, self.evidence, seed, seconds))
         self.evidence = replace(self.evidence, stress=(*self.evidence.stress, run))
+
+    def _stressed(self) -> Probes:
+        """Workers that a feeder brings itself meet in the loader's calls, as those of a sequence of it do."""
+        known = self.evidence.description
+        if not known.own_workers:
+            return self._probes
+        name = "sequence-processes" if known.processes else "sequence"
+        return Probes(replace(self.request, loader=name, workers=known.workers))

@@ -28,19 +28,25 @@ class Loader(Opened):
 
     Attributes:
         identity: tells its samples apart.
+        own_workers: it brings its workers itself; to Keras it is a plain generator.
     """
 
     identity: Identity = field(default_factory=ByContent)
+    own_workers: bool = False
 
 
-def open_loader(request: AuditRequest) -> Loader:
+def open_loader(request: AuditRequest, alone: bool = False) -> Loader:
     """Make the loader; call it in a process of its own, since its code may do anything.
+
+    Args:
+        request: what is audited.
+        alone: with one worker where it brings workers of its own, so that no two prepare batches at once.
 
     Raises:
         FeedersError: no such module or name, it can't be made, or it is no loader.
     """
     if request.is_feeder:
-        return _open_feeder(request)
+        return _open_feeder(request, alone)
     return Loader(**vars(open_own(request.source())), identity=identity_of(request))
 
 
@@ -52,6 +58,7 @@ def describe_loader(loader: Loader, request: AuditRequest) -> Description:
         title=loader.title,
         workers=loader.workers,
         processes=loader.processes,
+        own_workers=loader.own_workers,
         ignores_workers=loader.ignores_workers,
         started=_started(loader.x),
         unpicklable=pickling_fault(loader.x) if loader.kind in (SEQUENCE, ITERATOR) else None,
@@ -100,12 +107,12 @@ def provoked_files(request: AuditRequest) -> Callable[[str], bool]:
     return lambda file: theirs(file) or file.startswith(readers)
 
 
-def _open_feeder(request: AuditRequest) -> Loader:
+def _open_feeder(request: AuditRequest, alone: bool) -> Loader:
     row = feeder(request.loader)
     workers = (request.workers or WORKERS) if row.parallel else 1
     material = workload(request.workload).open()
-    feed = row.build(material, workers)
-    if request.workers is None and isinstance(feed.x, GeneratorType) and generation() == 3:
+    feed = row.build(material, 1 if alone and row.own_workers else workers)
+    if not row.own_workers and request.workers is None and isinstance(feed.x, GeneratorType) and generation() == 3:
         workers = 1  # Keras 3 knows of no workers for a generator: asked for some, its fit() refuses the argument
         feed = row.build(material, workers)
     kind = ARRAYS if feed.y is not None else kind_of(feed.x)
@@ -115,7 +122,8 @@ def _open_feeder(request: AuditRequest) -> Loader:
         kind=str(kind),
         identity=identity_of(request),
         workers=workers,
-        processes=row.name.endswith("-processes"),
+        processes=row.shared_by == "processes",
         fit=feed.fit,
         title=f"{row.name} on {request.workload}",
+        own_workers=row.own_workers,
     )

@@ -22,6 +22,7 @@ class Description:
         title: what it is, in words.
         workers: that pull it; None if unknown.
         processes: whether they are processes; None if unknown.
+        own_workers: it brings them itself: what ``fit()`` pulls is pulled by one thread.
         ignores_workers: Keras takes its workers to be 1, whatever was asked for.
         length: batches in an epoch, where it tells.
         started: `SUSPENDED` or `EXHAUSTED`, where a generator was pulled before it was handed over.
@@ -35,6 +36,7 @@ class Description:
     title: str = ""
     workers: int | None = None
     processes: bool | None = None
+    own_workers: bool = False
     ignores_workers: bool = False
     length: int | None = None
     started: str | None = None

@@ -49,7 +49,7 @@ def read_serially(request: AuditRequest, seed: int, backward: bool, journal: Jou
         journal: gets an event per batch.
     """
     seed_everything(seed)
-    loader = open_loader(request)
+    loader = open_loader(request, alone=True)
     description = describe_loader(loader, request)
     reader = _Reader(loader, request, backward, journal)
     failed: FailedRead | None = None

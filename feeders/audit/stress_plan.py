@@ -42,6 +42,8 @@ class StressPlan:
 def can_be_pulled(evidence: Evidence) -> bool:
     """Whether it tells anything more to pull the loader from all sides."""
     known = evidence.description
+    if known.own_workers:
+        return known.has_several_workers
     if known.iterates:
         return not evidence.stress or (known.has_several_workers and not known.processes)
     # Workers that are spawned share no state, and take seconds to start: fit() alone is looked at.

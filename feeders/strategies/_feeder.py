@@ -42,6 +42,7 @@ class Feeder:
         needs: what it asks for that a loader which prepares batches in Python does not; empty for those.
         mistake: it is here to show what goes wrong; not to be recommended, however well a short run goes.
         pulls: how it gets at the batches of a loader: `INDEX`, `ITERATOR` or `OPS`.
+        own_workers: it has workers of its own: to Keras it is a plain generator, pulled by one thread.
         tensorflow: it is made of ``tf.data``, whatever backend trains.
     """
 
@@ -55,6 +56,7 @@ class Feeder:
     needs: str = ""
     mistake: bool = False
     pulls: str = INDEX
+    own_workers: bool = False
     tensorflow: bool = False
 
     def build(self, loader: Loader, workers: int) -> Feed:

@@ -601,5 +601,6 @@ ROWS = (
         "a pool of processes writes batches into shared memory, order kept, as a generator",
         "no GIL, no pickling of arrays, workers kept between epochs",
         shared_by="processes",
+        own_workers=True,
     ),
 )

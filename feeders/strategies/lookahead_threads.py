@@ -236,5 +236,6 @@ ROWS = (
         "a pool of threads prepares the next batches, order kept, as a generator",
         "what workers= should be: every Keras, every backend, workers kept between epochs",
         shared_by="threads",
+        own_workers=True,
     ),
 )

@@ -171,6 +171,7 @@ ROWS = (
         "one thread prepares ahead of a generator that can't be indexed",
         "overlaps preparation and training, keeps any iterator safe",
         parallel=False,
+        own_workers=True,
         pulls=ITERATOR,
     ),
 )

@@ -238,5 +238,6 @@ ROWS = (
         "a pool of threads, a bounded queue, order given up within an epoch, as a generator",
         "lowest wait where batches differ in cost",
         shared_by="threads",
+        own_workers=True,
     ),
 )

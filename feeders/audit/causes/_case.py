@@ -131,6 +131,8 @@ class Case:
     def is_pulled_as_by_keras(self) -> bool:
         """Whether workers of our own pull it in a way in which this Keras does too."""
         known = self.description
+        if known.own_workers:
+            return known.has_several_workers
         if known.iterates:
             return known.has_several_workers and not known.processes
         return known.kind == DATASET or (known.kind == SEQUENCE and known.has_several_workers)

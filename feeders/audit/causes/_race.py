@@ -68,7 +68,8 @@ def find_race(case: Case) -> Race | None:
     findings = [finding for _, finding in found]
     raised = [finding.seen.exception for finding in findings if isinstance(finding.seen, RaisedCall)]
     wrong = [item for item in found if not isinstance(item[1].seen, RaisedCall)]
-    spoils = observations(wrong) >= OBSERVATIONS and case.description.kind in (SEQUENCE, DATASET)
+    by_index = case.description.own_workers or case.description.kind in (SEQUENCE, DATASET)
+    spoils = by_index and observations(wrong) >= OBSERVATIONS
     return Race(
         seen="; ".join(dict.fromkeys(finding.seen.text() for finding in findings[:MOST_FINDINGS])),
         where=_where(findings),
