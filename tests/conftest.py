@@ -1,6 +1,6 @@
 """What tests of several folders share: TensorFlow imported once, forked children, and a loader of six small batches.
 
-No TensorFlow operation may run in the pytest process before the last of these tests: what needs one runs in a child.
+No TensorFlow operation may run in the pytest process: what needs one runs in a child, or is marked `forked`.
 """
 
 from __future__ import annotations
@@ -54,6 +54,16 @@ GONE_SECONDS = 20
 def pytest_configure():
     """Take Ctrl-C again where whoever started the tests ignores it, as shells do for what runs in their background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Run a test that is marked so in a forked process, whatever it wakes up there."""
+    if not pyfuncitem.get_closest_marker("forked"):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    _in_child(lambda: pyfuncitem.obj(**arguments))
+    return True
 
 
 class Tiny(Stamped):

@@ -6,8 +6,9 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Callable
 
+from feeders.errors import FeedersError
 from feeders.loaders import workload
-from feeders.measure.stack import describe_host, describe_stack, preload
+from feeders.measure.stack import describe_host, describe_stack, is_untouched, preload
 
 from .course import Course
 from .judge import judge
@@ -37,13 +38,19 @@ def audit(
         options: further fields of the `AuditRequest`, or other ones than it has.
 
     Raises:
-        FeedersError: the call is wrong, the backend of Keras is missing, or the loader can't be opened.
+        FeedersError: the call is wrong, the backend of Keras is missing or has computed here already, or the loader
+            can't be opened.
         Unsupported: the feeder can't feed the workload.
     """
     start = time.perf_counter()
     asked = loader if isinstance(loader, AuditRequest) else AuditRequest(loader)
     request = dataclasses.replace(asked, **options).checked()
     preload()
+    if not is_untouched():
+        raise FeedersError(
+            "audit: this process has trained or computed already, and what is forked from it would hang; expected one "
+            "that has only imported Keras. Try: feeders audit in a terminal, or feeders.testing.assert_safe"
+        )
     if request.is_feeder:
         workload(request.workload).material()
     course = Course(request, start + request.seconds, progress)

@@ -66,7 +66,7 @@ def test_a_b_that_matches_nothing_is_asvs_to_report():
 @pytest.mark.parametrize("variable", ["FEEDERS_PROFILE", "FEEDERS_MODEL"])
 def test_an_unknown_setting_ends_the_run_before_it_starts(monkeypatch, variable):
     monkeypatch.setenv(variable, "huge")
-    with pytest.raises(FeedersError, match=f"^{variable}=huge"):
+    with pytest.raises(FeedersError, match=rf"^huge: not a value of {variable}\."):
         selection.narrow(found())
 
 

@@ -176,7 +176,9 @@ def test_a_loader_that_can_not_be_opened_or_read_is_one_line(
 
 
 def test_a_feeder_that_can_not_feed_a_workload_says_why(loaded, refused):
-    assert refused("tfdata-native", "--workload", "remote").startswith("remote: its preparation can't be written in")
+    assert refused("tfdata-native", "--workload", "remote").startswith(
+        "tfdata-native on remote: its preparation is not written in"
+    )
 
 
 def test_without_tensorflow_it_says_so_and_how_to_get_it():

@@ -435,3 +435,17 @@ def test_a_finished_audit_tells_whether_it_is_safe_and_keeps_its_evidence(in_chi
     safe, word, same, line = in_child(work)
     assert (safe, word, same) == (True, "exactly-once", True)
     assert line.endswith("mine.py:Plain: exactly-once, content whole; safe with 2 threads")
+
+
+def test_a_process_that_has_computed_is_no_place_for_an_audit(in_child):
+    """What is forked from it hangs, and a loader would be called hung that is not."""
+
+    def work():
+        import tensorflow as tf
+
+        tf.constant(1)
+        with pytest.raises(FeedersError, match=r"^audit: this process has trained or computed already"):
+            audit("sequence", seconds=4)
+        return True
+
+    assert in_child(work)

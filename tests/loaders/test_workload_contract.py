@@ -145,7 +145,7 @@ def test_every_numpy_draws_the_same(name, opened):
 
 
 def test_unknown_workload_names_the_nearest():
-    with pytest.raises(FeedersError, match=r"record: not a workload\. Nearest: records\. Try: "):
+    with pytest.raises(FeedersError, match=r"record: not a workload\. Nearest: records, remote\. Try: "):
         workload("record")
     with pytest.raises(FeedersError, match=r"remote\. Try"):
         workload("zzzz")

@@ -8,6 +8,8 @@ from feeders.measure.models import MODELS, build
 
 tf = pytest.importorskip("tensorflow")
 
+pytestmark = pytest.mark.forked
+
 
 @pytest.mark.parametrize("name", [row.name for row in WORKLOADS if row.name != "remote"])
 def test_native_is_bit_for_bit_what_prepare_returns(name, opened):
