@@ -34,7 +34,7 @@ from feeders.measure import Record  # noqa: E402
 from feeders.measure.stack import PINS_VARIABLE  # noqa: E402
 from feeders.releases.environments import build_environment  # noqa: E402
 from feeders.releases.stacks import stacks  # noqa: E402
-from feeders.results.changes import Finding, merged  # noqa: E402
+from feeders.results.changes import ReleaseFinding, merged  # noqa: E402
 from feeders.terminal import Progress, write_atomically  # noqa: E402
 
 PLANTED = str(ROOT / "tests" / "compare" / "planted.py")
@@ -100,7 +100,7 @@ def main():
     state, stack = arguments.state, stacks()[arguments.release]
     rows = [json.loads(text) for text in state.read_text().splitlines()] if state.exists() else []
     taken = [row for row in rows if "records" in row]
-    known = [Finding.from_json(json.dumps(row["finding"])) for row in rows if "finding" in row]
+    known = [ReleaseFinding.from_json(json.dumps(row["finding"])) for row in rows if "finding" in row]
     with Progress() as progress:
         left = order()[len(taken) :]
         for done, (number, release) in enumerate(left):

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Sequence
 
-from feeders.results.record import FAILED
+from feeders.results.record import AT_LEAST_ONCE, AT_MOST_ONCE, EXACTLY_ONCE, FAILED, NONE
 
 from .causes import CORRUPT, DUPLICATED, FAMILIES, MISSING, OBSERVATIONS, Case, Fault, is_seen_once, reported
 from .evidence import ENDED, Evidence
 from .request import AuditRequest
 
 WHOLE, NOT_COMPARED = "whole", "not compared"
-
-EXACTLY_ONCE, AT_LEAST_ONCE, AT_MOST_ONCE, NONE = "exactly-once", "at-least-once", "at-most-once", "none"
 
 # Of the rate of a fault that was not seen.
 CONFIDENCE = 0.95

@@ -13,7 +13,7 @@ from .arguments import count
 from .needs import require, require_clone, results_folder
 
 if TYPE_CHECKING:
-    from feeders.results.changes import Finding
+    from feeders.results.changes import ReleaseFinding
 
 
 def add(commands: Any) -> None:
@@ -59,7 +59,7 @@ def _regressions(options: argparse.Namespace) -> int:
     )
     path = changes_file(machine_folder(results, machine), environment)
     known = read_changes(path)
-    findings: list[Finding] = []
+    findings: list[ReleaseFinding] = []
     try:
         with Progress() as progress, contextlib.closing(
             confirm(suspected, known, progress.update, progress.print, 60 * (options.budget or 0))

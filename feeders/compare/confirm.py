@@ -11,7 +11,7 @@ from typing import Any, Callable, Generator, Iterable, Iterator, Mapping, Sequen
 from feeders.errors import FeedersError
 from feeders.releases.catalogue import age
 from feeders.releases.stacks import stacks
-from feeders.results.changes import Finding, PairNumbers, SpeedVerdict
+from feeders.results.changes import PairNumbers, ReleaseFinding, SpeedVerdict
 
 from .history import Suspected
 from .request import CellPair, ComparisonRequest
@@ -29,11 +29,11 @@ WHOLE_EPOCHS, INSIDE_EPOCHS = QUANTITIES = ("whole epochs", "inside epochs")
 
 def confirm(
     suspected: Sequence[Suspected],
-    known: Sequence[Finding],
+    known: Sequence[ReleaseFinding],
     on_progress: OnProgress,
     log: Callable[[str], None],
     budget_seconds: float | None = None,
-) -> Generator[Finding, None, None]:
+) -> Generator[ReleaseFinding, None, None]:
     """Compare the two releases of each suspect by fresh lockstep pairs.
 
     Args:
@@ -73,7 +73,7 @@ def confirm(
 
 def _compared(
     suspected: Sequence[Suspected],
-    known_of: Mapping[Suspected, Finding],
+    known_of: Mapping[Suspected, ReleaseFinding],
     family: int,
     on_progress: OnProgress,
     end: float | None,
@@ -88,11 +88,11 @@ def _compared(
             yield of_cells[cells], comparison
 
 
-def _pairs(finding: Finding | None) -> tuple[PairNumbers, ...]:
+def _pairs(finding: ReleaseFinding | None) -> tuple[PairNumbers, ...]:
     return finding.pairs if finding else ()
 
 
-def _still_valid(suspected: Sequence[Suspected], known: Iterable[Finding]) -> dict[Suspected, Finding]:
+def _still_valid(suspected: Sequence[Suspected], known: Iterable[ReleaseFinding]) -> dict[Suspected, ReleaseFinding]:
     """Return the findings of suspects; of other pins than those of today, none."""
     by_key = {finding.key: finding for finding in known}
     findings = {each: by_key[each.key] for each in suspected if each.key in by_key}
@@ -114,13 +114,13 @@ def _digests(each: Suspected) -> tuple[str, ...]:
     return tuple(stack.digest if stack else "" for stack in sides)
 
 
-def _finding(each: Suspected, comparison: Comparison, begun: Sequence[PairNumbers], family: int) -> Finding:
+def _finding(each: Suspected, comparison: Comparison, begun: Sequence[PairNumbers], family: int) -> ReleaseFinding:
     pairs = (*begun, *map(_rounded, comparison.pairs))
     suspicion = SLOWER if each.suspect.step > 0 else FASTER
     verdict, quantity = _verdict(comparison, suspicion, pairs, family)
     confirmed = verdict is not None and verdict.word == suspicion
     before, after = each.releases
-    return Finding(
+    return ReleaseFinding(
         cell=each.name,
         before=before,
         after=after,

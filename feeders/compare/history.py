@@ -9,12 +9,10 @@ from typing import Callable, Iterable, Mapping, Sequence
 
 from feeders.measure import BROKEN, MEASURED, Cell, Record
 from feeders.releases.stacks import stacks
-from feeders.results.record import REFUSED
+from feeders.results.record import EXACTLY_ONCE, REFUSED
 
 from .request import name_of
 from .screen import History, Suspect, low_quantile, suspects
-
-EXACTLY_ONCE = "exactly-once"
 
 RecordsByRelease = Mapping[str, Sequence[Record]]
 
@@ -43,7 +41,7 @@ class Suspected:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """As `Finding.key`."""
+        """As `ReleaseFinding.key`."""
         return (self.name, *self.releases)
 
 

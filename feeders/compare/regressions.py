@@ -7,7 +7,7 @@ import math
 from typing import Any, Iterable, Sequence
 
 from feeders.releases.catalogue import age
-from feeders.results.changes import Finding, SpeedVerdict
+from feeders.results.changes import ReleaseFinding, SpeedVerdict
 from feeders.terminal import table
 
 from .confirm import INSIDE_EPOCHS
@@ -17,7 +17,7 @@ from .show import finding_text, interval_text, what_changed
 from .verdict import FASTER, SLOWER
 
 
-def findings_text(findings: Iterable[Finding], unmeasured: Iterable[Suspected], turned: Sequence[Turned]) -> str:
+def findings_text(findings: Iterable[ReleaseFinding], unmeasured: Iterable[Suspected], turned: Sequence[Turned]) -> str:
     """Return a table that a person can act on: confirmed changes by release, then what is not one.
 
     Args:
@@ -44,24 +44,24 @@ def findings_text(findings: Iterable[Finding], unmeasured: Iterable[Suspected], 
     return "\n\n".join(parts)
 
 
-def has_regression(findings: Iterable[Finding], turned: Iterable[Turned]) -> bool:
+def has_regression(findings: Iterable[ReleaseFinding], turned: Iterable[Turned]) -> bool:
     """Whether something is confirmed to be slower, or breaks since a release."""
     slower = any(finding.confirmed and finding.step > 0 for finding in findings)
     return slower or any(each.worse for each in turned)
 
 
-def unmeasured(suspected: Iterable[Suspected], findings: Iterable[Finding]) -> list[Suspected]:
+def unmeasured(suspected: Iterable[Suspected], findings: Iterable[ReleaseFinding]) -> list[Suspected]:
     """Return the suspects that have no finding."""
     keys = {finding.key for finding in findings}
     return [each for each in suspected if each.key not in keys]
 
 
-def _place(finding: Finding) -> tuple[Any, ...]:
+def _place(finding: ReleaseFinding) -> tuple[Any, ...]:
     """What findings are ordered by; releases that no table knows have the same age."""
     return age(finding.after), finding.after, age(finding.before), finding.before
 
 
-def _releases(finding: Finding) -> tuple[str, str]:
+def _releases(finding: ReleaseFinding) -> tuple[str, str]:
     return finding.before, finding.after
 
 
@@ -69,7 +69,7 @@ def _suspicion(cell: str, before: str, after: str, step: float) -> tuple[str, st
     return f"{before} -> {after}", cell, f"{100 * math.expm1(step):+.0f} % in the history"
 
 
-def _of_release(before: str, after: str, findings: Sequence[Finding]) -> str:
+def _of_release(before: str, after: str, findings: Sequence[ReleaseFinding]) -> str:
     judged = [(finding, finding.verdict) for finding in findings if finding.verdict]
     counts = {word: sum(verdict.word == word for _, verdict in judged) for word in (SLOWER, FASTER)}
     summary = ", ".join(
@@ -80,6 +80,6 @@ def _of_release(before: str, after: str, findings: Sequence[Finding]) -> str:
     return "\n".join([*head, *table([_row(finding, verdict) for finding, verdict in judged], indent=2)])
 
 
-def _row(finding: Finding, verdict: SpeedVerdict) -> tuple[str, ...]:
+def _row(finding: ReleaseFinding, verdict: SpeedVerdict) -> tuple[str, ...]:
     word = f"{verdict.word} {INSIDE_EPOCHS}" if finding.quantity == INSIDE_EPOCHS else verdict.word
     return finding.cell, word, f"{verdict.ratio:.3f}", interval_text(verdict), f"{verdict.pairs} pairs"

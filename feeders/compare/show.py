@@ -8,7 +8,7 @@ from typing import Sequence
 
 from feeders.releases.installed import installed
 from feeders.releases.stacks import KERAS_PACKAGE, TENSORFLOW_PACKAGE, difference, stacks
-from feeders.results.changes import BrokenPair, Finding, PairNumbers, SpeedVerdict
+from feeders.results.changes import BrokenPair, PairNumbers, ReleaseFinding, SpeedVerdict
 from feeders.terminal import table
 
 from .evidence import ComparisonEvidence
@@ -57,7 +57,7 @@ def interval_text(verdict: SpeedVerdict) -> str:
     return f"[{verdict.low:.3f}, {verdict.high:.3f}]" if verdict.low is not None else ""
 
 
-def finding_text(finding: Finding) -> str:
+def finding_text(finding: ReleaseFinding) -> str:
     """Return what the pairs of a suspect have shown, in one line."""
     verdict = finding.verdict
     if not verdict:

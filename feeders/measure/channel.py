@@ -48,7 +48,7 @@ class Channel:
         return self._commands in closed, other in closed
 
 
-class Heartbeat:
+class TurnHeartbeat:
     """Tells the process that watches a take whether it is alive, by a file that grows.
 
     The take counts the begun and ended turns and its steps; the count is odd while it has its turn.

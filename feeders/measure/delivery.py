@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from feeders.loaders import CHECKSUM, EPOCH, ID, STATIC_EPOCH
+from feeders.results.record import AT_LEAST_ONCE, AT_MOST_ONCE, EXACTLY_ONCE, NONE
 
 FAULTS = ("missing", "duplicated", "disordered", "corrupt", "stale")
 
@@ -49,8 +50,8 @@ class Delivery:
     def guarantee(self) -> str:
         """The field's word for it: exactly-once, at-least-once, at-most-once or none."""
         if not self.missing:
-            return "at-least-once" if self.duplicated else "exactly-once"
-        return "none" if self.duplicated else "at-most-once"
+            return AT_LEAST_ONCE if self.duplicated else EXACTLY_ONCE
+        return NONE if self.duplicated else AT_MOST_ONCE
 
 
 class DeliveryLog:

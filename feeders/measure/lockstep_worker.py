@@ -24,7 +24,7 @@ from feeders.errors import FeedersError, Unsupported
 from feeders.messages import message_of
 from feeders.results.record import FAILED, REFUSED, UNSUPPORTED
 
-from .channel import Channel, Heartbeat
+from .channel import Channel, TurnHeartbeat
 from .session import is_refusal
 from .supervise import Finish, Watch, die_with_parent
 from .turns import Turns
@@ -60,7 +60,7 @@ def serve_takes(channel: Channel, work: Work) -> None:
 def _take(channel: Channel, work: Work, command: Any) -> dict[str, Any] | None:
     """Return how the take ended, None if there are no more commands."""
     deadline = command["settings"]["deadline_seconds"]
-    heartbeat = Heartbeat()
+    heartbeat = TurnHeartbeat()
     alive, hold = os.pipe()
     try:
         watch = Watch(deadline, memory=False, heartbeat=heartbeat.descriptor)

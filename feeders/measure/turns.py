@@ -10,7 +10,7 @@ from typing import Any
 from feeders.errors import Unsupported
 from feeders.results.record import MEASURED
 
-from .channel import Channel, Heartbeat
+from .channel import Channel, TurnHeartbeat
 from .supervise import Finish
 
 
@@ -26,7 +26,7 @@ class Turns:
         answer: ends the take.
     """
 
-    def __init__(self, channel: Channel, heartbeat: Heartbeat, answer: Finish) -> None:
+    def __init__(self, channel: Channel, heartbeat: TurnHeartbeat, answer: Finish) -> None:
         self._channel, self._heartbeat, self._answer = channel, heartbeat, answer
         self._steps = self._done = self._until = self._epochs = 0
         self._warm = False

@@ -15,6 +15,7 @@ from feeders.loaders import WORKLOADS
 from feeders.measure import MEASURED, METRICS, Record
 from feeders.results.audits import audits_file, by_feeder_and_workload, read_audits
 from feeders.results.machines import machine_folder
+from feeders.results.record import EXACTLY_ONCE
 from feeders.results.takes import Takes
 from feeders.strategies import FEEDERS
 
@@ -164,7 +165,7 @@ def _cell(takes: Sequence[Record], audit: dict[str, Any] | None) -> dict[str, An
 def _fault(measured: Sequence[Record], audit: dict[str, Any] | None) -> str:
     """What is wrong with the delivery of a cell; empty if nothing that is known of."""
     faults = []
-    guarantees = sorted({take.guarantee for take in measured} - {"", "exactly-once"})
+    guarantees = sorted({take.guarantee for take in measured} - {"", EXACTLY_ONCE})
     if guarantees:
         faults.append(" or ".join(guarantees))
     for name in ("missing", "duplicated", "corrupt", "stale"):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from feeders.compare.show import interval_text, what_changed
 from feeders.releases.catalogue import age
-from feeders.results.changes import Finding, MachineFindings, SpeedVerdict, read_all_changes
+from feeders.results.changes import MachineFindings, ReleaseFinding, SpeedVerdict, read_all_changes
 from feeders.results.takes import Takes
 
 from .cells import SUBJECT, rows_of
@@ -34,7 +34,7 @@ def summarise_changes(results: Path, machines: Iterable[str], release: str | Non
     return sections
 
 
-def _section(judged: MachineFindings, findings: Sequence[Finding]) -> str:
+def _section(judged: MachineFindings, findings: Sequence[ReleaseFinding]) -> str:
     confirmed = sorted(_confirmed(findings), key=_place)
     begun = sum(finding.confirmed is None for finding in findings)
     heads = "| release | after | cell | of | time | 99 % interval | pairs |\n|---|---|---|---|--:|--:|--:|"
@@ -52,20 +52,20 @@ def _section(judged: MachineFindings, findings: Sequence[Finding]) -> str:
     )
 
 
-def _confirmed(findings: Iterable[Finding]) -> list[tuple[Finding, SpeedVerdict]]:
+def _confirmed(findings: Iterable[ReleaseFinding]) -> list[tuple[ReleaseFinding, SpeedVerdict]]:
     return [(finding, finding.verdict) for finding in findings if finding.confirmed and finding.verdict]
 
 
-def _place(confirmed: tuple[Finding, SpeedVerdict]) -> tuple[object, ...]:
+def _place(confirmed: tuple[ReleaseFinding, SpeedVerdict]) -> tuple[object, ...]:
     return age(confirmed[0].after), age(confirmed[0].before)
 
 
-def _row(finding: Finding, verdict: SpeedVerdict) -> str:
+def _row(finding: ReleaseFinding, verdict: SpeedVerdict) -> str:
     names = f"`{finding.after}` | `{finding.before}` | `{finding.cell}` | {finding.quantity}"
     return f"| {names} | × {verdict.ratio:#.3g} | {interval_text(verdict)} | {verdict.pairs} |"
 
 
-def _pins(findings: Iterable[Finding]) -> list[str]:
+def _pins(findings: Iterable[ReleaseFinding]) -> list[str]:
     transitions = dict.fromkeys((finding.before, finding.after) for finding in findings)
     return [f"- `{after}` after `{before}`: {what_changed(before, after)}" for before, after in transitions]
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from feeders.audit.show import to_text
 from feeders.measure import BROKEN
-from feeders.results.record import UNSUPPORTED
+from feeders.results.record import EXACTLY_ONCE, UNSUPPORTED
 from feeders.results.takes import Takes
 
 from .cells import CEILINGS, SAFE, SUBJECT, UNSAFE, audits_of, rows_of, subject_of
@@ -45,7 +45,7 @@ def deliveries_table(cells: pd.DataFrame) -> pd.DataFrame:
     judged = rows_of(cells[~cells["feeder"].isin(CEILINGS)])
     most = {tuple(cell[key] for key in (*SUBJECT, "feeder", "workload")): cell for cell in judged}  # workers ascend
     for key, cell in most.items():
-        word = cell["word"] or ("exactly-once" if cell["state"] == SAFE else "wrong")
+        word = cell["word"] or (EXACTLY_ONCE if cell["state"] == SAFE else "wrong")
         tone = {SAFE: "good", UNSAFE: "bad"}.get(cell["state"], "bad" if cell["word"] in BROKEN else "none")
         reason = cell["why"] or cell["message"] or "every sample once and whole in the epoch that each take verified"
         counts = f"{cell['measured']} of {cell['takes']} takes measured"

@@ -95,7 +95,7 @@ class BrokenPair:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ReleaseFinding:
     """What became of a cell that may have changed at a release.
 
     Attributes:
@@ -138,7 +138,7 @@ class Finding:
         return json.dumps({"schema": SCHEMA, **dataclasses.asdict(self)}, separators=(",", ":"), allow_nan=False)
 
     @classmethod
-    def from_json(cls, line: str) -> Finding:
+    def from_json(cls, line: str) -> ReleaseFinding:
         """Read what `to_json` wrote.
 
         Raises:
@@ -170,7 +170,7 @@ class MachineFindings:
 
     machine: str
     environment: str
-    findings: tuple[Finding, ...]
+    findings: tuple[ReleaseFinding, ...]
 
 
 def changes_file(folder: Path, environment: str) -> Path:
@@ -183,13 +183,13 @@ def changes_file(folder: Path, environment: str) -> Path:
     return folder / f"{environment}{CHANGES_SUFFIX}"
 
 
-def read_changes(path: Path) -> list[Finding]:
+def read_changes(path: Path) -> list[ReleaseFinding]:
     """Return the findings of earlier calls; none if there is no such file.
 
     Raises:
         FeedersError: a line is damaged or of another schema; the text names the file and the line.
     """
-    return read_lines(path, Finding.from_json)
+    return read_lines(path, ReleaseFinding.from_json)
 
 
 def read_all_changes(results: Path, machine: str = "*") -> list[MachineFindings]:
@@ -208,11 +208,11 @@ def read_all_changes(results: Path, machine: str = "*") -> list[MachineFindings]
     ]
 
 
-def write_changes(path: Path, findings: Iterable[Finding]) -> None:
+def write_changes(path: Path, findings: Iterable[ReleaseFinding]) -> None:
     """Write findings, one JSON line each; the file is there whole or not at all."""
     write_atomically(path, "".join(f"{finding.to_json()}\n" for finding in findings))
 
 
-def merged(known: Sequence[Finding], fresh: Sequence[Finding]) -> list[Finding]:
+def merged(known: Sequence[ReleaseFinding], fresh: Sequence[ReleaseFinding]) -> list[ReleaseFinding]:
     """Return the known findings with the fresh ones in their places or behind them."""
     return list({finding.key: finding for finding in (*known, *fresh)}.values())

@@ -7,10 +7,10 @@ from typing import Callable, TypeVar
 
 from feeders.errors import FeedersError
 
-Row = TypeVar("Row")
+Line = TypeVar("Line")
 
 
-def read_lines(path: Path, parse: Callable[[str], Row]) -> list[Row]:
+def read_lines(path: Path, parse: Callable[[str], Line]) -> list[Line]:
     """Return what each line of a file holds; nothing where there is no such file.
 
     Args:

@@ -21,6 +21,9 @@ MEASURED, UNSUPPORTED, REFUSED, FAILED, HUNG, CRASHED = OUTCOMES = (
     "crashed",
 )
 
+# What an epoch kept: every sample once, none lost, none repeated, nothing.
+EXACTLY_ONCE, AT_LEAST_ONCE, AT_MOST_ONCE, NONE = "exactly-once", "at-least-once", "at-most-once", "none"
+
 # Outcomes that say something broke; "unsupported" and "refused" are answers, not faults.
 BROKEN = (FAILED, HUNG, CRASHED)
 

@@ -17,7 +17,7 @@ from feeders.compare.lockstep_client import BrokenTake, LockstepProcess
 from feeders.compare.lockstep_take import start_take
 from feeders.errors import FeedersError
 from feeders.measure import Settings
-from feeders.measure.channel import Heartbeat
+from feeders.measure.channel import TurnHeartbeat
 from tests.compare.standin import ARGUMENTS, FAULTS, StandIn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,7 +148,7 @@ def test_standing_still_beyond_the_deadline_is_not_hanging():
 
 
 def test_a_heart_beats_for_who_moves_or_waits_and_not_for_who_is_stuck():
-    heart = Heartbeat()
+    heart = TurnHeartbeat()
 
     def beats(commanded=False):
         size = os.fstat(heart.descriptor).st_size

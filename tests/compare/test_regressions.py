@@ -21,7 +21,7 @@ from feeders.errors import FeedersError
 from feeders.measure import Cell, Record
 from feeders.releases.catalogue import age
 from feeders.releases.stacks import stacks
-from feeders.results.changes import BrokenPair, Finding, PairNumbers, merged
+from feeders.results.changes import BrokenPair, PairNumbers, ReleaseFinding, merged
 from tests.compare.made import ABOUT as ABOUT_PAIR
 from tests.compare.made import HUNG, WILD, Bench, made
 from tests.results.made import a_finding
@@ -311,7 +311,7 @@ def test_progress_tells_the_share_of_all_suspects(bench):
 def test_a_finding_is_one_line_that_tells_all_but_its_turns(bench):
     bench.answers = lambda a, b, name, number: HUNG if number == 0 else STEP
     (found,) = confirmed(suspected())
-    assert Finding.from_json(found.to_json()) == found
+    assert ReleaseFinding.from_json(found.to_json()) == found
     assert (found.step, found.by) == (STEP, "newest")
     assert found.broken == (HUNG,)
     assert found.changed == what_changed(BEFORE, NEWEST, most=100)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feeders.results.changes import BrokenPair, Finding, PairNumbers, SpeedVerdict
+from feeders.results.changes import BrokenPair, PairNumbers, ReleaseFinding, SpeedVerdict
 
 PAIR = PairNumbers(0.2, 0.21, 0.1, 0.05, "ab", "a", False, 7, "2026-01-02T03:04:05+00:00", 8.5, 0.5)
 
@@ -16,4 +16,4 @@ def a_finding(before="2.15.1", after="2.16.2", cell="sequence/text/1", confirmed
         **{"broken": (BrokenPair("b", "hung", "no end after 60 s."),), "pairs": 10 * (PAIR,)},
         **{"changed": "keras 2.15.0 -> 3.4.1", "measured": "2026-01-02T03:05:00+00:00"},
     }
-    return Finding(**{**fields, **values})
+    return ReleaseFinding(**{**fields, **values})

@@ -8,8 +8,8 @@ import pytest
 
 from feeders.errors import FeedersError
 from feeders.results.changes import (
-    Finding,
     MachineFindings,
+    ReleaseFinding,
     changes_file,
     merged,
     read_all_changes,
@@ -93,4 +93,4 @@ def test_a_number_that_is_none_is_not_written():
     """JSON has no word for it that other readers take."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         a_finding(step=float("nan")).to_json()
-    assert isinstance(Finding.from_json(a_finding().to_json()), Finding)
+    assert isinstance(ReleaseFinding.from_json(a_finding().to_json()), ReleaseFinding)
