@@ -43,6 +43,7 @@ class Feeder:
         mistake: it is here to show what goes wrong; not to be recommended, however well a short run goes.
         pulls: how it gets at the batches of a loader: `INDEX`, `ITERATOR` or `OPS`.
         tensorflow: it is made of ``tf.data``, whatever backend trains.
+        whole: it holds a whole epoch in memory, so that an epoch of any length may be too much for it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Feeder:
     mistake: bool = False
     pulls: str = INDEX
     tensorflow: bool = False
+    whole: bool = False
 
     def build(self, loader: Loader, workers: int) -> Feed:
         """Make the feed of a loader; called before anything is timed.
