@@ -104,6 +104,13 @@ _ROWS = (
     Metric("first_epoch", "seconds", "from the call of fit() to the end of epoch 1: tracing, workers start, one pass"),
     Metric("epoch", "seconds", "a steady epoch, from the end of the one before: the gap is included"),
     Metric("gap", "seconds", "from the last step of an epoch to the first batch of the next; no per-batch tap sees it"),
+    Metric(
+        "seconds_per_batch",
+        "seconds",
+        "a batch within long epochs, once what was read ahead has been used up",
+        column=MILLISECONDS,
+    ),
+    Metric("unsteady", "batch shapes", "batch shapes first trained on in the steady part, which a backend may compile"),
     Metric("throughput", "samples/s", "samples of the steady epochs over their time, a ratio of sums", False),
     Metric("effective_throughput", "samples/s", "the unique, whole samples among them: the number that ranks", False),
     Metric("effective", "seconds/1000 samples", "time for 1,000 unique, whole samples: 1,000 / effective throughput"),
