@@ -20,7 +20,7 @@ from .delivery import DeliveryLog
 from .settings import Settings
 from .timed import Shapes, Timed, TimedFit, make_model
 from .verify import verify
-from .within import LongEpoch
+from .within import LongEpoch, Pace
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -66,17 +66,17 @@ def time_cell(
         if settings.taps and not row.whole:
             long = LongEpoch(model, len(loader), workers, settings, shapes.count)
             feed = row.build(Repeated(loader, long.passes), workers)
-            long.run(feed, lambda seconds: answer(Answered(MEASURED, value=_with_batch(timed, seconds, row, loader))))
+            long.run(feed, lambda pace: answer(Answered(MEASURED, value=_with_batch(timed, pace, row, loader))))
         answer(Answered(MEASURED, value=timed.to_json()))
     except Exception as error:
         answer(_broken(error, before_any_batch=False))
 
 
-def _with_batch(timed: Timed, seconds: float, row: Feeder, loader: Stamped) -> dict[str, Any]:
+def _with_batch(timed: Timed, pace: Pace, row: Feeder, loader: Stamped) -> dict[str, Any]:
     """Put in the time of a batch in long epochs."""
     # The ceiling repeats a full batch there; in an epoch of the loader the last one is short.
     share = loader.samples / (len(loader) * loader.batch_size) if row.ceiling else 1.0
-    metrics = {**timed.metrics, "seconds_per_batch": seconds * share}
+    metrics = {**timed.metrics, "seconds_per_batch": pace.seconds * share}
     return dataclasses.replace(timed, metrics=metrics).to_json()
 
 

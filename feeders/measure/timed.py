@@ -56,6 +56,7 @@ class Timed:
         waits: wait per batch over the steady epochs, in seconds, at `WAIT_QUANTILES`; empty where that is not known.
         span: start and end of the steady part, in seconds of ``time.time()``.
         seconds: from the call of ``fit()`` to the end of all that was timed.
+        batches: of an epoch.
     """
 
     metrics: Mapping[str, float]
@@ -63,6 +64,7 @@ class Timed:
     waits: tuple[float, ...]
     span: tuple[float, float]
     seconds: float
+    batches: int
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -174,6 +176,7 @@ class TimedFit:
             waits=self._wait_quantiles(),
             span=(self._bounds[0].taken + offset, self._ends[-1] + offset),
             seconds=self._ends[-1] - self._starts[0],
+            batches=self._steps,
         )
 
     def _epochs(self) -> tuple[float, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any, Callable
 
 from feeders.strategies import Feed
@@ -15,6 +16,14 @@ READ_AHEAD = 24
 
 # Batches of the epoch: more than any steady part needs, at 0.1 ms each. tfdata-map makes a counter for each.
 MANY_BATCHES = 50_000
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Of a batch: seconds by the clock, and of CPU that this process alone used."""
+
+    seconds: float
+    cpu_seconds: float
 
 
 class LongEpoch:
@@ -34,19 +43,19 @@ class LongEpoch:
         self._model, self._steps, self._settings, self._compiled = model, steps, settings, compiled
         self._warm_up = READ_AHEAD + workers
         self._done = self._first = self._known = 0
-        self._began = 0.0
+        self._began = self._cpu = 0.0
 
     @property
     def passes(self) -> int:
         """Passes that make an epoch long enough."""
         return max(2, MANY_BATCHES // self._steps)
 
-    def run(self, feed: Feed, enough: Callable[[float], None]) -> None:
+    def run(self, feed: Feed, enough: Callable[[Pace], None]) -> None:
         """Fit.
 
         Args:
             feed: of `passes` passes.
-            enough: called once within ``fit()`` with the seconds of a batch; it ends the process.
+            enough: called once within ``fit()`` with the pace of a batch; it ends the process.
 
         Raises:
             RuntimeError: the epoch was over before.
@@ -59,17 +68,18 @@ class LongEpoch:
             "the feed ran out of data"
         )
 
-    def _step_ended(self, enough: Callable[[float], None]) -> None:
+    def _step_ended(self, enough: Callable[[Pace], None]) -> None:
         self._done += 1
         if self._done < self._warm_up:
             return
         now, compiled = time.perf_counter(), self._compiled() or 0
         if self._done == self._warm_up or compiled > self._known:
-            self._first, self._began, self._known = self._done, now, compiled
+            self._first, self._known = self._done, compiled
+            self._began, self._cpu = now, time.process_time()
             return
         batches, seconds = self._done - self._first, now - self._began
         if batches % self._steps == 0 and seconds >= self._settings.steady_seconds:
-            enough(seconds / batches)
+            enough(Pace(seconds / batches, (time.process_time() - self._cpu) / batches))
 
 
 class _EachStep(StepTap):
