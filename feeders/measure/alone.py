@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import os
 import threading
 from pathlib import Path
 from typing import Any, Callable, Sequence
@@ -18,6 +17,7 @@ from feeders.loaders import STATIC_EPOCH, Stamped, Workload, workload
 from feeders.strategies import Feed
 
 from . import device
+from .cells import usable_cores
 from .gil import preparation
 from .limit import Limit
 from .settings import Settings
@@ -68,14 +68,6 @@ def limit_of(load: Workload, settings: Settings) -> Limit | None:
     if prepared is None or trained is None:
         return None
     return Limit(**prepared, **trained, cores=usable_cores())
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # only Linux tells
-        return os.cpu_count() or 1
 
 
 def _prepare(loader: Stamped) -> dict[str, float]:
