@@ -9,6 +9,7 @@ import json
 import pytest
 
 from feeders.measure import Cell, Record
+from feeders.measure.limit import Limit
 from feeders.measure.store import Store, stall
 
 CELL = Cell("sequence", "text", 4)
@@ -108,7 +109,7 @@ def test_a_read_killed_during_its_take_leaves_no_half_take_and_has_had_its_turn(
     store = store_of(str(tmp_path), lab)
     assert store.value("gap", CELL) is None  # makes the first take
     assert store.value("epoch", CELL) == 2  # the killed read was the first
-    assert not [path for path in tmp_path.iterdir() if path.suffix not in (".take", ".reads")]
+    assert not [path for path in tmp_path.iterdir() if path.suffix not in (".take", ".reads", ".limit")]
 
 
 def test_each_take_is_appended_once_as_one_line(tmp_path, monkeypatch):
@@ -126,7 +127,8 @@ def test_each_take_is_appended_once_as_one_line(tmp_path, monkeypatch):
 
 def test_nothing_is_appended_unless_asked_for(tmp_path):
     store_of(str(tmp_path), Lab()).value("epoch", CELL)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["sequence.text.4.0.take", "sequence.text.4.epoch.reads"]
+    expected = ["sequence.text.4.0.take", "sequence.text.4.epoch.reads", "text.0.limit"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == expected
 
 
 @pytest.fixture
@@ -141,7 +143,7 @@ def run(tmp_path, monkeypatch):
         monkeypatch.setenv("FEEDERS_ROUND", str(number))
         folder = next(folders)
         folder.mkdir()
-        return Store(str(folder), lab)
+        return store_of(str(folder), lab)
 
     run.takes = takes
     return run
@@ -245,3 +247,22 @@ def test_a_run_goes_on_after_a_kill_in_the_middle_of_a_take(run):
     assert lab.taken == [CELL]
     rounds = [Record.from_json(line).round for line in run.takes.read_text().splitlines()]
     assert rounds == [0, 1]
+
+
+def test_the_limit_is_measured_once_for_a_workload_and_round(tmp_path):
+    """All its cells are held against it."""
+    asked = []
+
+    def limit(workload):
+        asked.append(workload)
+        return Limit(ceiling=10.0 * len(asked), train_cpu=1e-9, prepare_cpu=0, prepare_seconds=0, gil_share=0, cores=1)
+
+    store = store_of(str(tmp_path), Lab(throughput=2.0, effective_throughput=1.0), limit)
+    cells = [CELL, Cell("generator", "text", 1), Cell("sequence", "jpeg", 4)]
+    assert all(store.value("beyond_limit", cell) is not None for _ in range(2) for cell in cells)
+    assert asked == ["text", "jpeg", "text", "jpeg"]
+
+
+def test_a_limit_that_is_not_known_is_no_value(tmp_path):
+    store = store_of(str(tmp_path), Lab(throughput=2.0, effective_throughput=1.0))
+    assert store.value("beyond_limit", CELL) is None
