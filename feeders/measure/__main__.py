@@ -18,10 +18,10 @@ from .takes import take
 
 def _main(request: str) -> int:
     die_with_parent()
-    kind, subject, settings = json.loads(request)
+    subject, settings = json.loads(request)
     try:
         preload()
-        if kind == "limit":
+        if isinstance(subject, str):  # a workload
             found = measure_limit(subject, Settings(**settings))
             answer = json.dumps(found and dataclasses.asdict(found))
         else:

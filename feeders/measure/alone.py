@@ -51,7 +51,7 @@ def measure_limit(name: str, settings: Settings | None = None) -> Limit | None:
     settings = settings or Settings.from_environment()
     load = workload(name)
     if not is_untouched():
-        answer = json.loads(in_new_interpreter(["limit", name, dataclasses.asdict(settings)]))
+        answer = json.loads(in_new_interpreter([name, dataclasses.asdict(settings)], f"the limit of {name}"))
         return None if answer is None else Limit.from_json(answer)
     return limit_of(load, settings)
 

@@ -68,8 +68,7 @@ def take(cell: Cell, settings: Settings | None = None) -> Record:
             f"{cell}: this interpreter was started for this take alone, and importing {asked_backend()} has touched a "
             f"device already; expected one that takes can be forked from. Try: {variables.DEVICE}=cpu"
         )
-    request = ["take", dataclasses.asdict(cell), dataclasses.asdict(settings)]
-    return Record.from_json(in_new_interpreter(request))
+    return Record.from_json(in_new_interpreter([dataclasses.asdict(cell), dataclasses.asdict(settings)], str(cell)))
 
 
 def _forked(row: Feeder, load: Workload, settings: Settings, base: Record) -> Record:
@@ -132,8 +131,12 @@ def _with_speed(base: Record, verified: Verified, timed: Timed, checked: Seen, s
     )
 
 
-def in_new_interpreter(request: Any) -> str:
-    """Return the line with which a new interpreter answers a request of `feeders.measure.__main__`.
+def in_new_interpreter(request: Any, what: str) -> str:
+    """Return the line with which a new interpreter answers.
+
+    Args:
+        request: as `feeders.measure.__main__` takes it.
+        what: is measured, in words.
 
     Raises:
         FeedersError: it could not; the text is what it said.
@@ -147,5 +150,5 @@ def in_new_interpreter(request: Any) -> str:
         env={**os.environ, "PYTHONPATH": path, NEW_VARIABLE: "1"},
     )
     if answer.returncode:
-        raise FeedersError(answer.stdout.strip() or f"{request}: the measuring process ended with {answer.returncode}")
+        raise FeedersError(answer.stdout.strip() or f"{what}: the measuring process ended with {answer.returncode}")
     return answer.stdout.splitlines()[-1]
