@@ -17,8 +17,8 @@ from feeders.strategies import FEEDERS
 # One take a round. Five give asv an interval; verdicts need more and are made by feeders.compare.
 ROUNDS = 5
 
-# Above two deadlines of a take, since a stall may have to make its cell's and its ceiling's.
-TIMEOUT_SECONDS = 180
+# Above two deadlines of a take and one of the limit, which the first series of a cell may have to wait for.
+TIMEOUT_SECONDS = 240
 
 UNITS = {metric.name: metric.unit for metric in METRICS}
 

@@ -20,9 +20,21 @@ class Fit(Question):
     def track_gap(self):
         """Seconds from an epoch's last step to the next one's first batch, unseen per batch. Lower is better."""
 
+    @series("seconds_per_batch")
+    def track_batch(self):
+        """Seconds of a batch within long epochs, what was read ahead used up. Lower is better."""
+
+    @series("unsteady")
+    def track_unsteady(self):
+        """Batch shapes first trained on in the steady part, which a backend may compile. 0 is right."""
+
     @series("effective")
     def track_effective(self):
         """Seconds for 1,000 unique, whole samples: what ranks feeders. Lower is better."""
+
+    @series("beyond_limit")
+    def track_beyond_limit(self):
+        """Seconds for 1,000 samples beyond what the host's limit takes, in epochs of 1,000 batches. Lower is better."""
 
     @series("stall")
     def track_stall(self):

@@ -9,7 +9,7 @@ from typing import Any
 from feeders.errors import FeedersError
 from feeders.terminal import write_atomically
 
-from .arguments import writable
+from .arguments import count, writable
 from .needs import require, results_folder
 
 
@@ -26,19 +26,23 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--device", metavar="NAME", help="with --summary: speeds on that alone, named as on the page: CPU, GPU, ..."
     )
+    parser.add_argument(
+        "--epoch", type=count, metavar="N", help="with --summary: speeds in epochs of so many batches; default: 1000"
+    )
     parser.set_defaults(command=_report)
 
 
 def _report(options: argparse.Namespace) -> int:
     require("report", "pandas", "asv", "altair", "jinja2", "vl_convert")
+    from feeders.measure.epochs import EPOCH_BATCHES
     from feeders.report import html_report, summarise
 
-    for option in ("release", "device"):
+    for option in ("release", "device", "epoch"):
         if getattr(options, option) and not options.summary:
             raise FeedersError(f"report: --{option} belongs to --summary; the page holds all. Try: report --summary")
     results = results_folder("report")
     if options.summary:
-        print(summarise(results, options.release, options.device))
+        print(summarise(results, options.release, options.device, options.epoch or EPOCH_BATCHES))
         return 0
     writable(options.output, "-o", "report.html")
     write_atomically(options.output, html_report(results))

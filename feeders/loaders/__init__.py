@@ -9,6 +9,7 @@ from feeders.catalogue import Catalogue
 
 from ._loader import INDEX, ITERATOR, MISSING, OPS, STATIC_EPOCH, Leaf, Loader
 from ._material import Material
+from ._repeated import Repeated
 from ._stamped import CHECKSUM, EPOCH, ID, LABEL, Batch, Stamped
 from ._workload import Workload
 from .jpeg import Jpeg
@@ -32,6 +33,7 @@ __all__ = [
     "Leaf",
     "Loader",
     "Material",
+    "Repeated",
     "Stamped",
     "Workload",
     "workload",

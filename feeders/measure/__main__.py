@@ -1,12 +1,14 @@
-"""One take in a new interpreter: reads the request from the command line, prints the record as JSON."""
+"""One take or limit in a new interpreter: reads the request from the command line, prints the result as JSON."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 
 from feeders.errors import FeedersError
 
+from .alone import measure_limit
 from .cells import Cell
 from .settings import Settings
 from .stack import preload
@@ -16,14 +18,18 @@ from .takes import take
 
 def _main(request: str) -> int:
     die_with_parent()
-    cell, settings = json.loads(request)
+    subject, settings = json.loads(request)
     try:
         preload()
-        record = take(Cell(**cell), Settings(**settings))
+        if isinstance(subject, str):  # a workload
+            found = measure_limit(subject, Settings(**settings))
+            answer = json.dumps(found and dataclasses.asdict(found))
+        else:
+            answer = take(Cell(**subject), Settings(**settings)).to_json()
     except FeedersError as error:
         print(error)
         return 2
-    print(record.to_json())
+    print(answer)
     return 0
 
 

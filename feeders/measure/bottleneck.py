@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Callable, Iterator, Mapping, Sequence
 
-from feeders.loaders import workload
 from feeders.results.record import MEASURED, Record
 
 from .cells import Cell
 from .device import CPU
+from .epochs import batch_seconds, batches
 from .metrics import PARTLY, spoken, stall_word
 from .settings import NO_MODEL, Settings
 from .store import CEILING_FEEDER, CEILING_WORKERS
@@ -44,11 +44,6 @@ def bottleneck(records: Sequence[Record], measure: Callable[[Cell, Settings], Re
     yield from verdict(measured, batch_seconds(ceiling), delivered)
 
 
-def batch_seconds(record: Record) -> float:
-    """Seconds for each batch within the steady epochs, what passes between two epochs left out."""
-    return (record.metrics["epoch"] - record.metrics.get("gap", 0.0)) / _batches(record)
-
-
 def verdict(records: Sequence[Record], taken: float, delivered: dict[int, float]) -> Iterator[str]:
     """Say who waits for whom.
 
@@ -73,7 +68,7 @@ def verdict(records: Sequence[Record], taken: float, delivered: dict[int, float]
                 line += "; the feeder is fast enough alone: it shares this host with training, or they take turns"
         yield line
         if record.stack.get("device", CPU) != CPU:
-            yield from split(record.metrics, _batches(record))
+            yield from split(record.metrics, batches(record))
 
 
 def split(metrics: Mapping[str, float], batches: int) -> Iterator[str]:
@@ -94,10 +89,6 @@ def split(metrics: Mapping[str, float], batches: int) -> Iterator[str]:
         yield f"  {'?' if share is None else f'{share:.0f}':>4} % {what}"
     # They may overlap, so that this is the least of it; what is unknown is in it.
     yield f"  {max(0.0, 100 - sum(share or 0.0 for _, share in shares)):4.0f} % or more is none of these"
-
-
-def _batches(record: Record) -> int:
-    return len(workload(record.workload).open())
 
 
 def _device(record: Record) -> str:

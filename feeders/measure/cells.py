@@ -11,7 +11,30 @@ from feeders.errors import FeedersError
 from feeders.loaders import WORKLOADS, Workload, workload
 from feeders.strategies import FEEDERS, Feeder, feeder
 
-WORKERS = (1, 2, 4, 8)
+# asv parameters are appended to, and never reordered.
+WORKERS = (1, 2, 4, 8, 16, 32)
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # only Linux tells
+        return os.cpu_count() or 1
+
+
+def measured_workers(cores: int) -> tuple[int, ...]:
+    """Return the numbers of workers that a host can tell something of: up to twice its cores, and 4 anywhere.
+
+    Loaders that wait gain from more workers than cores, so some are measured; many more only change places.
+    """
+    return tuple(count for count in WORKERS if count <= max(4, 2 * cores))
+
+
+def core_workers(cores: int) -> tuple[int, ...]:
+    """Return one worker, some, and as many as there are cores, or the nearest number below that is measured."""
+    nearest = max(count for count in WORKERS if count <= max(1, cores))
+    return tuple(sorted({1, 4, nearest}))
 
 
 @dataclass(frozen=True)
@@ -59,6 +82,25 @@ class Profile:
     cells: tuple[Cell, ...]
 
 
+def _core(workloads: tuple[str, ...], cores: int) -> tuple[Cell, ...]:
+    """All feeders on these workloads, with as many workers as they can mean something with.
+
+    What shows a mistake shows it with several workers; what takes turns behind a lock gains nothing from each core. A
+    third number of workers for those would take a run beyond the time that people wait for it.
+    """
+    return tuple(
+        Cell(row.name, load, count) for row in FEEDERS for load in workloads for count in _core_counts(row, cores)
+    )
+
+
+def _core_counts(row: Feeder, cores: int) -> tuple[int, ...]:
+    if not row.parallel:
+        return (1,)
+    if row.mistake:
+        return (4,)
+    return (1, 4) if row.shared_by == "lock" else core_workers(cores)
+
+
 def _grid(workloads: tuple[str, ...], workers: tuple[int, ...]) -> tuple[Cell, ...]:
     """All feeders on these workloads, in catalogue order; those without workers with one."""
     return tuple(
@@ -77,9 +119,11 @@ def _listed(workload: str, *cells: str) -> tuple[Cell, ...]:
 
 
 _ROWS = (
-    # One workload that holds the GIL, one that releases it, one that only waits: with one worker and with some.
-    Profile("core", _grid(("text", "jpeg", "remote"), (1, 4))),
-    Profile("full", _grid(tuple(row.name for row in WORKLOADS), WORKERS)),
+    # One workload that holds the GIL, one that releases it, one that only waits: with one worker, some, and one a
+    # core.
+    Profile("core", _core(("text", "jpeg", "remote"), usable_cores())),
+    # What a host has no cores for is skipped.
+    Profile("full", _grid(tuple(row.name for row in WORKLOADS), measured_workers(usable_cores()))),
     # Each kind of feeder, where releases may differ: to be measured on many releases. Keras 2 waits five seconds after
     # each epoch of a sequence with several workers, so these are few.
     Profile(

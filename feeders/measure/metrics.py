@@ -38,6 +38,7 @@ SPOKEN = {
     "bytes/epoch": Spoken(SIZES, " per epoch"),
     "samples/s": Spoken(((" samples/s", 1.0),)),
     "%": Spoken(((" %", 1.0),), digits=2),
+    "share": Spoken(((" %", 0.01),), digits=2),
     "batches read/delivered": Spoken((("", 1.0),), " read per batch delivered"),
 }
 
@@ -104,6 +105,13 @@ _ROWS = (
     Metric("first_epoch", "seconds", "from the call of fit() to the end of epoch 1: tracing, workers start, one pass"),
     Metric("epoch", "seconds", "a steady epoch, from the end of the one before: the gap is included"),
     Metric("gap", "seconds", "from the last step of an epoch to the first batch of the next; no per-batch tap sees it"),
+    Metric(
+        "seconds_per_batch",
+        "seconds",
+        "a batch within long epochs, once what was read ahead has been used up",
+        column=MILLISECONDS,
+    ),
+    Metric("unsteady", "batch shapes", "batch shapes first trained on in the steady part, which a backend may compile"),
     Metric("throughput", "samples/s", "samples of the steady epochs over their time, a ratio of sums", False),
     Metric("effective_throughput", "samples/s", "the unique, whole samples among them: the number that ranks", False),
     Metric("effective", "seconds/1000 samples", "time for 1,000 unique, whole samples: 1,000 / effective throughput"),
@@ -119,6 +127,15 @@ _ROWS = (
     Metric("wait_max", "seconds", "longest wait for a batch", column=MILLISECONDS),
     Metric("step_p50", "seconds", "median of the whole training step, wait included", column=MILLISECONDS),
     Metric("step_p99", "seconds", "99th percentile of the whole training step", column=MILLISECONDS),
+    Metric(
+        "limit",
+        "samples/s",
+        "what no feeder can beat here: min(cold ceiling, cores / CPU to prepare and train on a sample), each alone",
+        False,
+    ),
+    Metric("share_of_limit", "%", "effective throughput in epochs of 1,000 batches over the limit", False),
+    Metric("beyond_limit", "seconds/1000 samples", "time beyond what the limit takes, in epochs of 1,000 batches"),
+    Metric("gil_share", "share", "share of preparing a batch in which the GIL is held, from 0 to 1", False),
     Metric("stall", "%", "1 - ceiling / actual epoch time; ceiling: resident on the same workload in the same round"),
     Metric("cpu", "seconds/1000 samples", "CPU time of the process tree in the steady epochs"),
     Metric(

@@ -12,11 +12,14 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from feeders.errors import FeedersError
 from feeders.results.record import Record
 
+from .alone import measure_limit
 from .cells import Cell
+from .limit import Limit
 from .stack import preload
 from .supervise import die_with_parent
 from .takes import take
@@ -61,21 +64,36 @@ def take_by_server(cell: Cell) -> Record:
     Raises:
         FeedersError: as `take`, or the server has died.
     """
-    address = os.environ.get(ADDRESS_VARIABLE)
-    if address is None:
+    if ADDRESS_VARIABLE not in os.environ:
         return take(cell)
+    return Record.from_json(_ask({"cell": dataclasses.asdict(cell)}, str(cell)))
+
+
+def limit_by_server(workload: str) -> Limit | None:
+    """Measure the limit of a workload as `measure_limit` does, in processes forked from the server where there is one.
+
+    Raises:
+        FeedersError: as `measure_limit`, or the server has died.
+    """
+    if ADDRESS_VARIABLE not in os.environ:
+        return measure_limit(workload)
+    answer = json.loads(_ask({"limit": workload}, f"the limit of {workload}"))
+    return None if answer is None else Limit.from_json(answer)
+
+
+def _ask(request: dict[str, Any], what: str) -> str:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(address)
-        connection.sendall(json.dumps(dataclasses.asdict(cell)).encode())
+        connection.connect(os.environ[ADDRESS_VARIABLE])
+        connection.sendall(json.dumps(request).encode())
         connection.shutdown(socket.SHUT_WR)
         with connection.makefile(encoding="utf-8") as stream:
             answer = stream.read()
     if not answer:
-        raise FeedersError(f"{cell}: the process that forks takes has died. Try: asv run --show-stderr")
+        raise FeedersError(f"{what}: the process that forks takes has died. Try: asv run --show-stderr")
     kind, text = json.loads(answer)
     if kind == "error":
         raise FeedersError(text)
-    return Record.from_json(text)
+    return str(text)
 
 
 def _serve(listening: socket.socket, parent: int, ready: int) -> None:
@@ -109,12 +127,19 @@ def _serve(listening: socket.socket, parent: int, ready: int) -> None:
 
 def _answer(connection: socket.socket) -> None:
     with connection.makefile(encoding="utf-8") as stream:
-        cell = Cell(**json.loads(stream.read()))
+        request = json.loads(stream.read())
     try:
-        answer = ("record", take(cell).to_json())
+        answer = ("result", _result(request))
     except FeedersError as error:
         answer = ("error", str(error))
     try:
         connection.sendall(json.dumps(answer).encode())
     except OSError:  # whoever asked has been ended, by a deadline of its own
         return
+
+
+def _result(request: dict[str, Any]) -> str:
+    if "limit" in request:
+        found = measure_limit(request["limit"])
+        return json.dumps(found and dataclasses.asdict(found))
+    return take(Cell(**request["cell"])).to_json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from types import TracebackType
 from typing import Any, Callable, Mapping
 
 from feeders.errors import Unsupported
-from feeders.loaders import STATIC_EPOCH, Stamped, Workload
+from feeders.loaders import STATIC_EPOCH, Repeated, Stamped, Workload
 from feeders.messages import message_of
 from feeders.results.record import FAILED, MEASURED, REFUSED, UNSUPPORTED
 from feeders.strategies import Feeder
@@ -17,8 +18,9 @@ from feeders.strategies import Feeder
 from . import device
 from .delivery import DeliveryLog
 from .settings import Settings
-from .timed import Timed, TimedFit, make_model
+from .timed import Shapes, Timed, TimedFit, make_model
 from .verify import verify
+from .within import LongEpoch, Pace
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,16 +54,30 @@ def time_cell(
 ) -> None:
     """Answer with the `Timed` fit of a feeder on a workload.
 
-    It answers from within ``fit()``, at the end of the last epoch: how long Keras takes to close is not our matter.
+    It answers from within a last ``fit()`` with an epoch that does not end: how long Keras takes to close that is not
+    our matter.
     """
     try:
-        loader = load.open()
-        model = device.on_device(lambda: make_model(loader.x_shape, loader.classes, settings))
-        fit = TimedFit(row.build(loader, workers), model, len(loader), settings)
-        fit.run(lambda: answer(Answered(MEASURED, value=_timed(fit, loader).to_json())))
-        raise RuntimeError("fit() returned before its last epoch: the feed ran out of data")
+        loader, shapes = load.open(), Shapes()
+        model = device.on_device(lambda: make_model(loader.x_shape, loader.classes, settings, shapes.loss))
+        fit = TimedFit(row.build(loader, workers), model, len(loader), settings, shapes.count)
+        fit.run()
+        timed = _timed(fit, loader)
+        if settings.taps and not row.whole:
+            long = LongEpoch(model, len(loader), workers, settings, shapes.count)
+            feed = row.build(Repeated(loader, long.passes), workers)
+            long.run(feed, lambda pace: answer(Answered(MEASURED, value=_with_batch(timed, pace, row, loader))))
+        answer(Answered(MEASURED, value=timed.to_json()))
     except Exception as error:
         answer(_broken(error, before_any_batch=False))
+
+
+def _with_batch(timed: Timed, pace: Pace, row: Feeder, loader: Stamped) -> dict[str, Any]:
+    """Put in the time of a batch in long epochs."""
+    # The ceiling repeats a full batch there; in an epoch of the loader the last one is short.
+    share = loader.samples / (len(loader) * loader.batch_size) if row.ceiling else 1.0
+    metrics = {**timed.metrics, "seconds_per_batch": pace.seconds * share}
+    return dataclasses.replace(timed, metrics=metrics).to_json()
 
 
 def _timed(fit: TimedFit, loader: Stamped) -> Timed:

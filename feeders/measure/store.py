@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -13,7 +14,8 @@ from feeders.results.takes import append_take, takes_of_round
 
 from .cells import Cell
 from .delivery import FAULTS
-from .server import take_by_server
+from .limit import Limit, with_limit
+from .server import limit_by_server, take_by_server
 
 # The file that takes are appended to; set by asv's environment.
 TAKES_VARIABLE = "FEEDERS_TAKES"
@@ -36,11 +38,17 @@ class Store:
     Args:
         folder: an existing folder; empty at first.
         measure: makes a take.
+        limit: measures the limit of a workload, once a round; None if it can't.
     """
 
-    def __init__(self, folder: str, measure: Callable[[Cell], Record] = take_by_server) -> None:
+    def __init__(
+        self,
+        folder: str,
+        measure: Callable[[Cell], Record] = take_by_server,
+        limit: Callable[[str], Limit | None] = limit_by_server,
+    ) -> None:
         self._folder = Path(folder)
-        self._measure = measure
+        self._measure, self._limit = measure, limit
 
     def value(self, series: str, cell: Cell) -> float | None:
         """Return the series' next value of a cell; None where it has none.
@@ -75,12 +83,26 @@ class Store:
             return Record.from_json(path.read_text(encoding="utf-8"))
         run, first = os.environ.get(RUN_VARIABLE, ""), int(os.environ.get(ROUND_VARIABLE) or 0)
         kept = _kept(cell, run, first + turn)
-        record = kept or dataclasses.replace(self._measure(cell), run=run, round=first + turn if run else None)
+        record = kept or dataclasses.replace(self._measured(cell, turn), run=run, round=first + turn if run else None)
         line = record.to_json()
         _write(path, line)
         if not kept and os.environ.get(TAKES_VARIABLE):
             append_take(Path(os.environ[TAKES_VARIABLE]), record)
         return Record.from_json(line)  # rounded, as every later read of it
+
+    def _measured(self, cell: Cell, turn: int) -> Record:
+        """Make a take, and hold it against the limit of its workload."""
+        record = self._measure(cell)
+        return with_limit(record, cell.rows()[0], self._limit_of(cell, turn)) if record.outcome == MEASURED else record
+
+    def _limit_of(self, cell: Cell, turn: int) -> Limit | None:
+        """The limit that all cells of a workload have in a round."""
+        path = self._folder / f"{cell.workload}.{turn}.limit"
+        if not path.exists():
+            limit = self._limit(cell.workload)
+            _write(path, json.dumps(limit and dataclasses.asdict(limit)))
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return None if values is None else Limit.from_json(values)
 
 
 def stall(record: Record, ceiling: Record) -> float | None:

@@ -68,7 +68,7 @@ def take(cell: Cell, settings: Settings | None = None) -> Record:
             f"{cell}: this interpreter was started for this take alone, and importing {asked_backend()} has touched a "
             f"device already; expected one that takes can be forked from. Try: {variables.DEVICE}=cpu"
         )
-    return _in_new_interpreter(cell, settings)
+    return Record.from_json(in_new_interpreter([dataclasses.asdict(cell), dataclasses.asdict(settings)], str(cell)))
 
 
 def _forked(row: Feeder, load: Workload, settings: Settings, base: Record) -> Record:
@@ -127,19 +127,28 @@ def _with_speed(base: Record, verified: Verified, timed: Timed, checked: Seen, s
         stack={**base.stack, **seen.gpu.get("stack", {})},
         epochs=timed.epochs,
         waits=timed.waits,
+        batches=timed.batches,
     )
 
 
-def _in_new_interpreter(cell: Cell, settings: Settings) -> Record:
-    request = json.dumps([dataclasses.asdict(cell), dataclasses.asdict(settings)])
+def in_new_interpreter(request: Any, what: str) -> str:
+    """Return the line with which a new interpreter answers.
+
+    Args:
+        request: as `feeders.measure.__main__` takes it.
+        what: is measured, in words.
+
+    Raises:
+        FeedersError: it could not; the text is what it said.
+    """
     root = Path(__file__).resolve().parents[2]
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
     answer = subprocess.run(
-        [sys.executable, "-m", "feeders.measure", request],
+        [sys.executable, "-m", "feeders.measure", json.dumps(request)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": path, NEW_VARIABLE: "1"},
     )
     if answer.returncode:
-        raise FeedersError(answer.stdout.strip() or f"{cell}: the measuring process ended with {answer.returncode}")
-    return Record.from_json(answer.stdout.splitlines()[-1])
+        raise FeedersError(answer.stdout.strip() or f"{what}: the measuring process ended with {answer.returncode}")
+    return answer.stdout.splitlines()[-1]

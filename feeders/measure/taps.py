@@ -64,12 +64,15 @@ class StepTap:
 
     def install(self, model: Any) -> None:
         """Put the tap around the model's training function, before ``fit()``."""
-        original = model.make_train_function
+        original, tapped = model.make_train_function, None
 
         def make_train_function(*force: bool) -> Any:  # Keras 2.4 takes no `force`
+            nonlocal tapped
             function = original(*force) or model.train_function
-            model.train_function = self._timed(function)
-            return model.train_function
+            if function is not tapped:  # a second fit() finds what the first one made
+                tapped = self._timed(function)
+            model.train_function = tapped
+            return tapped
 
         model.make_train_function = make_train_function
 

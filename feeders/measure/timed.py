@@ -10,7 +10,7 @@ from typing import Any, Callable, Mapping
 
 import numpy as np
 
-from feeders.keras_api import TENSORFLOW, backend, cast, compile_options, keras, no_autograph
+from feeders.keras_api import TENSORFLOW, TORCH, backend, cast, compile_options, keras, no_autograph
 from feeders.loaders import LABEL
 from feeders.strategies import Feed
 
@@ -25,6 +25,10 @@ WAIT_QUANTILES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 
 # Never reached: the steady part ends by time.
 MANY_EPOCHS = 10_000
+
+# Epochs that may be given up to new batch shapes before the steady part is taken as it comes. Keras on JAX moves the
+# short last batch into the second epoch, so one is not enough, and a feeder may never come to rest.
+WARM_EPOCHS = 3
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class Timed:
         epochs: seconds of each epoch, the first from the call of ``fit()``.
         waits: wait per batch over the steady epochs, in seconds, at `WAIT_QUANTILES`; empty where that is not known.
         span: start and end of the steady part, in seconds of ``time.time()``.
-        seconds: from the call of ``fit()`` to the end of the last epoch.
+        seconds: from the call of ``fit()`` to the end of all that was timed.
+        batches: of an epoch.
     """
 
     metrics: Mapping[str, float]
@@ -59,6 +64,7 @@ class Timed:
     waits: tuple[float, ...]
     span: tuple[float, float]
     seconds: float
+    batches: int
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -78,44 +84,68 @@ class TimedFit:
         model: a compiled model for its batches.
         steps: batches of an epoch.
         settings: when the steady part ends, and whether taps are in.
+        compiled: count of the batch shapes that the model has been given for the first time; None if not known.
     """
 
-    def __init__(self, feed: Feed, model: Any, steps: int, settings: Settings) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        model: Any,
+        steps: int,
+        settings: Settings,
+        compiled: Callable[[], int | None] = lambda: None,
+    ) -> None:
         self._feed, self._model, self._steps, self._settings = feed, model, steps, settings
+        self._compiled = compiled
         self._wait, self._step = backends.current().wait_tap(), StepTap()
         self._steps_at_end: list[int] = []
-        self._start = 0.0
+        # Of each epoch; the next one starts after a look around.
+        self._starts: list[float] = []
         self._ends: list[float] = []
-        # At the start and at the end of the steady part.
+        # At the start and at the end of the steady part; epochs before it; shapes known at its start.
         self._bounds: list[Usage] = []
+        self._warm = self._known = 0
 
-    def run(self, enough: Callable[[], None]) -> None:
-        """Fit.
+    def run(self) -> None:
+        """Fit, until the last steady epoch has ended.
 
-        Args:
-            enough: called within ``fit()``, after the last steady epoch; ``fit()`` ends if it returns.
+        Raises:
+            RuntimeError: ``fit()`` returned before.
         """
-        clock = epoch_clock(lambda epoch: self._epoch_ended(epoch, enough), self._wait.begin)
+        clock = epoch_clock(self._epoch_ended, self._wait.begin)
         with contextlib.ExitStack() as stack:
             if self._settings.taps:
                 stack.enter_context(self._wait.installed())
                 self._step.install(self._model)
-            self._start = time.perf_counter()
+            self._starts.append(time.perf_counter())
             feed = self._feed
             self._model.fit(feed.x, feed.y, epochs=MANY_EPOCHS, shuffle=False, verbose=0, callbacks=[clock], **feed.fit)
+        if len(self._bounds) < 2:
+            raise RuntimeError("fit() returned before its last epoch: the feed ran out of data")
 
-    def _epoch_ended(self, epoch: int, enough: Callable[[], None]) -> bool:
+    def _epoch_ended(self, epoch: int) -> bool:
         self._ends.append(time.perf_counter())
         self._steps_at_end.append(len(self._step.steps))
         self._check_steps()
-        if epoch == 0:
-            self._bounds.append(Usage.now())  # the steady part starts after this look around
+        if epoch == 0 or (self._new_shapes() and self._warm < WARM_EPOCHS):
+            self._begin_steady()
             return False
+        self._starts.append(self._ends[-1])
         if self._steady_seconds() < self._settings.steady_seconds:
             return False
         self._bounds.append(Usage.now())
-        enough()
         return True
+
+    def _begin_steady(self) -> None:
+        """The steady part starts after a look around."""
+        self._bounds = [Usage.now()]
+        self._starts.append(self._bounds[0].taken)
+        self._warm, self._known = len(self._ends), self._compiled() or 0
+
+    def _new_shapes(self) -> int | None:
+        """Batch shapes that came first in the steady part; None if not known."""
+        compiled = self._compiled()
+        return None if compiled is None else compiled - self._known
 
     def _check_steps(self) -> None:
         """Raise if the epoch that has ended was not a whole one: Keras only warns when a feed runs out of data."""
@@ -145,19 +175,19 @@ class TimedFit:
             epochs=self._epochs(),
             waits=self._wait_quantiles(),
             span=(self._bounds[0].taken + offset, self._ends[-1] + offset),
-            seconds=self._ends[-1] - self._start,
+            seconds=self._ends[-1] - self._starts[0],
+            batches=self._steps,
         )
 
     def _epochs(self) -> tuple[float, ...]:
-        starts = [self._start, self._bounds[0].taken, *self._ends[1:-1]]
-        return tuple(np.subtract(self._ends, starts).tolist())
+        return tuple(np.subtract(self._ends, self._starts[: len(self._ends)]).tolist())
 
     def _metrics(self, samples: int) -> dict[str, float]:
-        epochs = len(self._ends) - 1
+        epochs = len(self._ends) - self._warm
         before, after = self._bounds
         throughput = samples * epochs / self._steady_seconds()
         metrics = {
-            "first_epoch": self._ends[0] - self._start,
+            "first_epoch": self._ends[0] - self._starts[0],
             "epoch": self._steady_seconds() / epochs,
             "throughput": throughput,
             "effective_throughput": throughput,
@@ -166,22 +196,27 @@ class TimedFit:
         if before.memory_bytes and after.memory_bytes:
             metrics["memory"] = float(max(before.memory_bytes, after.memory_bytes))
             metrics["growth"] = (after.memory_bytes - before.memory_bytes) / epochs
+        unsteady = self._new_shapes()
+        if unsteady is not None:
+            metrics["unsteady"] = unsteady
         if self._settings.taps:
             metrics.update(self._tapped())
+        if "gap" in metrics:
+            metrics["seconds_per_batch"] = (metrics["epoch"] - metrics["gap"]) / self._steps
         return metrics
 
     def _tapped(self) -> dict[str, float]:
-        fetched, steps, first = np.array(self._wait.read()), np.array(self._step.steps), self._steps_at_end[0]
+        fetched, steps, first = np.array(self._wait.read()), np.array(self._step.steps), self._first_steady_step()
         if not len(fetched):
             return _of_steps(np.diff(steps[first:]))
         waits = np.diff(fetched[first:])
-        gaps = [fetched[at][1] - steps[at - 1][1] for at in self._steps_at_end[:-1]]
-        gaps[0] -= self._bounds[0].taken - self._ends[0]  # looking around is no part of it
+        gaps = [fetched[at][1] - steps[at - 1][1] for at in self._steps_at_end[self._warm - 1 : -1]]
+        gaps[0] -= self._bounds[0].taken - self._ends[self._warm - 1]  # looking around is no part of it
         p50, p95, p99 = np.quantile(waits, (0.5, 0.95, 0.99))
         # With torch the batch is there before the training function is called.
         begun = np.minimum(steps[first:, 0], fetched[first:, 0])
         return {
-            "first_batch": fetched[0][1] - self._start,
+            "first_batch": fetched[0][1] - self._starts[0],
             "gap": float(np.mean(gaps)),
             "wait_mean": float(waits.mean()),
             "wait_p50": float(p50),
@@ -191,8 +226,11 @@ class TimedFit:
             **_of_steps(steps[first:, 1] - begun),
         }
 
+    def _first_steady_step(self) -> int:
+        return self._steps_at_end[self._warm - 1]
+
     def _wait_quantiles(self) -> tuple[float, ...]:
-        waits = [arrived - asked for asked, arrived in self._wait.read()[self._steps_at_end[0] :]]
+        waits = [arrived - asked for asked, arrived in self._wait.read()[self._first_steady_step() :]]
         return tuple(np.quantile(waits, WAIT_QUANTILES).tolist()) if waits else ()
 
 
@@ -201,12 +239,47 @@ def _of_steps(lengths: Any) -> dict[str, float]:
     return {"step_p50": float(p50), "step_p99": float(p99)}
 
 
-def make_model(x_shape: tuple[int, ...], classes: int, settings: Settings) -> Any:
-    """Return a compiled model for a workload's batches, with the optimizer that adds least."""
+class Shapes:
+    """Counts the batch shapes that reach a model's loss for the first time: a backend may compile there.
+
+    Pass `loss` to `make_model`.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._seen: set[Any] = set()
+        # torch calls the loss at each step; the others where they trace a step, of a shape seen before as well.
+        self._at_each_step = backend() == TORCH
+
+    def count(self) -> int | None:
+        """Return how many there were; None if no loss was called."""
+        return self._count or None
+
+    def loss(self, y: Any, predicted: Any) -> Any:
+        """As the function `loss`."""
+        rows = y.shape[0]
+        if not self._at_each_step or rows not in self._seen:
+            self._count += 1
+        self._seen.add(rows)
+        return loss(y, predicted)
+
+
+def make_model(
+    x_shape: tuple[int, ...], classes: int, settings: Settings, with_loss: Callable[[Any, Any], Any] | None = None
+) -> Any:
+    """Return a compiled model for a workload's batches, with the optimizer that adds least.
+
+    Args:
+        x_shape: shape of a sample.
+        classes: how many.
+        settings: name the model.
+        with_loss: in the place of `loss`.
+    """
     if settings.model == NO_MODEL:
         return idle_model()
-    model = build(settings.model, x_shape, classes)
-    model.compile(optimizer="sgd", loss=no_autograph(loss) if backend() == TENSORFLOW else loss, **compile_options())
+    model, function = build(settings.model, x_shape, classes), with_loss or loss
+    function = no_autograph(function) if backend() == TENSORFLOW else function
+    model.compile(optimizer="sgd", loss=function, **compile_options())
     return model
 
 

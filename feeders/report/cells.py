@@ -13,6 +13,7 @@ from scipy import stats
 
 from feeders.loaders import WORKLOADS
 from feeders.measure import MEASURED, METRICS, Record
+from feeders.measure.epochs import EPOCH_BATCHES, epoch_seconds, of_length
 from feeders.results.audits import audits_file, by_feeder_and_workload, read_audits
 from feeders.results.machines import machine_folder
 from feeders.results.record import EXACTLY_ONCE
@@ -37,12 +38,13 @@ MEDIAN_CONFIDENCE = 0.95
 WAITS = "waits"
 
 
-def cells_table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
+def cells_table(results: Path, parts: Iterable[Takes], epoch: int = EPOCH_BATCHES) -> pd.DataFrame:
     """Return a row per cell, in the order of the catalogues.
 
     Args:
         results: the results folder, for the audits beside the takes.
         parts: as `read_takes` returns them.
+        epoch: batches of an epoch that effective throughput, stall and share of the limit are of.
 
     Returns:
         The columns of `KEY`; ``takes`` and ``measured`` (counts); ``state``: "safe", "unsafe" (in some take, or in an
@@ -57,10 +59,10 @@ def cells_table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
     for part in parts:
         audits = by_feeder_and_workload(audits_of(results, part))
         subject = dict(zip(SUBJECT, subject_of(part)))
-        ceilings = _ceilings(part.records)
+        ceilings = _ceilings(part.records, epoch)
         for (workload, feeder, workers), takes in _by_cell(part.records):
             key = {**subject, "workload": workload, "feeder": feeder, "workers": workers}
-            rows.append({**key, **_cell(_with_stall(takes, ceilings), audits.get((feeder, workload)))})
+            rows.append({**key, **_cell(_of_epoch(takes, ceilings, epoch), audits.get((feeder, workload)))})
     names = [f"{row.name}{end}" for row in METRICS for end in ("", "_low", "_high")]
     columns = [*KEY, "takes", "measured", "state", "word", "message", "why", WAITS, *names]
     return pd.DataFrame(rows, columns=columns)
@@ -117,26 +119,29 @@ def _by_cell(records: Iterable[Record]) -> list[tuple[tuple[str, str, int], list
     return sorted(cells.items(), key=place)
 
 
-def _ceilings(records: Iterable[Record]) -> dict[tuple[str, str, int | None], list[float]]:
-    """Epochs of the ceiling by workload and round; those of takes without a round, and of all, by workload."""
+def _ceilings(records: Iterable[Record], epoch: int) -> dict[tuple[str, str, int | None], list[float]]:
+    """Seconds of the ceiling's epochs by workload and round; of takes without a round, and of all, by workload."""
     ceilings: dict[tuple[str, str, int | None], list[float]] = {}
     for take in records:
         if take.feeder in CEILINGS and take.outcome == MEASURED:
             for key in {(take.workload, take.run, take.round), (take.workload, "", None)}:
-                ceilings.setdefault(key, []).append(take.metrics["epoch"])
+                ceilings.setdefault(key, []).append(epoch_seconds(take, epoch))
     return ceilings
 
 
-def _with_stall(takes: Sequence[Record], ceilings: dict[tuple[str, str, int | None], list[float]]) -> list[Record]:
-    """Add what takes can't know by themselves: how they did against the ceiling of their round."""
-    with_stall = []
+def _of_epoch(
+    takes: Sequence[Record], ceilings: dict[tuple[str, str, int | None], list[float]], epoch: int
+) -> list[Record]:
+    """Make takes tell of epochs of that length, and how they did against the ceiling of their round."""
+    told = []
     for take in takes:
         ceiling = ceilings.get((take.workload, take.run, take.round)) or ceilings.get((take.workload, "", None))
+        take = of_length(take, epoch)
         if take.outcome == MEASURED and ceiling and take.feeder not in CEILINGS:
-            stall = 100 * (1 - float(np.median(ceiling)) / take.metrics["epoch"])
+            stall = 100 * (1 - float(np.median(ceiling)) / epoch_seconds(take, epoch))
             take = dataclasses.replace(take, metrics={**take.metrics, "stall": stall})
-        with_stall.append(take)
-    return with_stall
+        told.append(take)
+    return told
 
 
 def _index(names: Sequence[str], name: str) -> int:

@@ -12,6 +12,7 @@ from feeders import variables
 from feeders.errors import FeedersError
 from feeders.loaders import WORKLOADS
 from feeders.measure import MEASURED, METRICS, Record
+from feeders.measure.epochs import EPOCH_BATCHES
 from feeders.releases.catalogue import age, oldest_first
 from feeders.results.machines import name_of_host
 from feeders.results.takes import Takes, read_takes
@@ -26,7 +27,9 @@ from .recommendation import WRONG, Recommendation, alternatives, name, recommend
 UNSAFE_MARK = " ✗"
 
 
-def summarise(results: Path, release: str | None = None, trained_on: str | None = None) -> str:
+def summarise(
+    results: Path, release: str | None = None, trained_on: str | None = None, epoch: int = EPOCH_BATCHES
+) -> str:
     """Return the summary as Markdown: of this host, or of all machines where it has measured nothing that is asked for.
 
     Args:
@@ -34,6 +37,7 @@ def summarise(results: Path, release: str | None = None, trained_on: str | None 
         release: of that release alone; by default the newest one of each machine, and what all releases changed.
         trained_on: speeds on that device alone, as `Takes.device` puts it; by default on the GPU of each machine, else
             its CPU, with the model and backend that are the default, and what arrives.
+        epoch: batches of an epoch that speeds are of.
 
     Raises:
         FeedersError: nothing has been measured, the release or the device has not, or a file is damaged.
@@ -48,14 +52,14 @@ def summarise(results: Path, release: str | None = None, trained_on: str | None 
                 f"report: {trained_on!r} has not been measured; expected {' or '.join(map(repr, devices))}"
             )
         shown = [part for part in shown if part.device == trained_on]
-        cells = cells_table(results, shown)
-        return "\n\n".join(_section(part, _of(cells, part)) for part in shown)
+        cells = cells_table(results, shown, epoch)
+        return "\n\n".join(_section(part, _of(cells, part), epoch) for part in shown)
     of_machines: dict[str, list[Takes]] = {}
     for part in shown:
         of_machines.setdefault(part.machine, []).append(part)
     plain = [min(each, key=_strangeness) for each in of_machines.values()]
-    cells = cells_table(results, plain)
-    sections = [_section(part, _of(cells, part)) for part in plain]
+    cells = cells_table(results, plain, epoch)
+    sections = [_section(part, _of(cells, part), epoch) for part in plain]
     others = list(dict.fromkeys(part.device for part in shown if part not in plain))
     if others:
         sections.append(f"Also measured, with `report --summary --device '{others[0]}'`: {'; '.join(others)}")
@@ -87,11 +91,11 @@ def _of(cells: pd.DataFrame, part: Takes) -> pd.DataFrame:
     return cells[(cells["machine"] == machine) & (cells["release"] == release) & (cells["device"] == device)]
 
 
-def _section(part: Takes, cells: pd.DataFrame) -> str:
+def _section(part: Takes, cells: pd.DataFrame, epoch: int) -> str:
     first = part.records[0]
     host = f"{first.host['cores']} cores, machine `{part.machine}`, {part.device}"
     return "\n".join(
-        [f"**{part.stack}**, {host}:", "", *_answers(recommendations(cells)), "", *_speeds(cells, part.records)]
+        [f"**{part.stack}**, {host}:", "", *_answers(recommendations(cells)), "", *_speeds(cells, part.records, epoch)]
     )
 
 
@@ -103,8 +107,8 @@ def _answers(each_workload: Sequence[Recommendation]) -> list[str]:
         if WRONG in why
     ]
     return [
-        "| workload | use | samples/s | of the ceiling | p99 wait | CPU | memory |",
-        "|---|---|--:|--:|--:|--:|--:|",
+        "| workload | use | samples/s | of the limit | of the ceiling | p99 wait | CPU | memory |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
         *map(_answer, each_workload),
         "",
         *(f"- `{each.workload}`: {'; '.join(others)}" for each in each_workload if (others := alternatives(each))),
@@ -115,12 +119,13 @@ def _answers(each_workload: Sequence[Recommendation]) -> list[str]:
 def _answer(each: Recommendation) -> str:
     best = each.best
     if best is None:
-        return f"| {each.workload} | nothing measured was safe |  |  |  |  |  |"
+        return f"| {each.workload} | nothing measured was safe |  |  |  |  |  |  |"
     numbers = (METRICS.named(metric).format(best[metric]) for metric in ("wait_p99", "cpu", "memory"))
-    return f"| {' | '.join((each.workload, f'`{name(best)}`', speed(best), share(best), *numbers))} |"
+    of_limit = METRICS.named("share_of_limit").format(best["share_of_limit"])
+    return f"| {' | '.join((each.workload, f'`{name(best)}`', speed(best), of_limit, share(best), *numbers))} |"
 
 
-def _speeds(cells: pd.DataFrame, records: Iterable[Record]) -> list[str]:
+def _speeds(cells: pd.DataFrame, records: Iterable[Record], epoch: int) -> list[str]:
     shown = cells.assign(
         text=[_cell(*row) for row in zip(cells["state"], cells["word"], cells["effective_throughput"])]
     )
@@ -131,7 +136,7 @@ def _speeds(cells: pd.DataFrame, records: Iterable[Record]) -> list[str]:
     grid = grid.reindex(index=[row.name for row in FEEDERS if row.name in grid.index], columns=columns).fillna("")
     heads = [f"{workload} ×{workers}" for workload, workers in columns]
     return [
-        "Effective samples/s (unique and whole), by workload × workers:",
+        f"Effective samples/s (unique and whole) in epochs of {epoch:,} batches, by workload × workers:",
         "",
         f"| feeder | {' | '.join(heads)} |",
         f"|---|{'--:|' * len(heads)}",

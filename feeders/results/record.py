@@ -41,6 +41,7 @@ class Record:
         delivered: samples that reached the training step in the verified epoch; None if not verified.
         epochs: seconds of each epoch of the timed fit, the first included.
         waits: wait per batch in seconds at `WAIT_QUANTILES`, over the steady epochs.
+        batches: of an epoch; None in takes of before it was written down.
         overhead: seconds the take cost on top of the timed fit.
         started: UTC time, ISO 8601.
         stack: versions of TensorFlow, Keras, Python, ..., and the backend.
@@ -61,6 +62,7 @@ class Record:
     delivered: int | None = None
     epochs: tuple[float, ...] = ()
     waits: tuple[float, ...] = ()
+    batches: int | None = None
     overhead: float | None = None
     started: str = ""
     stack: Mapping[str, str] = field(default_factory=dict)

@@ -44,6 +44,7 @@ class Feeder:
         pulls: how it gets at the batches of a loader: `INDEX`, `ITERATOR` or `OPS`.
         own_workers: it has workers of its own: to Keras it is a plain generator, pulled by one thread.
         tensorflow: it is made of ``tf.data``, whatever backend trains.
+        whole: it holds a whole epoch in memory, so that an epoch of any length may be too much for it.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Feeder:
     pulls: str = INDEX
     own_workers: bool = False
     tensorflow: bool = False
+    whole: bool = False
 
     def build(self, loader: Loader, workers: int) -> Feed:
         """Make the feed of a loader; called before anything is timed.

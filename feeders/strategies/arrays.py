@@ -77,5 +77,6 @@ ROWS = (
         "the baseline, where everything fits in memory",
         parallel=False,
         needs="all batches prepared once and kept in memory",
+        whole=True,
     ),
 )

@@ -14,7 +14,7 @@ import pytest
 
 from feeders import variables
 from feeders.errors import FeedersError, Unsupported
-from feeders.measure import Settings, device, stack, takes
+from feeders.measure import Record, Settings, device, stack, takes
 from feeders.measure.settings import GPU_STEADY_SECONDS
 
 from .standin_nvml import Gpu, Library
@@ -130,11 +130,12 @@ def test_a_process_that_has_touched_a_gpu_is_never_forked(loaded, monkeypatch, t
     """Whoever has a file of the driver open has touched it, by whatever library; a take then goes another way."""
     monkeypatch.setattr(stack, "GPU_FILES", str(tmp_path / "nvidia"))
     assert stack.is_untouched()
-    monkeypatch.setattr(takes, "_in_new_interpreter", lambda cell, settings: "a new interpreter")
+    made = Record("sequence", "window", 1, "measured", message="a new interpreter")
+    monkeypatch.setattr(takes, "in_new_interpreter", lambda request, what: made.to_json())
     monkeypatch.setattr(takes, "_forked", lambda *_: pytest.fail("forked"))
     with (tmp_path / "nvidia0").open("w"):
         assert not stack.is_untouched()
-        assert takes.take(takes.Cell("sequence", "window", 1)) == "a new interpreter"
+        assert takes.take(takes.Cell("sequence", "window", 1)).message == "a new interpreter"
     assert stack.is_untouched()
 
 

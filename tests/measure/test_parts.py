@@ -18,8 +18,8 @@ DELIVERY = Delivery(delivered=5, missing=2, duplicated=1, disordered=0, corrupt=
     [
         Verified(DELIVERY, reads=1.25, left=2, seconds=0.5),
         Verified(None, reads=None, left=0, seconds=0.5),
-        Timed({"epoch": 0.25}, epochs=(0.5, 0.25), waits=(0.0, 0.125), span=(10.0, 10.5), seconds=0.75),
-        Timed({}, epochs=(0.5,), waits=(), span=(10.0, 10.5), seconds=0.75),
+        Timed({"epoch": 0.25}, epochs=(0.5, 0.25), waits=(0.0, 0.125), span=(10.0, 10.5), seconds=0.75, batches=4),
+        Timed({}, epochs=(0.5,), waits=(), span=(10.0, 10.5), seconds=0.75, batches=4),
     ],
 )
 def test_a_part_survives_json(part):

@@ -6,7 +6,8 @@ import pytest
 
 from feeders.errors import FeedersError
 from feeders.loaders import WORKLOADS
-from feeders.measure import PROFILES, WORKERS, Cell, Settings, current_profile, profile
+from feeders.measure import PROFILES, Cell, Settings, current_profile, profile
+from feeders.measure.cells import core_workers, measured_workers, usable_cores
 from feeders.measure.models import MODELS
 from feeders.measure.store import CEILING_FEEDER, CEILING_WORKERS
 from feeders.strategies import FEEDERS
@@ -57,22 +58,26 @@ def names(cells, field):
     return list(dict.fromkeys(getattr(cell, field) for cell in cells))
 
 
-def test_core_has_every_feeder_three_workloads_and_one_or_four_workers():
+def test_core_has_every_feeder_and_three_workloads_with_one_worker_four_and_one_a_core():
     """The default run answers for every feeder."""
     cells = profile("core").cells
     assert names(cells, "feeder") == [row.name for row in FEEDERS]
     assert len(names(cells, "workload")) == 3
-    assert {cell.workers for cell in cells} == {1, 4}
+    assert {cell.workers for cell in cells} == set(core_workers(usable_cores()))
+    by_feeder = {name: {cell.workers for cell in cells if cell.feeder == name} for name in names(cells, "feeder")}
+    assert by_feeder["sequence"] == set(core_workers(usable_cores()))
+    # What takes turns gains nothing from each core, and a mistake shows with several workers.
+    assert (by_feeder["sequence-lock"], by_feeder["sequence-call-lock"]) == ({1, 4}, {4})
 
 
 def test_full_has_everything():
-    """Every feeder, workload and number of workers, those without workers with one."""
+    """Every feeder, workload and number of workers that the host has cores for, those without workers with one."""
     cells = profile("full").cells
     expected = {
         (row.name, load.name, count)
         for row in FEEDERS
         for load in WORKLOADS
-        for count in (WORKERS if row.parallel else (1,))
+        for count in (measured_workers(usable_cores()) if row.parallel else (1,))
     }
     assert {(cell.feeder, cell.workload, cell.workers) for cell in cells} == expected
     assert len(cells) == len(expected)

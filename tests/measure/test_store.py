@@ -9,11 +9,16 @@ import json
 import pytest
 
 from feeders.measure import Cell, Record
+from feeders.measure.limit import Limit
 from feeders.measure.store import Store, stall
 
 CELL = Cell("sequence", "text", 4)
 
 RUN = "2026-01-02T03:04:05+00:00"
+
+
+def store_of(folder, measure, limit=lambda workload: None):
+    return Store(folder, measure, limit)
 
 
 @pytest.fixture(autouse=True)
@@ -36,14 +41,14 @@ class Lab:
 
 def test_the_kth_read_of_every_series_is_the_kth_take(tmp_path):
     lab = Lab(gap=0.5)
-    rounds = [[Store(str(tmp_path), lab).value(series, CELL) for series in ("epoch", "gap")] for _ in range(3)]
+    rounds = [[store_of(str(tmp_path), lab).value(series, CELL) for series in ("epoch", "gap")] for _ in range(3)]
     assert rounds == [[1, 0.5], [2, 0.5], [3, 0.5]]
     assert lab.taken == [CELL] * 3
 
 
 def test_a_series_that_starts_late_reads_from_the_first_take(tmp_path):
     lab = Lab()
-    store = Store(str(tmp_path), lab)
+    store = store_of(str(tmp_path), lab)
     assert [store.value("epoch", CELL) for _ in range(2)] == [1, 2]
     assert store.value("missing", CELL) == 3
     assert len(lab.taken) == 2
@@ -51,14 +56,14 @@ def test_a_series_that_starts_late_reads_from_the_first_take(tmp_path):
 
 def test_cells_do_not_share_takes(tmp_path):
     lab = Lab()
-    store = Store(str(tmp_path), lab)
+    store = store_of(str(tmp_path), lab)
     others = [CELL, Cell("sequence", "text", 1), Cell("sequence-lock", "text", 4), Cell("sequence", "jpeg", 4)]
     assert [store.value("epoch", cell) for cell in others] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("outcome", ["unsupported", "refused", "failed", "hung", "crashed"])
 def test_other_outcomes_have_no_times_but_keep_what_delivery_is_known(tmp_path, outcome):
-    store = Store(str(tmp_path), Lab(outcome))
+    store = store_of(str(tmp_path), Lab(outcome))
     assert store.value("epoch", CELL) is None
     assert store.value("stall", CELL) is None
     assert store.value("missing", CELL) == 3
@@ -67,17 +72,17 @@ def test_other_outcomes_have_no_times_but_keep_what_delivery_is_known(tmp_path, 
 
 
 def test_the_read_that_makes_the_take_gets_what_later_ones_get(tmp_path):
-    store = Store(str(tmp_path), Lab(gap=1 / 3, cpu=1 / 3))
+    store = store_of(str(tmp_path), Lab(gap=1 / 3, cpu=1 / 3))
     assert store.value("gap", CELL) == store.value("cpu", CELL) == 0.333333
 
 
 def test_a_value_the_take_does_not_know_is_none(tmp_path):
-    assert Store(str(tmp_path), Lab()).value("cpu", CELL) is None
+    assert store_of(str(tmp_path), Lab()).value("cpu", CELL) is None
 
 
 def test_stall_takes_the_ceiling_of_the_same_round(tmp_path):
     lab = Lab()
-    store = Store(str(tmp_path), lab)
+    store = store_of(str(tmp_path), lab)
     assert [store.value("stall", CELL) for _ in range(2)] == [-100.0, -33.33]
     ceiling = Cell("resident", "text", 1)
     assert lab.taken == [CELL, ceiling, CELL, ceiling]
@@ -100,11 +105,11 @@ def test_a_read_killed_during_its_take_leaves_no_half_take_and_has_had_its_turn(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Store(str(tmp_path), killed).value("epoch", CELL)
-    store = Store(str(tmp_path), lab)
+        store_of(str(tmp_path), killed).value("epoch", CELL)
+    store = store_of(str(tmp_path), lab)
     assert store.value("gap", CELL) is None  # makes the first take
     assert store.value("epoch", CELL) == 2  # the killed read was the first
-    assert not [path for path in tmp_path.iterdir() if path.suffix not in (".take", ".reads")]
+    assert not [path for path in tmp_path.iterdir() if path.suffix not in (".take", ".reads", ".limit")]
 
 
 def test_each_take_is_appended_once_as_one_line(tmp_path, monkeypatch):
@@ -112,7 +117,7 @@ def test_each_take_is_appended_once_as_one_line(tmp_path, monkeypatch):
     takes.write_text("earlier\n")
     monkeypatch.setenv("FEEDERS_TAKES", str(takes))
     (tmp_path / "store").mkdir()
-    store = Store(str(tmp_path / "store"), Lab())
+    store = store_of(str(tmp_path / "store"), Lab())
     for series in ("epoch", "missing", "broken", "epoch"):
         store.value(series, CELL)
     lines = takes.read_text().splitlines()
@@ -121,8 +126,9 @@ def test_each_take_is_appended_once_as_one_line(tmp_path, monkeypatch):
 
 
 def test_nothing_is_appended_unless_asked_for(tmp_path):
-    Store(str(tmp_path), Lab()).value("epoch", CELL)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["sequence.text.4.0.take", "sequence.text.4.epoch.reads"]
+    store_of(str(tmp_path), Lab()).value("epoch", CELL)
+    expected = ["sequence.text.4.0.take", "sequence.text.4.epoch.reads", "text.0.limit"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == expected
 
 
 @pytest.fixture
@@ -137,7 +143,7 @@ def run(tmp_path, monkeypatch):
         monkeypatch.setenv("FEEDERS_ROUND", str(number))
         folder = next(folders)
         folder.mkdir()
-        return Store(str(folder), lab)
+        return store_of(str(folder), lab)
 
     run.takes = takes
     return run
@@ -153,7 +159,7 @@ def test_a_take_carries_its_run_and_its_round(run):
 
 def test_a_take_outside_of_a_run_has_neither(tmp_path, monkeypatch):
     monkeypatch.setenv("FEEDERS_TAKES", str(tmp_path / "takes.jsonl"))
-    Store(str(tmp_path), Lab()).value("epoch", CELL)
+    store_of(str(tmp_path), Lab()).value("epoch", CELL)
     record = Record.from_json((tmp_path / "takes.jsonl").read_text())
     assert (record.run, record.round) == ("", None)
 
@@ -241,3 +247,22 @@ def test_a_run_goes_on_after_a_kill_in_the_middle_of_a_take(run):
     assert lab.taken == [CELL]
     rounds = [Record.from_json(line).round for line in run.takes.read_text().splitlines()]
     assert rounds == [0, 1]
+
+
+def test_the_limit_is_measured_once_for_a_workload_and_round(tmp_path):
+    """All its cells are held against it."""
+    asked = []
+
+    def limit(workload):
+        asked.append(workload)
+        return Limit(ceiling=10.0 * len(asked), train_cpu=1e-9, prepare_cpu=0, prepare_seconds=0, gil_share=0, cores=1)
+
+    store = store_of(str(tmp_path), Lab(throughput=2.0, effective_throughput=1.0), limit)
+    cells = [CELL, Cell("generator", "text", 1), Cell("sequence", "jpeg", 4)]
+    assert all(store.value("beyond_limit", cell) is not None for _ in range(2) for cell in cells)
+    assert asked == ["text", "jpeg", "text", "jpeg"]
+
+
+def test_a_limit_that_is_not_known_is_no_value(tmp_path):
+    store = store_of(str(tmp_path), Lab(throughput=2.0, effective_throughput=1.0))
+    assert store.value("beyond_limit", CELL) is None

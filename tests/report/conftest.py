@@ -22,6 +22,8 @@ def made_up(feeder="sequence", workload="text", workers=1, speed=100.0, **values
     waits = tuple(quantile / speed for quantile in QUANTILES)
     metrics = {
         **{"first_batch": 0.2 + 1 / speed, "first_epoch": 1.5 * epoch, "epoch": epoch, "gap": 0.01 * epoch},
+        # So that epochs of 1,000 batches have that speed too.
+        "seconds_per_batch": epoch / 97 - 0.01 * epoch / 1000,
         **{"throughput": speed, "effective_throughput": speed, "effective": 1000 / speed},
         **{"wait_mean": 1 / speed, "wait_p50": waits[5], "wait_p95": waits[8], "wait_p99": waits[9]},
         **{"wait_max": waits[10], "step_p50": 1.1 * waits[5], "step_p99": 1.1 * waits[9]},
@@ -38,6 +40,7 @@ def made_up(feeder="sequence", workload="text", workers=1, speed=100.0, **values
         delivered=3000,
         epochs=(1.5 * epoch, epoch, epoch),
         waits=waits,
+        batches=97,
         overhead=0.4,
         started="2026-01-01T00:00:00+00:00",
         stack=STACK,

@@ -167,7 +167,7 @@ def test_the_answer_stands_first_with_its_numbers_and_what_is_wrong_elsewhere(tm
     (answer,) = [line for line in text.splitlines() if line.startswith("| remote |")]
     assert (
         answer
-        == "| remote | `sequence ×1` | 100 [98, 104] | 50 % (starved) | 4 ms | 200 ms per 1,000 samples | 200 MB |"
+        == "| remote | `sequence ×1` | 100 [98, 104] |  | 50 % (starved) | 4 ms | 200 ms per 1,000 samples | 200 MB |"
     )
     assert "- not `sequence-call-lock ×1` on `remote`: wrong delivery: 3 of 3,082 samples corrupt in an epoch" in text
 

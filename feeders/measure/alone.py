@@ -1,0 +1,133 @@
+"""Preparing and training measured each alone, in processes of their own: what the limit of a loader is made of."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import threading
+from pathlib import Path
+from typing import Any, Callable, Sequence
+
+import numpy as np
+
+from feeders.errors import FeedersError
+from feeders.keras_api import TENSORFLOW, backend, map_structure
+from feeders.loaders import STATIC_EPOCH, Stamped, Workload, workload
+from feeders.strategies import Feed
+
+from . import device
+from .cells import usable_cores
+from .gil import preparation
+from .limit import Limit
+from .settings import Settings
+from .stack import is_untouched
+from .supervise import Watch
+from .takes import in_new_interpreter
+from .timed import Shapes, make_model
+from .watched import watched
+from .within import LongEpoch, Pace
+
+# A cache that the system does not tell the size of: that of a large server.
+CACHE_BYTES = 32 << 20
+
+# Batches that training goes round through, at most. A small batch costs the same from memory and from a cache, and a
+# dataset for each of thousands takes seconds to make.
+MOST_BATCHES = 64
+
+
+def measure_limit(name: str, settings: Settings | None = None) -> Limit | None:
+    """Measure what bounds every feeder of a workload here and now; None if one of its parts broke.
+
+    Forked from this process as takes are, or made in a new interpreter.
+
+    Args:
+        name: of the workload.
+        settings: as those of the takes that it is held against; those of the environment by default.
+
+    Raises:
+        FeedersError: there is no such workload, or no backend.
+    """
+    settings = settings or Settings.from_environment()
+    load = workload(name)
+    if not is_untouched():
+        answer = json.loads(in_new_interpreter([name, dataclasses.asdict(settings)], f"the limit of {name}"))
+        return None if answer is None else Limit.from_json(answer)
+    return limit_of(load, settings)
+
+
+def limit_of(load: Workload, settings: Settings) -> Limit | None:
+    """Measure the limit of a workload in processes that are forked from this one, which has started no backend."""
+    try:
+        load.material()
+    except FeedersError:
+        return None
+    watch = Watch(settings.deadline_seconds, memory=False)
+    prepared = watched(lambda finish: finish(_prepare(load.open())), watch).answer
+    trained = watched(lambda finish: _train(load.open(), settings, finish), watch).answer
+    if prepared is None or trained is None:
+        return None
+    return Limit(**prepared, **trained, cores=usable_cores())
+
+
+def _prepare(loader: Stamped) -> dict[str, float]:
+    """What preparing a sample costs, in one thread."""
+    seen = preparation(lambda call: loader.batch(call % len(loader), STATIC_EPOCH))
+    samples = loader.samples / len(loader)
+    return {
+        "prepare_cpu": seen.cpu_seconds / samples,
+        "prepare_seconds": seen.seconds / samples,
+        "gil_share": seen.gil_share,
+    }
+
+
+def _train(loader: Stamped, settings: Settings, finish: Callable[[Any], Any]) -> None:
+    """What training on a sample takes, from batches that another thread has written and no cache holds."""
+    shapes = Shapes()
+    model = device.on_device(lambda: make_model(loader.x_shape, loader.classes, settings, shapes.loss))
+    batches = _written_elsewhere(loader)
+
+    def ended(pace: Pace) -> None:
+        finish({"ceiling": loader.batch_size / pace.seconds, "train_cpu": pace.cpu_seconds / loader.batch_size})
+
+    long = LongEpoch(model, len(batches), 1, settings, shapes.count)
+    long.run(_in_turn(batches, long.passes), ended)
+
+
+def _written_elsewhere(loader: Stamped) -> list[Any]:
+    """Return full batches, together twice what the cache holds, or `MOST_BATCHES`."""
+    first = loader.batch(0, STATIC_EPOCH)
+    size = sum(part.nbytes for part in first)
+    count = max(2, min(MOST_BATCHES, -(-2 * cache_bytes() // size)))
+    batches: list[Any] = []
+
+    def write() -> None:
+        # Copies of a few batches: preparing them all would take longer than training on them.
+        made = [loader.batch(index, STATIC_EPOCH) for index in range(min(4, count, len(loader) - 1))]
+        batches.extend(map_structure(np.array, made[index % len(made)]) for index in range(count))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    thread.join()
+    return batches
+
+
+def cache_bytes() -> int:
+    """Return the size of the last-level cache."""
+    sizes = []
+    for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
+        number, unit = path.read_text().strip()[:-1], path.read_text().strip()[-1]
+        sizes.append(int(number) << {"K": 10, "M": 20}.get(unit, 0))
+    return max(sizes, default=CACHE_BYTES)
+
+
+def _in_turn(batches: Sequence[Any], passes: int) -> Feed:
+    """A feed of batches that lie in memory, one after the other, so many times."""
+    steps = {"steps_per_epoch": passes * len(batches)}
+    if backend() != TENSORFLOW:
+        return Feed((batch for batch in itertools.cycle(batches)), fit=steps)
+    import tensorflow as tf
+
+    datasets = [tf.data.Dataset.from_tensors(map_structure(tf.constant, batch)).repeat() for batch in batches]
+    choose = getattr(tf.data.Dataset, "choose_from_datasets", tf.data.experimental.choose_from_datasets)
+    return Feed(choose(datasets, tf.data.Dataset.range(len(batches)).repeat()), fit=steps)

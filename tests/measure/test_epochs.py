@@ -1,0 +1,150 @@
+"""Epochs of a stated length: the time of a batch and the gap are told apart, and what they make together."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from feeders.loaders import workload
+from feeders.measure import Record, Settings, timed
+from feeders.measure.epochs import batch_seconds, batches, effective_throughput, epoch_seconds, of_length
+from feeders.strategies import Feed
+
+
+def record(seconds_per_batch=None, **values):
+    """A take on `remote`: epochs of 97 batches of 32 samples, the last one of 10."""
+    material = workload("remote").kind
+    known = {} if seconds_per_batch is None else {"seconds_per_batch": seconds_per_batch}
+    metrics = {"epoch": 1.0, "gap": 0.03, "throughput": float(material.samples), **known, **values}
+    metrics = {"effective_throughput": metrics["throughput"], **metrics}
+    return Record("sequence", "remote", 1, "measured", metrics=metrics)
+
+
+def test_a_take_of_before_long_epochs_tells_what_is_left_without_the_gap():
+    assert batches(record()) == 97
+    assert batch_seconds(record()) == pytest.approx(0.97 / 97)
+    assert batch_seconds(record(0.004)) == 0.004
+
+
+def test_an_epoch_is_its_batches_and_a_gap():
+    assert epoch_seconds(record(0.004), 1000) == pytest.approx(4.03)
+    # The epoch that was measured, made of its parts again.
+    assert epoch_seconds(record(), 97) == pytest.approx(1.0)
+
+
+def test_longer_epochs_come_near_to_the_speed_within_them():
+    """A feeder with a long gap gains rank with the length."""
+    take = record(0.004, gap=0.4)
+    speeds = [effective_throughput(take, length) for length in (10, 100, 1000, 1_000_000)]
+    assert speeds == sorted(speeds)
+    within = 3082 / 97 / 0.004
+    assert speeds[1] == pytest.approx(within / 2)
+    assert speeds[-1] == pytest.approx(within, rel=1e-3)
+
+
+def test_only_whole_samples_count_in_an_epoch_of_any_length():
+    whole, half = record(0.004), record(0.004, effective_throughput=3082 / 2)
+    assert effective_throughput(half, 500) == pytest.approx(effective_throughput(whole, 500) / 2)
+
+
+def test_what_ranks_is_put_for_the_length_and_the_rest_stays():
+    take = of_length(record(0.004, limit=10_000.0, share_of_limit=1.0, beyond_limit=1.0), 1000)
+    speed = take.metrics["effective_throughput"]
+    assert speed == pytest.approx(1000 * 3082 / 97 / 4.03)
+    assert take.metrics["effective"] == pytest.approx(1000 / speed)
+    assert take.metrics["share_of_limit"] == pytest.approx(speed / 100)
+    assert take.metrics["beyond_limit"] == pytest.approx(1000 / speed - 0.1)
+    assert (take.metrics["epoch"], take.metrics["gap"]) == (1.0, 0.03)
+
+
+def test_a_take_without_numbers_stays_as_it_is():
+    take = Record("sequence", "remote", 1, "hung")
+    assert of_length(take, 1000) is take
+
+
+class Paced:
+    """Makes the class of a material whose batches and ends of epochs take so many seconds."""
+
+    def __new__(cls, tiny, batch, end, count):
+        class Material(tiny):
+            hooks = True
+
+            def on_epoch_end(self):
+                time.sleep(end)
+
+        return Material(lambda index, epoch: time.sleep(batch), batches=count)
+
+
+@pytest.fixture(scope="module")
+def paced(take, planted, tiny):
+    """Return a function that takes `sequence` on such a material, once for each."""
+    known = {}
+
+    def paced(batch, end, count):
+        if (batch, end, count) not in known:
+            with planted(Paced(tiny, batch, end, count)):
+                known[batch, end, count] = take("sequence", steady_seconds=0.3)
+        made = known[batch, end, count]
+        assert made.outcome == "measured", made.message
+        return made.metrics
+
+    return paced
+
+
+@pytest.mark.parametrize("count", [6, 40])
+def test_a_batch_and_a_gap_are_told_apart_whatever_the_length_of_an_epoch(paced, count):
+    """5 ms a batch, 50 ms between epochs."""
+    metrics = paced(0.005, 0.05, count)
+    assert metrics["gap"] >= 0.05
+    # Far from the mean over the epoch that was measured, which is 13 ms and more in epochs of six.
+    assert 0.005 <= metrics["seconds_per_batch"] < 0.01
+
+
+def test_slower_between_epochs_and_slower_within_are_two_numbers(paced):
+    plain, between, within = paced(0.005, 0.05, 40), paced(0.005, 0.15, 40), paced(0.01, 0.05, 40)
+    assert between["gap"] - plain["gap"] >= 0.08
+    assert between["seconds_per_batch"] < 1.4 * plain["seconds_per_batch"]
+    assert within["seconds_per_batch"] >= 0.01 > plain["seconds_per_batch"]
+    # One batch more of 5 ms is in the gap: the first of the next epoch.
+    assert within["gap"] - plain["gap"] < 0.05
+
+
+class Fake:
+    """A model whose ``fit()`` does nothing but tell its callbacks of epochs of 10 ms."""
+
+    def fit(self, *_, epochs, callbacks, **__):
+        self.stop_training, (clock,) = False, callbacks
+        clock.set_model(self)
+        clock.on_train_begin()
+        for epoch in range(epochs):
+            self.epoch = epoch
+            time.sleep(0.01)
+            clock.on_epoch_end(epoch)
+            if self.stop_training:
+                return
+
+
+@pytest.mark.parametrize(
+    ("new_in", "warm", "unsteady"), [((0,), 1, 0), ((0, 1), 2, 0), ((0, 1, 2), 3, 0), (range(100), 3, 1)]
+)
+def test_the_steady_part_begins_once_no_new_batch_shape_comes(in_child, new_in, warm, unsteady):
+    """Epochs with a new shape are not in it; a model that never comes to rest is told of."""
+
+    def fit():
+        model = Fake()
+        made = timed.TimedFit(
+            Feed(None),
+            model,
+            steps=2,
+            settings=Settings(steady_seconds=0.02, taps=False),
+            compiled=lambda: sum(epoch <= model.epoch for epoch in new_in),
+        )
+        made.run()
+        seen = made.timed(samples=4, copy=None)
+        steady = seen.metrics["epoch"] * (len(seen.epochs) - warm)
+        return {"steady": steady, "of": sum(seen.epochs[warm:]), "unsteady": seen.metrics["unsteady"]}
+
+    seen = in_child(fit)
+    assert seen["steady"] == pytest.approx(seen["of"])
+    assert min(seen["unsteady"], 1) == unsteady

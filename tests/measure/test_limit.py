@@ -1,0 +1,92 @@
+"""The limit of a host and a loader: of known costs it is known, and a take is held against the right one."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import pytest
+
+from feeders.measure import Record, Settings
+from feeders.measure.alone import cache_bytes, limit_of
+from feeders.measure.limit import Limit, with_limit
+from feeders.strategies import feeder
+from tests.conftest import TinyRow
+
+LIMIT = Limit(ceiling=10_000.0, train_cpu=1e-4, prepare_cpu=9e-4, prepare_seconds=9e-4, gil_share=0.25, cores=2)
+
+
+def burn(index, epoch):
+    """1 ms of CPU for each of the four samples of a batch."""
+    end = time.thread_time() + 0.004
+    while time.thread_time() < end:
+        pass
+
+
+@pytest.fixture(scope="module")
+def burning(loaded, tiny):
+    return limit_of(TinyRow(tiny(burn, samples=24)), Settings(steady_seconds=0.2, deadline_seconds=100))
+
+
+def test_a_loader_that_burns_1_ms_a_sample_is_bound_by_the_cores(burning):
+    """CPU time, which a busy machine does not stretch far."""
+    assert 0.001 <= burning.prepare_cpu < 0.0015
+    assert burning.samples == min(burning.ceiling, burning.cores / (burning.prepare_cpu + burning.train_cpu))
+    assert burning.samples < burning.cores / 0.001
+    assert burning.train_cpu > 0
+
+
+def test_a_loader_that_waits_has_the_ceiling_for_a_limit(loaded, tiny):
+    limit = limit_of(TinyRow(tiny(lambda index, epoch: time.sleep(0.005), samples=24)), Settings(steady_seconds=0.2))
+    assert limit.prepare_cpu < 0.2 * limit.prepare_seconds
+    assert limit.prepare_seconds >= 0.005 / 4
+    assert limit.gil_share < 0.3
+
+
+def test_a_loader_that_breaks_has_no_limit(loaded, tiny):
+    def breaks(index, epoch):
+        raise OSError("gone")
+
+    assert limit_of(TinyRow(tiny(breaks)), Settings()) is None
+
+
+def test_the_lesser_of_both_bounds_is_the_limit():
+    assert LIMIT.samples == pytest.approx(2000)
+    assert dataclasses.replace(LIMIT, cores=64).samples == 10_000
+
+
+def record(name):
+    metrics = {"epoch": 2.0, "gap": 0.0, "throughput": 1541.0, "effective_throughput": 1541.0}
+    return Record(name, "remote", 4, "measured", metrics=metrics)
+
+
+def test_a_take_is_held_against_the_limit():
+    metrics = with_limit(record("sequence"), feeder("sequence"), LIMIT).metrics
+    assert metrics["limit"] == pytest.approx(2000)
+    assert metrics["share_of_limit"] == pytest.approx(77.05)
+    assert metrics["beyond_limit"] == pytest.approx(1000 / 1541 - 0.5)
+    assert metrics["gil_share"] == 0.25
+
+
+def test_what_prepares_nothing_in_python_has_the_ceiling():
+    for name in ("arrays", "tfdata-native"):
+        metrics = with_limit(record(name), feeder(name), LIMIT).metrics
+        assert metrics["limit"] == 10_000
+        assert metrics["share_of_limit"] == pytest.approx(15.41)
+        assert "gil_share" not in metrics
+
+
+def test_the_ceiling_has_no_share_of_itself():
+    metrics = with_limit(record("resident"), feeder("resident"), LIMIT).metrics
+    assert metrics["limit"] == 10_000
+    assert not {"share_of_limit", "beyond_limit"} & set(metrics)
+
+
+def test_without_a_limit_or_numbers_a_take_stays_as_it_is():
+    take, hung = record("sequence"), Record("sequence", "remote", 4, "hung")
+    assert with_limit(take, feeder("sequence"), None) is take
+    assert with_limit(hung, feeder("sequence"), LIMIT) is hung
+
+
+def test_the_cache_has_a_size():
+    assert cache_bytes() >= 1 << 18
