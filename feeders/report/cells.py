@@ -68,6 +68,24 @@ def cells_table(results: Path, parts: Iterable[Takes], epoch: int = EPOCH_BATCHE
     return pd.DataFrame(rows, columns=columns)
 
 
+def of_other_length(cells: pd.DataFrame, epoch: int) -> pd.DataFrame:
+    """Return the table for epochs of another length, from its medians: the page does the same.
+
+    Args:
+        cells: as `cells_table` returns it for the default length.
+        epoch: batches.
+    """
+    gap, batch = cells["gap"].fillna(0.0), cells["seconds_per_batch"]
+    factor = ((batch + gap / EPOCH_BATCHES) / (batch + gap / epoch)).fillna(1.0)
+    where = [*SUBJECT, "workload"]
+    of_ceilings = cells[where].assign(factor=factor)[cells["feeder"].isin(CEILINGS)].groupby(where)["factor"].first()
+    of_ceiling = np.array([of_ceilings.get(key, np.nan) for key in zip(*(cells[name] for name in where))])
+    scaled = cells.assign(stall=100 - (100 - cells["stall"]) * factor / of_ceiling)
+    names = [f"{name}{end}" for name in (RANKING_METRIC, "share_of_limit") for end in ("", "_low", "_high")]
+    scaled[names] = scaled[names].mul(factor, axis=0)
+    return scaled
+
+
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table, by the names of its columns."""
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]

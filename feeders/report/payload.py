@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from feeders.loaders import WORKLOADS
 from feeders.measure import METRICS
+from feeders.measure.epochs import EPOCH_BATCHES
 from feeders.measure.metrics import Metric
 from feeders.measure.timed import WAIT_QUANTILES
 from feeders.releases.catalogue import age, oldest_first
@@ -19,7 +20,7 @@ from feeders.results.machines import name_of_host
 from feeders.results.takes import Takes, read_takes
 
 from .answers import answers_table, avoid_table
-from .cells import CEILINGS, RANKING_METRIC, SUBJECT, WAITS, cells_table, rows_of, subject_of
+from .cells import CEILINGS, RANKING_METRIC, SUBJECT, WAITS, cells_table, of_other_length, rows_of, subject_of
 from .changes import changes_table, steps, upgrades_table
 from .deliveries import audits_table, deliveries_table
 from .knees import KEYS as OF_KNEE
@@ -35,15 +36,19 @@ CHOICES = (
     ("release", "Release"),
     ("device", "Device"),
     ("workload", "Workload"),
+    ("batches", "Batches of an epoch"),
     ("metric", "Metric"),
 )
+
+# Lengths of an epoch that the page answers for: the default first.
+LENGTHS = (EPOCH_BATCHES, 10, 30, 100, 300, 3_000, 10_000, 100_000)
 
 # A number and its interval, as columns are named.
 ENDS = ("", "_low", "_high")
 
 # Counts of a verified epoch: they are on the page of the delivery, and no choice of what to plot. The inverse of
 # what ranks is asv's.
-NOT_PLOTTED = ("missing", "duplicated", "disordered", "corrupt", "stale", "effective")
+NOT_PLOTTED = ("missing", "duplicated", "disordered", "corrupt", "stale", "effective", "beyond_limit")
 
 KINDS = {
     "": "one thread",
@@ -74,6 +79,7 @@ def payload(results: Path) -> dict[str, Any]:
     metrics = [row for row in known if row.name not in NOT_PLOTTED]
     metrics.sort(key=lambda row: row.name != RANKING_METRIC)  # what ranks is seen first
     changes, knees = changes_table(results, parts), knees_table(cells)
+    by_length = {length: of_other_length(cells, length) for length in LENGTHS}
     return {
         "schema": SCHEMA,
         "title": "Feeding Keras fit()",
@@ -81,15 +87,16 @@ def payload(results: Path) -> dict[str, Any]:
         "upgrades changed.",
         "choices": [{"name": key, "title": title} for key, title in CHOICES],
         "subjects": _subjects(cells),
+        "lengths": list(map(str, LENGTHS)),
         "metrics": [_metric(row) for row in metrics],
         "workloads": [{"name": row.name, "meaning": row.summary} for row in WORKLOADS],
         "tables": {
             key: _columns(frame)
             for key, frame in {
                 "cells": _shown(cells, parts, changes, knees),
-                "answers": answers_table(cells),
-                "avoid": avoid_table(cells),
-                "knees": knees,
+                "answers": _each_length(answers_table, by_length),
+                "avoid": _each_length(avoid_table, by_length),
+                "knees": _each_length(knees_table, by_length),
                 "audits": audits_table(results, parts),
                 "deliveries": deliveries_table(cells),
                 "changes": changes,
@@ -101,6 +108,11 @@ def payload(results: Path) -> dict[str, Any]:
         },
         "pages": [dataclasses.asdict(page) for page in PAGES],
     }
+
+
+def _each_length(make: Callable[[pd.DataFrame], pd.DataFrame], by_length: dict[int, pd.DataFrame]) -> pd.DataFrame:
+    """A table for epochs of each length, one below the other."""
+    return pd.concat([make(cells).assign(batches=length) for length, cells in by_length.items()], ignore_index=True)
 
 
 def _metric(row: Metric) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from feeders.measure import Record
-from feeders.report.cells import cells_table, median_interval
+from feeders.report.cells import cells_table, median_interval, of_other_length
 from feeders.results.audits import AUDITS_SUFFIX
 from feeders.results.takes import read_takes
 
@@ -137,3 +137,27 @@ def test_rows_keep_the_order_of_the_catalogues(tmp_path):
         ("records", "sequence", 8),
         ("records", "tfdata-map", 4),
     ]
+
+
+def test_another_length_of_an_epoch_is_told_as_takes_tell_it(tmp_path):
+    """From the medians of one take it is exact: a long gap weighs more in short epochs."""
+    batch = {"seconds_per_batch": 0.004, "gap": 0.4, "throughput": 100.0}
+    takes = [record(metrics=batch), record("resident", 1, metrics={**batch, "gap": 0.0})]
+    cells, parts = told(tmp_path, takes)
+    for length in (10, 100, 1000, 100_000):
+        known, derived = cells_table(tmp_path, parts, length), of_other_length(cells, length)
+        for name in ("effective_throughput", "stall"):
+            np.testing.assert_allclose(known[name].to_numpy(float), derived[name].to_numpy(float))
+
+
+def test_a_feeder_with_a_long_gap_falls_behind_in_short_epochs(tmp_path):
+    takes = [
+        record("sequence", metrics={"seconds_per_batch": 0.001, "gap": 0.5, "throughput": 100.0}),
+        record("generator", 1, metrics={"seconds_per_batch": 0.002, "gap": 0.0, "throughput": 100.0}),
+    ]
+    cells, _ = told(tmp_path, takes)
+    fastest = [
+        max(zip(frame["effective_throughput"], frame["feeder"]))[1]
+        for frame in (of_other_length(cells, 100), of_other_length(cells, 1000))
+    ]
+    assert fastest == ["generator", "sequence"]

@@ -304,3 +304,18 @@ def test_many_results_load_and_stay_quick(tmp_path, open_page):
 @pytest.mark.slow
 def test_the_repository_s_own_results_make_a_file_that_can_be_mailed():
     assert len(html_report(ROOT / "results").encode()) < 6e6
+
+
+def test_the_length_of_an_epoch_is_chosen_in_place_and_stands_in_the_address(tmp_path, open_page):
+    """A long gap weighs more in short epochs: another feeder is the answer."""
+    fast = {"seconds_per_batch": 0.001, "gap": 0.5, "throughput": 3000.0, "effective_throughput": 3000.0, "epoch": 1.0}
+    takes = [
+        made_up("sequence", metrics=fast),
+        made_up("generator", metrics={**fast, "seconds_per_batch": 0.002, "gap": 0.0}),
+    ]
+    write_takes(tmp_path / "results", takes)
+    page = opened(tmp_path, open_page, "answer")
+    assert "use sequence with" in page.locator("main").inner_text()
+    redrawn(page, lambda: page.select_option('select[name="batches"]', "100"))
+    assert "use generator with" in page.locator("main").inner_text()
+    assert "batches=100" in page.url

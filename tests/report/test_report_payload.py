@@ -37,7 +37,7 @@ def test_with_a_gpu_its_metrics_can_be_chosen_and_stand_in_the_answer(tmp_path):
     assert other["gpu_busy"] is None
     units = {row["name"]: row["unit"] for row in given["metrics"]}
     assert (units["gpu_busy"], units["gpu_memory"], units["copy"]) == ("%", "MB", "ms")
-    (answer,) = rows(given, "answers", device="GPU")
+    (answer,) = rows(given, "answers", device="GPU", batches=1000)
     assert "<dt>GPU busy</dt><dd>35 %</dd>" in answer["html"]
     (stack,) = rows(given, "stacks", device="GPU")
     assert stack["stack"].endswith("NVIDIA Stand-In, driver 580.65.06, CUDA 13.1")

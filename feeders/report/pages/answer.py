@@ -11,10 +11,10 @@ PAGE = Page(
     "Answer",
     "How should I feed fit() here?",
     (
-        prose("answers", (*HERE, "workload"), "No feeder was measured on this workload here."),
+        prose("answers", (*HERE, "workload", "batches"), "No feeder was measured on this workload here."),
         table(
             "avoid",
-            (*HERE, "workload"),
+            (*HERE, "workload", "batches"),
             (("feeder", "feeder", "code"), ("reason", "why", "text")),
             "What to avoid, and why",
             "Nothing to avoid: every feeder measured here delivered all samples, and none lost by more workers.",

@@ -9,7 +9,7 @@ import altair as alt
 from ._page import HERE, Page, chart, table
 
 _EMPTY = "Nothing was measured on this workload here."
-_BY = (*HERE, "workload")
+_BY = (*HERE, "workload", "batches")
 
 _rows = alt.Chart(alt.NamedData("rows"))
 

@@ -26,6 +26,7 @@ function optionsOf(name, chosen) {
   const place = SUBJECT.indexOf(name);
   if (place >= 0) return distinct(subjectsLike(chosen, SUBJECT.slice(0, place)).map((subject) => subject[name]));
   if (name === "workload") return subjectsLike(chosen, SUBJECT)[0]?.workloads ?? [];
+  if (name === "batches") return payload.lengths;
   if (name === "metric") return payload.metrics.map((metric) => metric.name);
   if (name === "beside") {
     const own = subjectId(chosen);
@@ -117,8 +118,25 @@ function rowsOf(block) {
     const row = Object.fromEntries(names.map((name) => [name, columns[name][index]]));
     rows.push({ ...row, subject: subject.label });
   }
+  ofLength(rows);
   if (block.metric) addMetric(rows);
   return rows.filter((row) => (block.needs ?? []).every((key) => row[key] !== null && row[key] !== undefined));
+}
+
+// Speeds are of epochs of the default length; the time of a batch and the gap tell those of any other.
+function ofLength(rows) {
+  const batches = Number(state.batches);
+  const standard = Number(payload.lengths[0]);
+  const each = (row, length) => row.seconds_per_batch / 1e3 + (row.gap ?? 0) / length;
+  const factor = (row) => each(row, standard) / each(row, batches);
+  const known = rows.filter((row) => Number.isFinite(row.seconds_per_batch));
+  for (const row of known) {
+    const ceiling = known.find((other) => other.ceiling && other.subject === row.subject && other.workload === row.workload);
+    if (ceiling && Number.isFinite(row.stall)) row.stall = 100 - (100 - row.stall) * factor(row) / factor(ceiling);
+    for (const name of ["effective_throughput", "share_of_limit"]) {
+      for (const key of [name, `${name}_low`, `${name}_high`]) if (Number.isFinite(row[key])) row[key] *= factor(row);
+    }
+  }
 }
 
 function addMetric(rows) {
