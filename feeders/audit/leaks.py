@@ -45,7 +45,8 @@ def growth(request: AuditRequest, steps: int, seconds: float, journal: Journal) 
         journal: gets an event per epoch.
     """
     seed_everything(0)
-    loader = open_loader(request)
+    with journal.kept_alive():
+        loader = open_loader(request)
     held: list[Held] = []
     tracemalloc.start()
     passes = _passes(loader, steps)

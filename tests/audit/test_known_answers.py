@@ -50,6 +50,7 @@ FAST = {
     "frame-and-series",
     "global-random-threads",
     "instance-lock",
+    "jittered-by-attribute",
     "lock-spawned",
     "next-of-generator",
     "prefetched",
