@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import replace
 from typing import Callable
@@ -13,7 +12,7 @@ from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
 
 from .causes import UNEXPLAINED
 from .epochs import count_epochs, is_part_of_a_pass, reference_of
-from .evidence import ENDED, Evidence, FitRun, Growth
+from .evidence import ENDED, Evidence, FitRun
 from .identity import LABELS
 from .judge import AuditVerdict, judge
 from .probes import Probes
@@ -183,13 +182,16 @@ class Course:
         self._control()
 
     def _fit_twice(self) -> None:
-        """Train on it as it is and provoked, while another process reads epoch after epoch."""
-        with contextlib.ExitStack() as stack:
-            seconds = self.request.seconds * GROWTH_SHARE
-            growth = stack.enter_context(self._probes.growth(self._batches(), seconds))
-            self._fit(provoked=False)
-            self._fit(provoked=True)
-            self.evidence = replace(self.evidence, growth=growth.wait().answer or Growth())
+        """Train on it as it is and provoked, then read epoch after epoch.
+
+        No two processes run at once: a loader may write to a path or listen at a port of its own.
+        """
+        self._fit(provoked=False)
+        self._fit(provoked=True)
+        if self.evidence.fits[-1].outcome == ENDED:
+            self._progress("reading epoch after epoch")
+            growth = self._probes.growth(self._batches(), self.request.seconds * GROWTH_SHARE)
+            self.evidence = replace(self.evidence, growth=growth)
 
     def _steps(self) -> int | None:
         return self.evidence.forward.steps if self.evidence.forward else None

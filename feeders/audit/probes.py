@@ -191,10 +191,11 @@ class Probes:
         with self._run(Bounds, lambda journal: bounds(request, length, journal)) as running:
             return running.wait().answer
 
-    def growth(self, steps: int, seconds: float) -> Running[Growth]:
-        """Start to read epoch after epoch, which goes on beside others; see `leaks.growth`."""
+    def growth(self, steps: int, seconds: float) -> Growth:
+        """Read epoch after epoch; see `leaks.growth`."""
         request = self.request
-        return self._run(Growth, lambda journal: growth(request, steps, seconds, journal))
+        with self._run(Growth, lambda journal: growth(request, steps, seconds, journal)) as running:
+            return running.wait().answer or Growth()
 
 
 def _fit_run(request: AuditRequest, result: ProbeResult[FitAnswer], provoked: bool) -> FitRun:

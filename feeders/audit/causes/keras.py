@@ -35,8 +35,8 @@ KERAS_MISDELIVERS = Cause(
 )
 STEPS_RESTART = Cause(
     "steps-restart",
-    "steps_per_epoch is shorter than a pass, and this Keras starts the sequence anew after each epoch while its workers "
-    "have read on: its last batches never arrive.",
+    "steps_per_epoch is shorter than a pass, and this Keras starts the sequence anew after each epoch while its "
+    "workers have read on: its last batches never arrive.",
     "Leave steps_per_epoch out, or set it to len(sequence); or use workers=1, with which epochs go on through the "
     "sequence; or let the sequence itself be short: return steps from __len__ and choose the part in on_epoch_end.",
 )

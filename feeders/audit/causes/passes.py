@@ -17,7 +17,8 @@ SAME_BATCH_TWICE = Cause(
 )
 DTYPE_CHANGES = Cause(
     "dtype-changes",
-    "Batches differ in dtype or structure. Keras takes those of the first batch for all: decimals are cut off, silently.",
+    "Batches differ in dtype or structure. Keras takes those of the first batch for all: decimals are cut "
+    "off, silently.",
     "Give each array one dtype: array.astype(np.float32), or dtype= where the data is read.",
 )
 LENGTH_CHANGES = Cause(
@@ -27,8 +28,8 @@ LENGTH_CHANGES = Cause(
 )
 SHUFFLE_AFTER_REPEAT = Cause(
     "shuffle-after-repeat",
-    "repeat() comes before shuffle(): the end of a pass is mixed with the beginning of the next, so an epoch lacks some "
-    "samples and has others twice.",
+    "repeat() comes before shuffle(): the end of a pass is mixed with the beginning of the next, so an epoch lacks "
+    "some samples and has others twice.",
     "Put shuffle() before repeat().",
 )
 
