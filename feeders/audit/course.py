@@ -166,7 +166,8 @@ class Course:
             self._restart(replace(self.request, key=None))
             return
         if isinstance(first, Reading) and isinstance(second, Reading):
-            self.evidence = replace(self.evidence, reference=reference_of(self.request, first, second))
+            by_label = reference_of(self.request, first, second)
+            self.evidence = replace(self.evidence, forward=first, backward=second, reference=by_label)
         else:  # it broke this time: what is known stands
             self._restart(replace(self.request, key=None))
 

@@ -17,7 +17,6 @@ from .judge import CONFIDENCE, AuditVerdict
 from .request import AuditRequest
 from .sayings import meaning_of
 from .show import to_text
-from .stress_plan import compared_by
 
 # Findings of a process that are written; the others are counted.
 MOST_FINDINGS = 20
@@ -79,7 +78,7 @@ class Audit:
                 "confidence": CONFIDENCE,
                 "unseen_rate": verdict.unseen_rate,
                 "places": sum(run.answer.places for run in evidence.stress),
-                "compared": evidence.reference is not None and compared_by(self.request, evidence) is not None,
+                "compared": evidence.reference is None or evidence.reference.tells,
             },
             "memory_limit": evidence.memory_limit,
             "budget": self.request.seconds,

@@ -63,10 +63,10 @@ def plan_stress(request: AuditRequest, evidence: Evidence, seed: int, seconds: f
     """Return how a loader is pulled, of which the reference is known."""
     reference = evidence.reference
     assert reference is not None
-    return StressPlan(compared_by(request, evidence), reference.ordered, reference.batches, seed, seconds)
+    return StressPlan(_compared(request, evidence), reference.ordered, reference.batches, seed, seconds)
 
 
-def compared_by(request: AuditRequest, evidence: Evidence) -> str | None:
+def _compared(request: AuditRequest, evidence: Evidence) -> str | None:
     """By what calls can be compared with those that one thread makes."""
     reference, backward = evidence.reference, evidence.backward
     if request.is_feeder:

@@ -200,6 +200,8 @@ ROWS = (
         (*THREADS, "--steps", "9"),
     ),
     _safe("slowly-made", "lengths.py:SlowlyMade", "a loader that takes long to make is not hung"),
+    _safe("integers-later", "passes.py:IntegersLater", "whole numbers become decimals without loss"),
+    _safe("tfdata-cached", "datasets.py:cached_on_disk", "no two probes share a file", (), NOT_CORRUPT),
     _safe("jittered", "uncounted.py:Jittered", "random content is counted once random numbers are fixed"),
     # Neither safe nor unsafe.
     Row(
@@ -246,6 +248,36 @@ ROWS = (
     _corrupt("last-shard", "state.py:LastShard", ("shared-state",), "a cache that is checked and then filled"),
     _corrupt(
         "swapped-descriptors", "state.py:SwappedDescriptors", ("shared-state",), "os.pread on the wrong one of two"
+    ),
+    _corrupt("ring-of-buffers", "passes.py:RingOfBuffers", ("reused-buffer",), "a buffer that is used again later"),
+    # Unsafe: read by one thread.
+    Row(
+        "stands-in",
+        "passes.py:StandsIn",
+        THREADS,
+        "none",
+        "whole",
+        ("same-batch-twice",),
+        "a fault that a serial pass has too is no reference",
+    ),
+    _corrupt("decimals-later", "passes.py:DecimalsLater", ("dtype-changes",), "decimals that Keras cuts off silently"),
+    Row(
+        "drawn-anew",
+        "passes.py:DrawnAnew",
+        THREADS,
+        ("none", "at-most-once"),
+        NOT_CORRUPT,
+        ("length-changes",),
+        "a length that Keras 3 asks for once",
+    ),
+    Row(
+        "tfdata-blurred",
+        "datasets.py:repeated_and_shuffled",
+        ("--steps", "55"),
+        "none",
+        NOT_CORRUPT,
+        ("shuffle-after-repeat",),
+        "epochs that run into each other",
     ),
     # Unsafe: processes.
     _harmless(

@@ -58,6 +58,7 @@ FAST = {
     "reused-buffer",
     "shared-cursor",
     "shared-handle",
+    "stands-in",
     "tfdata-shared-handle",
     "too-long-raises",
 }
