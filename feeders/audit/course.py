@@ -152,6 +152,9 @@ class Course:
                 f"its first batch comes after {self._start:.0f} s, in each of {ESSENTIAL_PROBES} processes: "
                 f"up to {self._start * ESSENTIAL_PROBES:.0f} s beyond the budget"
             )
+        whole = forward.mean * sum(map(len, forward.epochs))
+        if whole > WORTH_TELLING_SECONDS:
+            self._progress(f"reading it in one thread takes {whole:.0f} s, each time")
 
     def _read_by_label(self, forward: Reading) -> None:
         """Where content is new in each pass, count labels instead, if it has them."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import random
 import threading
 from typing import Any, Callable
 
 import numpy as np
+
+from .hooks import HOOKS, overrides
 
 # Any number will do: it keeps index 0 from the seeds that people write.
 SALT = 20_011
@@ -30,13 +33,11 @@ _default_rng = np.random.default_rng
 
 
 def give_each_thread_its_own() -> None:
-    """Let the functions of ``random`` and ``numpy.random`` draw from generators of the calling thread.
+    """Let the functions of ``random`` and ``numpy.random`` draw from seeded generators of the calling thread.
 
     Call it before a person's file is imported, which may take the functions by name. Generators of TensorFlow and torch
     stay as they are: theirs can't be had by thread.
     """
-    _generators.numpy.set_state(np.random.get_state())
-    _generators.python.setstate(random.getstate())
     for name in np.random.__all__:
         method = ALIASES.get(name, name)
         if name.islower() and hasattr(np.random.RandomState, method):
@@ -45,6 +46,7 @@ def give_each_thread_its_own() -> None:
         if name.islower() and hasattr(random.Random, name):
             setattr(random, name, _of_thread("python", name))
     np.random.default_rng = _default_rng_of_call
+    _seed(SALT)
 
 
 def _of_thread(owner: str, method: str) -> Callable[..., Any]:
@@ -61,21 +63,32 @@ def _default_rng_of_call(seed: Any = None) -> np.random.Generator:
 
 
 def fix_calls(x: Any) -> None:
-    """Seed the generators of the calling thread before each ``x[index]``.
+    """Seed the generators of the calling thread before each ``x[index]``, and before each hook between epochs.
 
-    The class is changed in place: a loader of another class would pickle as something else.
+    An order that a hook draws is the same then in each process, epoch by epoch. The class is changed in place: a loader
+    of another class would pickle as something else.
     """
     cls: Any = type(x)
-    get = cls.__getitem__
+    cls.__getitem__ = _seeded(cls.__getitem__, lambda index: int(index))
+    for hook in HOOKS:
+        if overrides(x, hook):
+            calls = itertools.count()
+            setattr(cls, hook, _seeded(getattr(cls, hook), lambda calls=calls: next(calls)))
 
-    @functools.wraps(get)
-    def seeded(self: Any, index: Any) -> Any:
-        _generators.numpy.seed([SALT, int(index)])
-        _generators.python.seed(SALT + int(index))
+
+def _seeded(method: Callable[..., Any], number: Callable[..., int]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def seeded(self: Any, *args: Any) -> Any:
+        _seed(number(*args))
         _generators.depth += 1
         try:
-            return get(self, index)
+            return method(self, *args)
         finally:
             _generators.depth -= 1
 
-    cls.__getitem__ = seeded
+    return seeded
+
+
+def _seed(number: int) -> None:
+    _generators.numpy.seed([SALT, number])
+    _generators.python.seed(SALT + number)

@@ -112,7 +112,7 @@ class Reading:
         cut: of a longer epoch so many batches were read.
         endless: it does not end by itself.
         making: seconds until the loader was made.
-        first: seconds of the first batch.
+        first: seconds of the first batch of an epoch.
         slowest: seconds of the slowest other batch.
         mean: seconds of a batch.
         reused: a batch that was overwritten.

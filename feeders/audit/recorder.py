@@ -31,7 +31,7 @@ class Recorder:
         epochs: that are complete, in the order of their indices.
         current: batches since.
         pulled: batches so far.
-        first: seconds of the first.
+        first: seconds of the first of an epoch.
         slowest: seconds of the slowest other one.
         reused: the first that was overwritten when another one was made.
         changed_dtype: the first array of another dtype than in the first batch.
@@ -69,10 +69,10 @@ class Recorder:
         took = time.perf_counter() - start
         columns = self._loader.identity.columns(batch)
         self._spent += took
-        if self.pulled:
+        if self.current:
             self.slowest = max(self.slowest, took)
         else:
-            self.first = took
+            self.first = max(self.first, took)
         self.pulled += 1
         self.current.append(columns)
         self._compare_dtypes(index, batch)

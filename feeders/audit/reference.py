@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import sys
 import time
 from collections import Counter
 from typing import Any, Callable, Iterator, Sequence
@@ -39,6 +40,9 @@ MOST_PULLS = 20_000
 
 # Nobody waits for the end of a longer epoch: such a length stands for "without end".
 MOST_BATCHES = 10_000_000
+
+# A pipeline that does not tell its length comes to its end in so long, or somebody has to tell how long an epoch is.
+LONGEST_PASS_SECONDS = 120.0
 
 # An epoch takes part of the budget at most; of a longer one only its first batches are audited.
 SHARE_OF_BUDGET = 0.12
@@ -243,12 +247,18 @@ class _Reader:
             raise FeedersError(
                 f"{self._request.loader}: it repeats without end. Try: --steps N, the batches of an epoch"
             )
+        if not limit and (number or 0) > MOST_BATCHES:
+            raise FeedersError(
+                f"{self._request.loader}: it has {number:,} batches. Try: --steps N, the batches per epoch"
+            )
+        end = time.perf_counter() + max(LONGEST_PASS_SECONDS, self._request.seconds)
         for _ in range(2):
-            for index, batch in enumerate(one_at_a_time(self._loader.x)):
-                if limit and index >= limit:
+            iterator = one_at_a_time(self._loader.x)
+            for index in range(limit or sys.maxsize):
+                if not self._pull(iterator, index):
                     break
-                self.recorder.take(index, lambda batch=batch: batch)  # type: ignore[misc]
-                if not limit and number is None and self.recorder.pulled >= MOST_PULLS:
+                late = self.recorder.pulled >= MOST_PULLS or time.perf_counter() > end
+                if not limit and number is None and not self.recorder.epochs and late:
                     raise FeedersError(
                         f"{self._request.loader}: no end in {self.recorder.pulled} batches. Try: --steps N"
                     )

@@ -203,6 +203,9 @@ ROWS = (
     _safe("integers-later", "passes.py:IntegersLater", "whole numbers become decimals without loss"),
     _safe("tfdata-cached", "datasets.py:cached_on_disk", "no two probes share a file", (), NOT_CORRUPT),
     _safe("jittered", "uncounted.py:Jittered", "random content is counted once random numbers are fixed"),
+    _safe(
+        "jittered-and-shuffled", "uncounted.py:JitteredAndShuffled", "a random order is fixed with the random content"
+    ),
     # Neither safe nor unsafe.
     Row(
         "own-noise",

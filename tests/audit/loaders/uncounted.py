@@ -49,3 +49,10 @@ class OwnNoise(Jittered):
         numbers = self.numbers[index * BATCH : (index + 1) * BATCH]
         x = np.repeat(numbers[:, None], WIDTH, 1) + self.random.uniform(-0.3, 0.3, (len(numbers), WIDTH))
         return x.astype(np.float32), np.arange(len(numbers)) % 2
+
+
+class JitteredAndShuffled(Jittered):
+    """A new order after each epoch, of the same global generator."""
+
+    def on_epoch_end(self):
+        np.random.shuffle(self.numbers)
