@@ -53,7 +53,7 @@ def audit(
         )
     if request.is_feeder:
         workload(request.workload).material()
-    course = Course(request, start + request.seconds, progress)
+    course = Course(request, time.perf_counter() + request.seconds, progress)
     course.run()
     return Audit(
         request=course.request,

@@ -25,7 +25,8 @@ def bounds(request: AuditRequest, length: int, journal: Journal) -> Bounds:
         journal: gets an event per batch.
     """
     seed_everything(0)
-    loader = open_loader(request)
+    with journal.kept_alive():
+        loader = open_loader(request)
 
     def contents(index: int) -> tuple[int, ...]:
         journal.write(Heartbeat())

@@ -13,6 +13,10 @@ State = Sequence[Columns]
 # Offending samples that are named.
 NAMED = 5
 
+# Different keys in an epoch, as a share of its samples, that tell them apart: keys or labels that are named, and
+# contents, which may be held twenty times by a loader that draws rare samples more often.
+FEWEST_NAMED, FEWEST_CONTENTS = 0.5, 0.05
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -54,6 +58,7 @@ class Reference:
         ordered: so is their order.
         addressed: batch i is asked for by its index, so that the place tells which samples it should hold.
         named: keys are ids or labels, not hashes of the content.
+        through: epochs of ``fit()`` are parts of one pass: all of them together are counted.
     """
 
     states: tuple[State, ...]
@@ -62,6 +67,16 @@ class Reference:
     ordered: bool
     addressed: bool
     named: bool
+    through: bool = False
+
+    @property
+    def tells(self) -> bool:
+        """Whether its keys tell samples apart, so that to count them says something.
+
+        A loader may hold a sample several times; two labels for a thousand samples tell nothing.
+        """
+        keys = _keys(self.states[0]) if self.states and self.keyed else []
+        return len(set(keys)) > len(keys) * (FEWEST_NAMED if self.named else FEWEST_CONTENTS)
 
     @property
     def batches(self) -> int:
@@ -82,7 +97,7 @@ def count(batches: Sequence[Columns], reference: Reference, reads: int | None) -
     if not reference.keyed:
         return Epoch(len(keys), None, None, None, None, stale, reads)
     by_key = _by_key(batches, keys, reference, stale, reads)
-    if not reference.addressed or not reference.ordered or reference.named:
+    if not reference.addressed or not reference.ordered or reference.named or reference.through:
         return by_key
     # One batch lost at the front shifts all others: what explains it with fewer faults is believed.
     return min(_by_place(batches, reference, reads), by_key, key=lambda epoch: epoch.faults)
@@ -110,11 +125,12 @@ def _by_key(
     due = _keys(_nearest(Counter(keys), reference))
     expected, now = Counter(due), Counter(keys)
     extra, missing = now - expected, expected - now
+    known = {key for state in reference.states for key in _keys(state)}
     if reference.named and reference.reproducible:
         corrupt = _of_other_content(batches, reference)
     else:
-        corrupt = [key for key in extra.elements() if key not in expected]
-    duplicated = Counter({key: times for key, times in extra.items() if key in expected})
+        corrupt = [key for key in extra.elements() if key not in known]
+    duplicated = Counter({key: times for key, times in extra.items() if key in known})
     place = {key: number for number, key in enumerate(due)}
     places = [place[key] for key in keys if key in place]
     return Epoch(

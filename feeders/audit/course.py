@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import replace
 from typing import Callable
@@ -12,12 +11,13 @@ from feeders.loaders.opening import SEQUENCE
 from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
 
 from .causes import UNEXPLAINED
-from .epochs import count_epochs, reference_of
-from .evidence import ENDED, Evidence, FitRun, Growth
+from .epochs import count_epochs, is_part_of_a_pass, reference_of
+from .evidence import ENDED, Evidence, FitRun
 from .identity import LABELS
 from .judge import AuditVerdict, judge
 from .probes import Probes
 from .readings import BrokenReading, Reading
+from .reference import FEWEST_PARTS
 from .request import AuditRequest
 from .stress_plan import SHORTEST_STRESS_SECONDS, can_be_pulled, plan_stress, stress_seconds
 
@@ -26,6 +26,11 @@ OUTCOMES = (REFUSED, FAILED, HUNG, CRASHED)
 
 # Part of the budget that reading epoch after epoch may take.
 GROWTH_SHARE = 0.15
+
+# Processes that make the loader before races are looked for: two that read it, two of ``fit()``, one that asks beyond
+# its length, one that pulls it. They don't pay for that from the budget; later ones do.
+ESSENTIAL_PROBES = 6
+WORTH_TELLING_SECONDS = 2.0
 
 # Rounds beyond the budget that look again for what was seen once.
 MOST_EXTRA_ROUNDS = 3
@@ -47,6 +52,7 @@ class Course:
     def __init__(self, request: AuditRequest, end: float, progress: Callable[[str], None]) -> None:
         self.request, self._end, self._progress = request, end, progress
         self._probes = Probes(request)
+        self._start = 0.0
         self.evidence = Evidence(memory_limit=self._probes.memory)
 
     def run(self) -> None:
@@ -90,10 +96,15 @@ class Course:
         if isinstance(forward, BrokenReading):
             self.evidence = replace(self.evidence, broken=forward)
             return
-        if forward.steps and forward.steps != self.request.steps and not forward.endless:
-            self._restart(replace(self.request, steps=forward.steps))
+        if forward.cut or (forward.steps and forward.steps != self.request.steps and not forward.endless):
+            self._restart(replace(self.request, steps=forward.steps, cut=forward.cut))
+        length, steps = forward.description.length, self.request.steps
+        if is_part_of_a_pass(self.request, forward.description) and length and steps:
+            # What Keras does between epochs shows once those that its workers had read ahead are used up.
+            epochs = max(self.request.epochs, min(FEWEST_PARTS, -(-length // steps)))
+            self._restart(replace(self.request, epochs=epochs))
         self.evidence = replace(self.evidence, forward=forward)
-        self._probes.slowest_batch(forward.slowest)
+        self._allow_for(forward)
         if forward.failed or not forward.epochs:
             return
         backward = self._probes.read(2, backward=True)
@@ -103,7 +114,47 @@ class Course:
         self.evidence = replace(
             self.evidence, backward=backward, reference=reference_of(self.request, forward, backward)
         )
+        self._read_with_fixed_numbers()
         self._read_by_label(forward)
+        self._look_for_a_key()
+
+    def _read_with_fixed_numbers(self) -> None:
+        """Where content is random, see whether it is the same once global random numbers are."""
+        reference, known = self.evidence.reference, self.evidence.description
+        asked = self.request.is_feeder or self.request.key is not None
+        if asked or known.kind != SEQUENCE or known.pickles or reference is None or reference.reproducible:
+            return
+        self._progress("reading it with the same random numbers for each index")
+        random = self.request
+        self._restart(replace(random, fixed_random=True))
+        first, second = self._probes.read(1, backward=False), self._probes.read(2, backward=True)
+        if isinstance(first, Reading) and isinstance(second, Reading) and second.reread.contents:
+            fixed = reference_of(self.request, first, second)
+            if fixed.reproducible:
+                self.evidence = replace(self.evidence, forward=first, backward=second, reference=fixed, random=True)
+                return
+        self._restart(random)
+
+    def _look_for_a_key(self) -> None:
+        """Offer what would count, where nothing tells samples apart."""
+        reference = self.evidence.reference
+        if reference and not reference.tells:
+            self._progress("looking for a key that tells its samples apart")
+            self.evidence = replace(self.evidence, key=self._probes.find_key(reference.batches).expression)
+
+    def _allow_for(self, forward: Reading) -> None:
+        """Count the budget from its first batch: each process makes the loader anew and waits for it."""
+        self._probes.slowest_batch(forward.slowest, forward.first)
+        self._start = forward.making + forward.first
+        self._end += self._start * ESSENTIAL_PROBES
+        if self._start > WORTH_TELLING_SECONDS:
+            self._progress(
+                f"its first batch comes after {self._start:.0f} s, in each of {ESSENTIAL_PROBES} processes: "
+                f"up to {self._start * ESSENTIAL_PROBES:.0f} s beyond the budget"
+            )
+        whole = forward.mean * sum(map(len, forward.epochs))
+        if whole > WORTH_TELLING_SECONDS:
+            self._progress(f"reading it in one thread takes {whole:.0f} s, each time")
 
     def _read_by_label(self, forward: Reading) -> None:
         """Where content is new in each pass, count labels instead, if it has them."""
@@ -118,7 +169,8 @@ class Course:
             self._restart(replace(self.request, key=None))
             return
         if isinstance(first, Reading) and isinstance(second, Reading):
-            self.evidence = replace(self.evidence, reference=reference_of(self.request, first, second))
+            by_label = reference_of(self.request, first, second)
+            self.evidence = replace(self.evidence, forward=first, backward=second, reference=by_label)
         else:  # it broke this time: what is known stands
             self._restart(replace(self.request, key=None))
 
@@ -134,13 +186,16 @@ class Course:
         self._control()
 
     def _fit_twice(self) -> None:
-        """Train on it as it is and provoked, while another process reads epoch after epoch."""
-        with contextlib.ExitStack() as stack:
-            seconds = self.request.seconds * GROWTH_SHARE
-            growth = stack.enter_context(self._probes.growth(self._batches(), seconds))
-            self._fit(provoked=False)
-            self._fit(provoked=True)
-            self.evidence = replace(self.evidence, growth=growth.wait().answer or Growth())
+        """Train on it as it is and provoked, then read epoch after epoch.
+
+        No two processes run at once: a loader may write to a path or listen at a port of its own.
+        """
+        self._fit(provoked=False)
+        self._fit(provoked=True)
+        if self.evidence.fits[-1].outcome == ENDED:
+            self._progress("reading epoch after epoch")
+            growth = self._probes.growth(self._batches(), self.request.seconds * GROWTH_SHARE)
+            self.evidence = replace(self.evidence, growth=growth)
 
     def _steps(self) -> int | None:
         return self.evidence.forward.steps if self.evidence.forward else None
@@ -185,7 +240,12 @@ class Course:
 
     def _look_beyond(self) -> None:
         known = self.evidence.description
-        if known.kind == SEQUENCE and known.length and not self.request.is_feeder and not self._steps():
+        if (
+            known.kind == SEQUENCE
+            and known.length
+            and not self.request.is_feeder
+            and not (self._steps() or self.request.cut)
+        ):
             self._progress("asking beyond its length")
             self.evidence = replace(self.evidence, bounds=self._probes.bounds(known.length))
 
@@ -201,7 +261,9 @@ class Course:
 
     def _is_random(self) -> bool:
         reference, backward = self.evidence.reference, self.evidence.backward
-        return not (reference and reference.reproducible and backward and backward.reread.contents)
+        return self.evidence.random or not (
+            reference and reference.reproducible and backward and backward.reread.contents
+        )
 
     # Races.
 
@@ -228,7 +290,8 @@ class Course:
     def _overhead(self) -> float:
         """A process that pulls reads everything once, alone."""
         mean = self.evidence.forward.mean if self.evidence.forward else 0.0
-        return mean * self._batches() + 0.7
+        again = self._start if self.evidence.stress else 0.0
+        return mean * self._batches() + again + 0.7
 
     def _can_be_pulled(self) -> bool:
         return can_be_pulled(self.evidence)

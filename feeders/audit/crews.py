@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterator, Sequence, Tuple, Union
 from feeders.loaders.opening import DATASET, GENERATOR, ITERATOR, SEQUENCE, WORKERS
 
 from .crew import CALLS_PER_WORKER, Crew
-from .datasets import one_at_a_time
+from .datasets import is_endless, one_at_a_time
 from .exceptions import RaisedException, describe_exception
 from .findings import SOUND, ChangedBatch, RaisedCall, Seen, compare, compare_sets
 from .identity import Columns
@@ -129,13 +129,21 @@ class _Pipeline(Crew):
         iterator = iter(one_at_a_time(self._loader.x))
         for _ in range(self._plan.steps):
             yield lambda: next(iterator)
+        self._end(iterator)
+
+    def _end(self, iterator: Iterator[Any]) -> None:
+        """Come to its end, if it has one: only then a cache on disk is complete, and no writer's lock stays."""
+        if not is_endless(self._loader.x):
+            next(iterator, None)
 
     def trial(self, right: Sequence[Columns]) -> list[Seen]:
         given: list[Columns] = []
+        iterator = one_at_a_time(self._loader.x, DATASET_THREADS)
         try:
-            for batch in itertools.islice(one_at_a_time(self._loader.x, DATASET_THREADS), self._plan.steps):
+            for batch in itertools.islice(iterator, self._plan.steps):
                 given.append(self._loader.identity.columns(batch))
                 self._beat()
+            self._end(iterator)
         except Exception as error:
             return [RaisedCall(len(given), describe_exception(error))]
         finally:

@@ -34,6 +34,13 @@ def overlap(dataset: Any, epoch: Sequence[Columns]) -> int | None:
     return times.pop() if interleaved and len(times) == 1 and times != {1} else None
 
 
+def is_blurred(dataset: Any) -> bool:
+    """Whether it repeats without end and is shuffled after that, which mixes the end of a pass with the next one."""
+    stages = [type(stage).__name__ for stage in _stages(dataset)]
+    shuffled = next((place for place, name in enumerate(stages) if "Shuffle" in name), len(stages))
+    return is_endless(dataset) and any("Repeat" in name for name in stages[shuffled + 1 :])
+
+
 def _stages(dataset: Any) -> Iterator[Any]:
     """A dataset and those that it is made from, as far as TensorFlow tells."""
     while dataset is not None:

@@ -210,6 +210,17 @@ class Bounds:
 
 
 @dataclass(frozen=True)
+class Key:
+    """An expression for ``--key``.
+
+    Attributes:
+        expression: that is new for each sample of an epoch and the same in each epoch; empty if none was found.
+    """
+
+    expression: str = ""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All of it.
 
@@ -225,6 +236,8 @@ class Evidence:
         bounds: of a sequence.
         control: the same ``fit()`` with a loader known to be safe, where that was of interest.
         memory_limit: bytes.
+        random: content is new in each pass unless global random numbers are fixed.
+        key: an expression for ``--key`` that would tell samples apart, where nothing did.
     """
 
     forward: Reading | None = None
@@ -238,6 +251,8 @@ class Evidence:
     bounds: Bounds | None = None
     control: FitRun | None = None
     memory_limit: int = 0
+    random: bool = False
+    key: str = ""
 
     @property
     def description(self) -> Description:

@@ -40,7 +40,7 @@ def fit(request: AuditRequest, steps: int | None, seed: int, provoked: bool, jou
 
     Args:
         request: what is audited.
-        steps: of an epoch, for an endless loader, or for one whose epoch is cut short; None where it knows its end.
+        steps: ``steps_per_epoch``; None where the loader knows its end.
         seed: of the global random numbers.
         provoked: force thread switches, and hold back the hooks between epochs.
         journal: gets what happens meanwhile, which outlives this process.
@@ -48,11 +48,12 @@ def fit(request: AuditRequest, steps: int | None, seed: int, provoked: bool, jou
     if request.start_method:
         multiprocessing.set_start_method(request.start_method, force=True)
     seed_everything(seed)
-    loader = open_loader(request)
+    with journal.kept_alive():
+        loader = open_loader(request)
     arguments = _arguments(loader, request, steps)
     _listen(journal)
     if loader.kind == SEQUENCE:
-        _take_down_reads(loader, journal, steps, HOOK_SECONDS if provoked else 0.0)
+        _take_down_reads(loader, journal, request.cut, HOOK_SECONDS if provoked else 0.0)
     model = _recording_model(loader, journal)
     switches = Switches(provoked_files(request))
     threads, children = threading.active_count(), len(tree(os.getpid()))
@@ -70,7 +71,7 @@ def fit(request: AuditRequest, steps: int | None, seed: int, provoked: bool, jou
 
 def _arguments(loader: Loader, request: AuditRequest, steps: int | None) -> dict[str, Any]:
     arguments = {"epochs": request.epochs, **loader.fit}
-    if steps and loader.kind != SEQUENCE and not request.is_feeder:
+    if steps and not request.is_feeder:
         arguments["steps_per_epoch"] = steps
     return arguments
 
@@ -112,15 +113,15 @@ def _epochs(journal: Journal) -> Any:
     return Epochs()
 
 
-def _take_down_reads(loader: Loader, journal: Journal, steps: int | None, hold: float) -> None:
+def _take_down_reads(loader: Loader, journal: Journal, cut: int | None, hold: float) -> None:
     """Take down which index was read, in whichever thread or forked process, and hold back the hooks.
 
     The class is changed in place: a loader of another class would pickle as something else.
     """
     cls = type(loader.x)
     _replace(cls, "__getitem__", lambda get: _noted(get, journal))
-    if steps is not None and hasattr(cls, "__len__"):
-        _replace(cls, "__len__", lambda length: lambda self: min(steps, length(self)))
+    if cut is not None:
+        _replace(cls, "__len__", lambda length: lambda self: min(cut, length(self)))
     for hook in HOOKS:
         if overrides(loader.x, hook):
             _replace(cls, hook, lambda method, hook=hook: _held_back(method, hook, journal, hold))  # type: ignore[misc]

@@ -17,6 +17,9 @@ HASH_BYTES = 6
 
 LABELS = "labels"
 
+# Whole numbers up to here are exact as float32.
+EXACT_IN_FLOAT32 = 1 << 24
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -143,8 +146,14 @@ def _hash(arrays: list[Any]) -> int:
         if array.dtype.kind == "O":
             digest.update(repr(array.tolist()).encode())
         else:
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(_as_decimals(array)).tobytes())
     return int.from_bytes(digest.digest(), "big")
+
+
+def _as_decimals(array: Any) -> Any:
+    """Whole numbers as decimals, which Keras makes of them after a first batch of decimals; if nothing is lost."""
+    whole = array.dtype == np.int64 and (np.abs(array) <= EXACT_IN_FLOAT32).all()
+    return array.astype(np.float32) if whole else array
 
 
 def _canonical(leaf: Any) -> Any:

@@ -52,6 +52,23 @@ class Handle:
     library: bool
 
 
+@dataclass(frozen=True)
+class DtypeChange:
+    """An array that has another dtype than in the first batch.
+
+    Attributes:
+        index: of the batch.
+        path: to the array.
+        first: its dtype in the first batch; empty where it is not there.
+        now: its dtype in this one; likewise.
+    """
+
+    index: int
+    path: str
+    first: str
+    now: str
+
+
 class _Nowhere:
     def write(self, data: Any) -> int:
         return memoryview(data).nbytes
@@ -96,6 +113,42 @@ def memory_owner(thing: Any, batch: Any) -> str | None:
                 if isinstance(leaf, np.ndarray) and np.may_share_memory(part, leaf):
                     return path
     return None
+
+
+def share_memory(one: Any, other: Any) -> bool:
+    """Whether two batches may lie in the same memory."""
+    first, second = ([leaf for leaf in leaves(batch) if isinstance(leaf, np.ndarray)] for batch in (one, other))
+    return any(np.may_share_memory(a, b) for a in first for b in second)
+
+
+def dtypes(batch: Any, path: str = "batch") -> dict[str, str]:
+    """Return the dtype of each array of a nested batch, by the way to it."""
+    if isinstance(batch, dict):
+        parts = [(f"{path}[{name!r}]", part) for name, part in batch.items()]
+    elif isinstance(batch, (tuple, list)):
+        names = ("x", "y", "sample_weight") if path == "batch" else ()
+        parts = [
+            (names[number] if number < len(names) else f"{path}[{number}]", part) for number, part in enumerate(batch)
+        ]
+    else:
+        dtype = getattr(batch, "dtype", None)
+        return {} if batch is None else {path: str(getattr(dtype, "name", None) or dtype or type(batch).__name__)}
+    return {name: dtype for inner, part in parts for name, dtype in dtypes(part, inner).items()}
+
+
+def dtype_change(index: int, first: dict[str, str], now: dict[str, str]) -> DtypeChange | None:
+    """Return an array that Keras can't bring to the dtype of the first batch without loss, or that is not in both."""
+    for path in sorted({*first, *now}):
+        was, is_now = first.get(path, ""), now.get(path, "")
+        if not (was and is_now) or (_rank(is_now) > _rank(was)):
+            return DtypeChange(index, path, was, is_now)
+    return None
+
+
+def _rank(dtype: str) -> int:
+    """Whole numbers become decimals without loss, and not the other way round; the width is Keras' own choice."""
+    ranks = {"bool": 0, "int": 1, "uint": 1, "float": 2, "bfloat": 2, "complex": 3}
+    return ranks.get(dtype.rstrip("0123456789"), -1)
 
 
 def handles(thing: Any) -> tuple[Handle, ...]:

@@ -13,6 +13,8 @@ from .request import AuditRequest
 
 WHOLE, NOT_COMPARED = "whole", "not compared"
 
+NOT_COUNTED = "not-counted"
+
 # Of the rate of a fault that was not seen.
 CONFIDENCE = 0.95
 
@@ -22,7 +24,7 @@ class AuditVerdict:
     """What the audit says.
 
     Attributes:
-        word: exactly-once, at-least-once, at-most-once, none, refused, failed, hung or crashed.
+        word: exactly-once, at-least-once, at-most-once, none, not-counted, refused, failed, hung or crashed.
         content: whole, corrupt or not compared.
         faults: what is wrong; none in a safe loader.
         notes: what a person should know that is no fault of this use.
@@ -41,8 +43,8 @@ class AuditVerdict:
 
     @property
     def safe(self) -> bool:
-        """Whether it is safe as used."""
-        return not self.faults
+        """Whether it is safe as used; what nothing tells apart was not counted, and is not called safe."""
+        return not self.faults and self.word != NOT_COUNTED
 
     @property
     def unseen_rate(self) -> float | None:
@@ -61,7 +63,7 @@ def judge(request: AuditRequest, evidence: Evidence) -> AuditVerdict:
         faults=faults,
         notes=tuple(dict.fromkeys(note for family in FAMILIES for note in family.notes(case))),
         deliveries=_deliveries(case),
-        message=case.ending.message if case.ending else "",
+        message=case.ending.message if case.ending else _uncounted(case) if word == NOT_COUNTED else "",
         pending=_is_pending(case),
     )
 
@@ -80,7 +82,17 @@ def _guarantee(case: Case, faults: Sequence[Fault]) -> tuple[str, str]:
     content = CORRUPT if spoilt else WHOLE if reference.reproducible else NOT_COMPARED
     if MISSING in wrong:
         return NONE if DUPLICATED in wrong else AT_MOST_ONCE, content
-    return AT_LEAST_ONCE if DUPLICATED in wrong else EXACTLY_ONCE, content
+    if DUPLICATED in wrong:
+        return AT_LEAST_ONCE, content
+    return EXACTLY_ONCE if reference.tells else NOT_COUNTED, content
+
+
+def _uncounted(case: Case) -> str:
+    """Say why nothing was counted, and what would count."""
+    key, named = case.evidence.key, case.evidence.reference and case.evidence.reference.named
+    reason = "its keys do not tell samples apart" if named else "no two passes gave the same samples"
+    offer = f'--key "{key}"' if key else "--key EXPRESSION, which names a sample: an index, a path, a rounded mean"
+    return f"{reason}. Try: {offer}"
 
 
 def _each_index_once(case: Case) -> bool:

@@ -27,8 +27,8 @@ from .request import AuditRequest
 # Growth is what the last epochs all did: the first ones fill caches.
 EPOCHS_AT_MOST, EPOCHS_AT_LEAST, JUDGED = 8, 5, 3
 
-# To reach the fewest epochs that are judged it may take so many times as long as it was given: ``fit()`` runs at the
-# same time, and beside other programs 3 were too few.
+# To reach the fewest epochs that are judged it may take so many times as long as it was given: beside other programs 3
+# were too few.
 PATIENCE = 10
 
 # Lines of which memory is compared, and those that are named.
@@ -45,7 +45,8 @@ def growth(request: AuditRequest, steps: int, seconds: float, journal: Journal) 
         journal: gets an event per epoch.
     """
     seed_everything(0)
-    loader = open_loader(request)
+    with journal.kept_alive():
+        loader = open_loader(request)
     held: list[Held] = []
     tracemalloc.start()
     passes = _passes(loader, steps)

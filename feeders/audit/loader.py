@@ -16,6 +16,7 @@ from feeders.loaders import workload
 from feeders.loaders.opening import ARRAYS, ITERATOR, PACKAGE, SEQUENCE, WORKERS, Opened, kind_of, open_own, own_files
 from feeders.strategies import feeder
 
+from .fixed_random import fix_calls, give_each_thread_its_own
 from .identity import ByContent, ByKey, ByStamp, Identity
 from .inspection import handles, pickling_fault
 from .readings import EXHAUSTED, SUSPENDED, Description
@@ -47,7 +48,12 @@ def open_loader(request: AuditRequest, alone: bool = False) -> Loader:
     """
     if request.is_feeder:
         return _open_feeder(request, alone)
-    return Loader(**vars(open_own(request.source())), identity=identity_of(request))
+    if request.fixed_random:
+        give_each_thread_its_own()
+    loader = Loader(**vars(open_own(request.source())), identity=identity_of(request))
+    if request.fixed_random:
+        fix_calls(loader.x)
+    return loader
 
 
 def describe_loader(loader: Loader, request: AuditRequest) -> Description:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Callable, Generic, TypeVar
 
@@ -17,10 +17,11 @@ from feeders.results.record import FAILED, REFUSED, UNSUPPORTED
 from . import wire
 from .bounds import bounds
 from .events import BatchRead, BatchTrained, Event, Found, LinesRan, LoaderOpened, TrialBegan
-from .evidence import ENDED, Bounds, Draws, FitAnswer, FitRun, Growth, StressAnswer, StressRun
+from .evidence import ENDED, Bounds, Draws, FitAnswer, FitRun, Growth, Key, StressAnswer, StressRun
 from .exceptions import RaisedException
 from .fits import fit
 from .journal import Journal
+from .keys import find_key
 from .leaks import growth
 from .loader import audited_files
 from .random_numbers import draws
@@ -33,8 +34,11 @@ from .stress_plan import StressPlan
 # Without a batch for so long it has hung; a share of the budget, so that a longer audit is more patient.
 PATIENCE_SHARE, SHORTEST_PATIENCE, LONGEST_PATIENCE = 0.2, 8.0, 30.0
 
-# Of the slowest batch seen.
-PATIENCE_BATCHES = 20
+# Of the slowest batch seen, and of the first one: a shuffle buffer is filled before it.
+PATIENCE_BATCHES, PATIENCE_FIRST = 20, 3
+
+# The first batch of all, about which nothing is known yet, may take so long.
+FIRST_BATCH_SECONDS = 60.0
 
 # A spawned worker imports TensorFlow again.
 SPAWN_SECONDS = 60.0
@@ -137,20 +141,22 @@ class Probes:
         self.request = request
         self.memory = int(psutil.virtual_memory().available * MEMORY_SHARE)
         self._patience = min(LONGEST_PATIENCE, max(SHORTEST_PATIENCE, request.seconds * PATIENCE_SHARE))
+        self._unknown = True
         if request.start_method in ("spawn", "forkserver"):
             self._patience += SPAWN_SECONDS
 
-    def slowest_batch(self, seconds: float) -> None:
-        """Be patient enough for a loader of such batches."""
-        self._patience = max(self._patience, PATIENCE_BATCHES * seconds)
+    def slowest_batch(self, seconds: float, first: float) -> None:
+        """Be patient enough for a loader of such batches, and for such a first one."""
+        self._patience = max(self._patience, PATIENCE_BATCHES * seconds, PATIENCE_FIRST * first)
 
-    def _run(self, kind: type[Kind], work: Callable[[Journal], Kind]) -> Running[Kind]:
-        return Running(kind, work, self._patience, self.memory)
+    def _run(self, kind: type[Kind], work: Callable[[Journal], Kind], patience: float | None = None) -> Running[Kind]:
+        return Running(kind, work, patience or self._patience, self.memory)
 
     def read(self, seed: int, backward: bool) -> Reading | BrokenReading:
         """Read it in one thread; see `read_serially`."""
         request = self.request
-        with self._run(Reading, lambda journal: read_serially(request, seed, backward, journal)) as running:
+        patience, self._unknown = (FIRST_BATCH_SECONDS if self._unknown else self._patience), False
+        with self._run(Reading, lambda journal: read_serially(request, seed, backward, journal), patience) as running:
             result = running.wait()
         opened = [event.description for event in result.events if isinstance(event, LoaderOpened)]
         return result.answer or BrokenReading(result.outcome, result.message, opened[0] if opened else Description())
@@ -167,9 +173,15 @@ class Probes:
         with self._run(StressAnswer, lambda journal: stress(request, plan, journal)) as running:
             return _stress_run(running.wait())
 
+    def find_key(self, steps: int) -> Key:
+        """Look for an expression that tells samples apart; see `keys.find_key`."""
+        request = replace(self.request, key=None)
+        with self._run(Key, lambda journal: find_key(request, steps, journal)) as running:
+            return running.wait().answer or Key()
+
     def draws(self, steps: int, seed: int) -> Draws | None:
-        """Compare random numbers; see `random_numbers.draws`."""
-        request = self.request
+        """Compare random numbers, as they come; see `random_numbers.draws`."""
+        request = replace(self.request, fixed_random=False)
         with self._run(Draws, lambda journal: draws(request, steps, seed, journal)) as running:
             return running.wait().answer
 
@@ -179,10 +191,11 @@ class Probes:
         with self._run(Bounds, lambda journal: bounds(request, length, journal)) as running:
             return running.wait().answer
 
-    def growth(self, steps: int, seconds: float) -> Running[Growth]:
-        """Start to read epoch after epoch, which goes on beside others; see `leaks.growth`."""
+    def growth(self, steps: int, seconds: float) -> Growth:
+        """Read epoch after epoch; see `leaks.growth`."""
         request = self.request
-        return self._run(Growth, lambda journal: growth(request, steps, seconds, journal))
+        with self._run(Growth, lambda journal: growth(request, steps, seconds, journal)) as running:
+            return running.wait().answer or Growth()
 
 
 def _fit_run(request: AuditRequest, result: ProbeResult[FitAnswer], provoked: bool) -> FitRun:

@@ -27,7 +27,8 @@ def draws(request: AuditRequest, steps: int, seed: int, journal: Journal) -> Dra
         journal: gets an event when they are done.
     """
     seed_everything(seed)
-    loader = open_loader(request)
+    with journal.kept_alive():
+        loader = open_loader(request)
     indices = [(seed + number) % steps for number in range(CALLS)]
     context: Any = multiprocessing.get_context(request.start_method)
     results = context.SimpleQueue()

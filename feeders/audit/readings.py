@@ -8,7 +8,7 @@ from feeders.loaders.opening import GENERATOR, ITERATOR
 
 from .exceptions import RaisedException
 from .identity import Columns
-from .inspection import Handle, PicklingFault
+from .inspection import DtypeChange, Handle, PicklingFault
 
 SUSPENDED, EXHAUSTED = "suspended", "exhausted"
 
@@ -109,8 +109,11 @@ class Reading:
         description: what the loader is.
         epochs: the batches of each.
         steps: batches of an epoch, where that is not the loader's length.
+        cut: of a longer epoch so many batches were read.
         endless: it does not end by itself.
-        slowest: seconds of the slowest batch.
+        making: seconds until the loader was made.
+        first: seconds of the first batch of an epoch.
+        slowest: seconds of the slowest other batch.
         mean: seconds of a batch.
         reused: a batch that was overwritten.
         reread: an index read twice, with nothing between, gave the same.
@@ -119,12 +122,18 @@ class Reading:
         empty: indices of batches without samples.
         overlap: how many times each sample comes, in a dataset that interleaves others.
         failed: where it broke.
+        lengths: of the loader, in each epoch.
+        changed_dtype: an array of another dtype than in the first batch.
+        blurred: a dataset that repeats is shuffled after that.
     """
 
     description: Description
     epochs: tuple[tuple[Columns, ...], ...] = ()
     steps: int | None = None
+    cut: int | None = None
     endless: bool = False
+    making: float = 0.0
+    first: float = 0.0
     slowest: float = 0.0
     mean: float = 0.0
     reused: ReusedBuffer | None = None
@@ -134,6 +143,9 @@ class Reading:
     empty: tuple[int, ...] = ()
     overlap: int | None = None
     failed: FailedRead | None = None
+    lengths: tuple[int, ...] = ()
+    changed_dtype: DtypeChange | None = None
+    blurred: bool = False
 
     def contents(self) -> set[int]:
         """Return the contents of all samples."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any, Callable
 
+from feeders.loaders.opening import GENERATOR, ITERATOR, SEQUENCE
+
 from .events import Heartbeat
 from .exceptions import describe_exception
 from .identity import Columns
-from .inspection import memory_owner
+from .inspection import DtypeChange, dtype_change, dtypes, memory_owner, share_memory
 from .journal import Journal
 from .loader import Loader
 from .readings import FailedRead, ReusedBuffer
@@ -29,8 +31,10 @@ class Recorder:
         epochs: that are complete, in the order of their indices.
         current: batches since.
         pulled: batches so far.
-        slowest: seconds of the slowest.
-        reused: the first that was overwritten when the next one was made.
+        first: seconds of the first of an epoch.
+        slowest: seconds of the slowest other one.
+        reused: the first that was overwritten when another one was made.
+        changed_dtype: the first array of another dtype than in the first batch.
     """
 
     def __init__(self, loader: Loader, journal: Journal, backward: bool) -> None:
@@ -41,8 +45,10 @@ class Recorder:
         self.epochs: list[tuple[Columns, ...]] = []
         self.current: list[Columns] = []
         self.pulled = 0
-        self.slowest = 0.0
+        self.first = self.slowest = 0.0
         self.reused: ReusedBuffer | None = None
+        self.changed_dtype: DtypeChange | None = None
+        self._dtypes: dict[str, str] = {}
 
     @property
     def mean(self) -> float:
@@ -62,16 +68,32 @@ class Recorder:
         batch = pull()
         took = time.perf_counter() - start
         columns = self._loader.identity.columns(batch)
-        self.slowest, self._spent = max(self.slowest, took), self._spent + took
+        self._spent += took
+        if self.current:
+            self.slowest = max(self.slowest, took)
+        else:
+            self.first = max(self.first, took)
         self.pulled += 1
         self.current.append(columns)
+        self._compare_dtypes(index, batch)
         self._look_for_reuse(index, batch, columns)
+
+    def _compare_dtypes(self, index: int, batch: Any) -> None:
+        """With the first batch, whose dtypes Keras takes for those of all."""
+        if self._loader.kind not in (SEQUENCE, GENERATOR, ITERATOR) or self.changed_dtype or self._backward:
+            return
+        now = dtypes(batch)
+        self._dtypes = self._dtypes or now
+        self.changed_dtype = dtype_change(index, self._dtypes, now)
 
     def _look_for_reuse(self, index: int, batch: Any, columns: Columns) -> None:
         if self.reused is None and self._kept:
-            earlier, kept, was = self._kept[-1]
-            if self._loader.identity.columns(kept).contents != was.contents:
-                self.reused = ReusedBuffer(earlier, index, memory_owner(self._loader.x, kept))
+            # The one before, whatever it is made of; others, as of a ring of buffers, where memory tells.
+            suspects = [one for one in self._kept[:-1] if share_memory(one[1], batch)] + self._kept[-1:]
+            for earlier, kept, was in suspects:
+                if self._loader.identity.columns(kept).contents != was.contents:
+                    self.reused = ReusedBuffer(earlier, index, memory_owner(self._loader.x, kept))
+                    break
         if self.pulled <= KEPT:
             self._kept.append((index, batch, columns))
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import sys
 import time
 from collections import Counter
 from typing import Any, Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from feeders.errors import FeedersError
 from feeders.keras_api import generation, seed_everything
 from feeders.loaders.opening import ARRAYS, DATASET, GENERATOR, ITERATOR, SEQUENCE
 
-from .datasets import is_endless, one_at_a_time, overlap
+from .datasets import is_blurred, is_endless, one_at_a_time, overlap
 from .events import LoaderOpened
 from .hooks import HOOKS, ON_EPOCH_BEGIN, ON_EPOCH_END, call_hook, overrides
 from .identity import Columns
@@ -25,6 +26,9 @@ from .request import AuditRequest
 # Keras calls the hooks between epochs a different number of times, by release: more states than epochs are read.
 SPARE_STATES = 2
 
+# With steps_per_epoch, so many epochs of a sequence are read: what Keras does between them shows in the third.
+FEWEST_PARTS = 3
+
 # Indices that are read twice, one right after the other.
 REREAD = 8
 
@@ -33,6 +37,12 @@ LOOKED_AT = 4
 
 # Without an end or a repetition in so many batches, the person has to say how long an epoch is.
 MOST_PULLS = 20_000
+
+# Nobody waits for the end of a longer epoch: such a length stands for "without end".
+MOST_BATCHES = 10_000_000
+
+# A pipeline that does not tell its length comes to its end in so long, or somebody has to tell how long an epoch is.
+LONGEST_PASS_SECONDS = 120.0
 
 # An epoch takes part of the budget at most; of a longer one only its first batches are audited.
 SHARE_OF_BUDGET = 0.12
@@ -49,7 +59,10 @@ def read_serially(request: AuditRequest, seed: int, backward: bool, journal: Jou
         journal: gets an event per batch.
     """
     seed_everything(seed)
-    loader = open_loader(request, alone=True)
+    start = time.perf_counter()
+    with journal.kept_alive():
+        loader = open_loader(request, alone=True)
+    making = time.perf_counter() - start
     description = describe_loader(loader, request)
     reader = _Reader(loader, request, backward, journal)
     failed: FailedRead | None = None
@@ -62,7 +75,7 @@ def read_serially(request: AuditRequest, seed: int, backward: bool, journal: Jou
     except Exception as error:
         failed = reader.recorder.failed(error)
         reader.recorder.close_epoch()
-    return reader.reading(description, failed)
+    return dataclasses.replace(reader.reading(description, failed), making=making)
 
 
 class _Reader:
@@ -73,6 +86,8 @@ class _Reader:
         self._backward = backward and loader.kind == SEQUENCE
         self.recorder = Recorder(loader, journal, self._backward)
         self._steps: int | None = request.steps or loader.fit.get("steps_per_epoch")
+        self._cut = request.cut
+        self._lengths: list[int] = []
         self._endless = False
         self._reread = self._addressed = Agreement()
 
@@ -93,7 +108,9 @@ class _Reader:
             description=description,
             epochs=tuple(recorder.epochs),
             steps=self._steps,
+            cut=self._cut,
             endless=self._endless,
+            first=recorder.first,
             slowest=recorder.slowest,
             mean=recorder.mean,
             reused=recorder.reused,
@@ -103,6 +120,9 @@ class _Reader:
             empty=tuple(index for index, batch in enumerate(first) if not batch.keys),
             overlap=overlap(self._loader.x, first) if first and self._loader.kind == DATASET else None,
             failed=failed,
+            lengths=tuple(self._lengths),
+            changed_dtype=recorder.changed_dtype,
+            blurred=self._loader.kind == DATASET and is_blurred(self._loader.x),
         )
 
     # A sequence.
@@ -113,14 +133,18 @@ class _Reader:
         for epoch in range(self._request.epochs + SPARE_STATES if hooks else 1):
             if epoch or generation() == 3:
                 call_hook(x, ON_EPOCH_BEGIN)
-            order = list(range(self._limit(number)))
+            if epoch:  # a loader may draw it anew
+                number = self._loader.length()
+            if number is not None:
+                self._lengths.append(number)
+            order = range(self._limit(number))
             for index in reversed(order) if self._backward else order:
                 if index >= self._limit(number) and not self._backward:
                     break
                 self.recorder.take(index, lambda index=index: x[index])  # type: ignore[misc]
             if self._backward:
                 self._read_again(order)
-            elif not epoch and number is not None and self._limit(number) < number:
+            elif not epoch and self._cut:
                 self._see_whether_an_index_tells()
             self.recorder.close_epoch()
             call_hook(x, ON_EPOCH_END)
@@ -128,14 +152,18 @@ class _Reader:
     def _limit(self, number: int | None) -> int:
         """How many batches of an epoch to read, judged after the first few."""
         if self._steps:
-            return self._steps if number is None else min(self._steps, number)
-        if number is None:
-            raise FeedersError(f"{self._request.loader}: it tells no length. Try: --steps N, the batches per epoch")
+            wanted = self._steps * max(self._request.epochs, FEWEST_PARTS)
+            return wanted if number is None else min(wanted, number)
+        if number is None or number > MOST_BATCHES:
+            said = "tells no length" if number is None else f"says that an epoch has {number:,} batches"
+            raise FeedersError(f"{self._request.loader}: it {said}. Try: --steps N, the batches per epoch")
+        if self._cut:
+            return min(self._cut, number)
         if number > FEWEST_STEPS and self.recorder.pulled == FEWEST_STEPS // 2 and not self._request.is_feeder:
             affordable = int(self._request.seconds * SHARE_OF_BUDGET / max(1e-6, self.recorder.mean))
             if affordable < number:
-                self._steps = max(FEWEST_STEPS, affordable)
-                return self._steps
+                self._cut = max(FEWEST_STEPS, affordable)
+                return self._cut
         return number
 
     def _see_whether_an_index_tells(self) -> None:
@@ -219,12 +247,18 @@ class _Reader:
             raise FeedersError(
                 f"{self._request.loader}: it repeats without end. Try: --steps N, the batches of an epoch"
             )
+        if not limit and (number or 0) > MOST_BATCHES:
+            raise FeedersError(
+                f"{self._request.loader}: it has {number:,} batches. Try: --steps N, the batches per epoch"
+            )
+        end = time.perf_counter() + max(LONGEST_PASS_SECONDS, self._request.seconds)
         for _ in range(2):
-            for index, batch in enumerate(one_at_a_time(self._loader.x)):
-                if limit and index >= limit:
+            iterator = one_at_a_time(self._loader.x)
+            for index in range(limit or sys.maxsize):
+                if not self._pull(iterator, index):
                     break
-                self.recorder.take(index, lambda batch=batch: batch)  # type: ignore[misc]
-                if not limit and number is None and self.recorder.pulled >= MOST_PULLS:
+                late = self.recorder.pulled >= MOST_PULLS or time.perf_counter() > end
+                if not limit and number is None and not self.recorder.epochs and late:
                     raise FeedersError(
                         f"{self._request.loader}: no end in {self.recorder.pulled} batches. Try: --steps N"
                     )

@@ -46,6 +46,9 @@ class AuditRequest:
         epochs: of each ``fit()``.
         steps: batches per epoch; None is the loader's length, or what its repeating content shows.
         seconds: budget for all of it.
+        fixed_random: Python's and NumPy's global random numbers are seeded by its index before each call, which the
+            audit finds out to be of use.
+        cut: batches of a longer epoch that are looked at, found out by the audit.
     """
 
     loader: str
@@ -58,6 +61,8 @@ class AuditRequest:
     epochs: int = EPOCHS
     steps: int | None = None
     seconds: float = 60.0
+    fixed_random: bool = False
+    cut: int | None = None
 
     @property
     def is_feeder(self) -> bool:

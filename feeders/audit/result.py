@@ -57,7 +57,7 @@ class Audit:
     def to_json(self) -> dict[str, Any]:
         """Return the whole evidence: the object that ``--json`` writes, described in METHODOLOGY.md."""
         evidence, known, verdict = self.evidence, self.evidence.description, self.verdict
-        logged = dict.fromkeys(text for run in evidence.fits for text in run.logged)
+        logged = dict.fromkeys(text for run in evidence.fits for text in run.logged if not _is_untrue(text, evidence))
         found = {
             "schema": SCHEMA,
             "loader": self.request.loader,
@@ -78,6 +78,7 @@ class Audit:
                 "confidence": CONFIDENCE,
                 "unseen_rate": verdict.unseen_rate,
                 "places": sum(run.answer.places for run in evidence.stress),
+                "compared": evidence.reference is None or evidence.reference.tells,
             },
             "memory_limit": evidence.memory_limit,
             "budget": self.request.seconds,
@@ -100,6 +101,13 @@ class Audit:
             "call": request.call,
             "workload": request.workload if request.is_feeder else None,
         }
+
+
+def _is_untrue(text: str, evidence: Evidence) -> bool:
+    """Whether Keras says that data ran out while every batch came: it finds out by itself how long an epoch is."""
+    due = evidence.reference.batches if evidence.reference else 0
+    whole = due > 0 and all(run.epochs and run.batches == due * len(run.epochs) for run in evidence.fits)
+    return "ran out of data" in text and whole
 
 
 def _fault(fault: Fault) -> dict[str, object]:

@@ -28,6 +28,8 @@ def to_text(found: dict[str, Any]) -> str:
 def headline(found: dict[str, Any]) -> str:
     """Return the verdict in one line."""
     content = f", content {found['content']}" if found["content"] != "not compared" else ", content not compared"
+    if found["verdict"] == "not-counted" and not found["faults"]:
+        return f"{found['loader']}: not counted, so not proven safe with {_use(found)}: {found['message']}"
     outcome = found["verdict"] in (REFUSED, FAILED, HUNG, CRASHED)
     names = f": {', '.join(fault['cause'] for fault in found['faults'])}" if found["faults"] else ""
     safe = "safe" if found["safe"] else "NOT SAFE"
@@ -49,7 +51,7 @@ def _use(found: dict[str, Any]) -> str:
 def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield headline(found)
     yield f"  {found['title']}; {_stack(found['stack'])}"
-    if found["message"]:
+    if found["message"] and found["verdict"] != "not-counted":
         yield ""
         yield from _wrapped(_shorter(found["message"].strip(), found["verdict"]), "  ")
         yield from _meaning(meaning_of(found["message"]))
@@ -126,6 +128,11 @@ def _power(found: dict[str, Any]) -> str:
         return f"Nothing was delivered beside others, so nothing is known of races. Took {took}."
     if not found["use"]["workers"] or (found["use"]["workers"] == 1 and found["kind"] != "dataset"):
         return f"One thread feeds it: no race is possible in this use. {power['deliveries']:,} batches in {took}."
+    if not power["compared"]:
+        return (
+            f"{power['deliveries']:,} batches were made while others were, and what they held was not compared: "
+            f"nothing is known of races that change it. Took {took}."
+        )
     places = f", a thread held at {power['places']} places in turn" if power["places"] else ""
     rate = f"1 in {math.floor(1 / power['unseen_rate']):,}"
     seen = "No other fault" if found["faults"] else "No fault"

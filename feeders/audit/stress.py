@@ -53,7 +53,9 @@ def stress(request: AuditRequest, plan: StressPlan, journal: Journal) -> StressA
         multiprocessing.set_start_method(request.start_method, force=True)
     seed_everything(plan.seed)
     chance = random.Random(plan.seed)
-    crew = make_crew(open_loader(request), request, plan, chance, lambda: journal.write(Heartbeat()))
+    with journal.kept_alive():
+        loader = open_loader(request)
+    crew = make_crew(loader, request, plan, chance, lambda: journal.write(Heartbeat()))
     return _Trials(crew, plan, chance, Switches(provoked_files(request)), journal).run()
 
 

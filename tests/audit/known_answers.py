@@ -48,7 +48,7 @@ class Row:
     @property
     def safe(self) -> bool:
         """Whether the audit must call it safe and end with 0."""
-        return not self.causes
+        return not self.causes and self.verdict != "not-counted"
 
     @property
     def verdicts(self) -> tuple[str, ...]:
@@ -154,12 +154,14 @@ ROWS = (
     ),
     _safe("prefetched", "generators.py:prefetched", "a thread that is made once does not grow", ("--steps", "34")),
     _safe("bridged", "generators.py:Bridged", "an index need not tell which batch it gets", THREADS, NOT_CORRUPT),
-    _safe(
+    Row(
         "bridged-slowly",
         "generators.py:BridgedSlowly",
-        "an epoch that is cut short is not judged where the index does not tell the batch",
         THREADS,
+        "not-counted",
         NOT_CORRUPT,
+        (),
+        "an epoch that is cut short is not judged where the index does not tell the batch",
     ),
     _safe("two-arrays", "datasets.py:arrays", "Keras may shuffle arrays", (), NOT_CORRUPT),
     _safe("frame-and-series", "structures.py:pair", "what pandas holds is read by rows", (), NOT_CORRUPT),
@@ -184,6 +186,35 @@ ROWS = (
         "interleave of disjoint shards repeats nothing",
         (),
         NOT_CORRUPT,
+    ),
+    _safe(
+        "part-by-part",
+        "lengths.py:Whole",
+        "with one worker epochs go on through the sequence",
+        ("--workers", "1", "--steps", "3"),
+    ),
+    _safe(
+        "without-end",
+        "lengths.py:WithoutEnd",
+        "--steps is enough for a sequence without end",
+        (*THREADS, "--steps", "9"),
+    ),
+    _safe("slowly-made", "lengths.py:SlowlyMade", "a loader that takes long to make is not hung"),
+    _safe("integers-later", "passes.py:IntegersLater", "whole numbers become decimals without loss"),
+    _safe("tfdata-cached", "datasets.py:cached_on_disk", "no two probes share a file", (), NOT_CORRUPT),
+    _safe("jittered", "uncounted.py:Jittered", "random content is counted once random numbers are fixed"),
+    _safe(
+        "jittered-and-shuffled", "uncounted.py:JitteredAndShuffled", "a random order is fixed with the random content"
+    ),
+    # Neither safe nor unsafe.
+    Row(
+        "own-noise",
+        "uncounted.py:OwnNoise",
+        THREADS,
+        "not-counted",
+        NOT_CORRUPT,
+        (),
+        "where nothing tells samples apart, nothing is proven",
     ),
     # Unsafe: handles and locks.
     _corrupt("shared-handle", "handles.py:SharedHandle", ("shared-handle",), "a race that a plain run hardly shows"),
@@ -210,10 +241,46 @@ ROWS = (
     ),
     _corrupt("shared-cursor", "state.py:SharedCursor", ("shared-state",), "an attribute used across lines"),
     _corrupt("subtle-cursor", "state.py:SubtleCursor", ("shared-state",), "a race of one in thousands of batches"),
+    _corrupt(
+        "jittered-by-attribute",
+        "uncounted.py:JitteredByAttribute",
+        ("shared-state",),
+        "a race behind random content and labels that say nothing",
+    ),
     _corrupt("global-cursor", "state.py:GlobalCursor", ("shared-state",), "a global used across lines"),
     _corrupt("last-shard", "state.py:LastShard", ("shared-state",), "a cache that is checked and then filled"),
     _corrupt(
         "swapped-descriptors", "state.py:SwappedDescriptors", ("shared-state",), "os.pread on the wrong one of two"
+    ),
+    _corrupt("ring-of-buffers", "passes.py:RingOfBuffers", ("reused-buffer",), "a buffer that is used again later"),
+    # Unsafe: read by one thread.
+    Row(
+        "stands-in",
+        "passes.py:StandsIn",
+        THREADS,
+        "none",
+        "whole",
+        ("same-batch-twice",),
+        "a fault that a serial pass has too is no reference",
+    ),
+    _corrupt("decimals-later", "passes.py:DecimalsLater", ("dtype-changes",), "decimals that Keras cuts off silently"),
+    Row(
+        "drawn-anew",
+        "passes.py:DrawnAnew",
+        THREADS,
+        ("none", "at-most-once"),
+        NOT_CORRUPT,
+        ("length-changes",),
+        "a length that Keras 3 asks for once",
+    ),
+    Row(
+        "tfdata-blurred",
+        "datasets.py:repeated_and_shuffled",
+        ("--steps", "55"),
+        "none",
+        NOT_CORRUPT,
+        ("shuffle-after-repeat",),
+        "epochs that run into each other",
     ),
     # Unsafe: processes.
     _harmless(
@@ -281,6 +348,15 @@ ROWS = (
         "whole",
         ("length-too-long",),
         "the first batches come twice",
+    ),
+    Row(
+        "parts-start-anew",
+        "lengths.py:Whole",
+        (*THREADS, "--steps", "9"),
+        "none",
+        NOT_CORRUPT,
+        ("steps-restart",),
+        "batches that Keras never comes to",
     ),
     Row(
         "floor-length",

@@ -50,6 +50,7 @@ FAST = {
     "frame-and-series",
     "global-random-threads",
     "instance-lock",
+    "jittered-by-attribute",
     "lock-spawned",
     "next-of-generator",
     "prefetched",
@@ -57,6 +58,7 @@ FAST = {
     "reused-buffer",
     "shared-cursor",
     "shared-handle",
+    "stands-in",
     "tfdata-shared-handle",
     "too-long-raises",
 }

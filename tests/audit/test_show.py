@@ -190,6 +190,7 @@ def test_the_json_holds_the_evidence(corrupt):
         "confidence": 0.95,
         "unseen_rate": 1 - 0.05 ** (1 / 3000),
         "places": 31,
+        "compared": True,
     }
 
 

@@ -13,6 +13,7 @@ from feeders.audit.findings import ChangedBatch, Finding
 from feeders.audit.loader import audited_files
 from feeders.audit.readings import Description
 from feeders.audit.request import AuditRequest
+from feeders.keras_api import TORCH, asked_backend
 from feeders.loaders.opening import DATASET, SEQUENCE
 from feeders.results.record import CRASHED, HUNG
 
@@ -151,7 +152,9 @@ class Case:
     @cached_property
     def is_buffer_reused(self) -> bool:
         """Whether a batch is overwritten when another one is made, seen often enough."""
-        if not self.is_pulled_as_by_keras:
+        # Ahead of one thread batches wait too; torch alone takes each before the next is made.
+        waits = self.description.iterates or self.description.kind == SEQUENCE
+        if not self.is_pulled_as_by_keras and not (waits and asked_backend() != TORCH):
             return False
         forward, backward = self.evidence.forward, self.evidence.backward
         alone = forward is not None and forward.reused is not None

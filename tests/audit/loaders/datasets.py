@@ -3,6 +3,7 @@
 # ruff: noqa: SIM115  (files that stay open are what this is about)
 
 import os
+import shutil
 import tempfile
 import threading
 from pathlib import Path
@@ -92,3 +93,17 @@ def disjoint_shards():
 def overlapping_shards():
     """Every generator yields everything; believed: interleave shares the work out. It repeats it."""
     return interleaved(lambda number: zip(X, Y))
+
+
+def repeated_and_shuffled():
+    """Without end, then shuffled; believed: the order of the two is a matter of taste."""
+    return tf.data.Dataset.from_tensor_slices((X, Y)).repeat().shuffle(64).batch(BATCH)
+
+
+def cached_on_disk():
+    """A cache in a file that always has the same name."""
+    folder = Path(tempfile.gettempdir()) / "planted_cache"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    rows = tf.data.Dataset.from_tensor_slices((X, Y)).cache(str(folder / "rows"))
+    return rows.shuffle(64).batch(BATCH)

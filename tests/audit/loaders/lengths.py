@@ -1,5 +1,7 @@
 """Loaders whose length is not that of what they hold."""
 
+import time
+
 import numpy as np
 
 from feeders.keras_api import sequence_base
@@ -20,6 +22,33 @@ class Measured(Base):
     def __getitem__(self, index):
         numbers = slice(index * BATCH, (index + 1) * BATCH)
         return self.x[numbers], self.y[numbers]
+
+
+class Whole(Measured):
+    """As long as what it holds; with steps_per_epoch an epoch takes a part of it."""
+
+    def __len__(self):
+        return -(-COUNT // BATCH)
+
+
+class WithoutEnd(Base):
+    """Any index is right; the property says that there is no end, as Keras documents it."""
+
+    @property
+    def num_batches(self):
+        return None
+
+    def __getitem__(self, index):
+        numbers = np.arange(BATCH) + BATCH * index
+        return np.sqrt(numbers[:, None]).astype(np.float32), numbers
+
+
+class SlowlyMade(Whole):
+    """Longer in the making than any batch is waited for."""
+
+    def __init__(self):
+        time.sleep(9)
+        super().__init__()
 
 
 class TooLongRaises(Measured):

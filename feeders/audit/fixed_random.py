@@ -1,0 +1,94 @@
+"""Global random numbers that are the same for each call with the same index, whichever thread or process makes it."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import random
+import threading
+from typing import Any, Callable
+
+import numpy as np
+
+from .hooks import HOOKS, overrides
+
+# Any number will do: it keeps index 0 from the seeds that people write.
+SALT = 20_011
+
+# Functions of NumPy that are no methods of its global generator, by the method that each is.
+ALIASES = {"sample": "random_sample", "ranf": "random_sample"}
+
+
+class _Generators(threading.local):
+    """The global generators, as each thread sees them."""
+
+    def __init__(self) -> None:
+        self.numpy, self.python = np.random.RandomState(), random.Random()
+        self.depth = 0
+
+
+_generators = _Generators()
+
+_default_rng = np.random.default_rng
+
+
+def give_each_thread_its_own() -> None:
+    """Let the functions of ``random`` and ``numpy.random`` draw from seeded generators of the calling thread.
+
+    Call it before a person's file is imported, which may take the functions by name. Generators of TensorFlow and torch
+    stay as they are: theirs can't be had by thread.
+    """
+    for name in np.random.__all__:
+        method = ALIASES.get(name, name)
+        if name.islower() and hasattr(np.random.RandomState, method):
+            setattr(np.random, name, _of_thread("numpy", method))
+    for name in random.__all__:
+        if name.islower() and hasattr(random.Random, name):
+            setattr(random, name, _of_thread("python", name))
+    np.random.default_rng = _default_rng_of_call
+    _seed(SALT)
+
+
+def _of_thread(owner: str, method: str) -> Callable[..., Any]:
+    def draw(*args: Any, **options: Any) -> Any:
+        return getattr(getattr(_generators, owner), method)(*args, **options)
+
+    return draw
+
+
+def _default_rng_of_call(seed: Any = None) -> np.random.Generator:
+    if seed is None and _generators.depth:
+        seed = _generators.numpy.randint(2**31)
+    return _default_rng(seed)
+
+
+def fix_calls(x: Any) -> None:
+    """Seed the generators of the calling thread before each ``x[index]``, and before each hook between epochs.
+
+    An order that a hook draws is the same then in each process, epoch by epoch. The class is changed in place: a loader
+    of another class would pickle as something else.
+    """
+    cls: Any = type(x)
+    cls.__getitem__ = _seeded(cls.__getitem__, lambda index: int(index))
+    for hook in HOOKS:
+        if overrides(x, hook):
+            calls = itertools.count()
+            setattr(cls, hook, _seeded(getattr(cls, hook), lambda calls=calls: next(calls)))
+
+
+def _seeded(method: Callable[..., Any], number: Callable[..., int]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def seeded(self: Any, *args: Any) -> Any:
+        _seed(number(*args))
+        _generators.depth += 1
+        try:
+            return method(self, *args)
+        finally:
+            _generators.depth -= 1
+
+    return seeded
+
+
+def _seed(number: int) -> None:
+    _generators.numpy.seed([SALT, number])
+    _generators.python.seed(SALT + number)
