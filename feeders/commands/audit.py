@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 from feeders.errors import FeedersError
 from feeders.keras_api import asked_backend
-from feeders.terminal import Progress, write_atomically
+from feeders.terminal import UNBOUNDED, Progress, write_atomically
 
 from .arguments import count, seconds, writable
 from .needs import require, results_folder
@@ -57,7 +58,7 @@ def _audit(options: argparse.Namespace) -> int:
         raise FeedersError("audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all")
     with Progress() as progress:
         found = audit(AuditRequest(**given), progress=progress.update)
-    print(found.to_text())
+    print(found.to_text(shutil.get_terminal_size((UNBOUNDED, 24)).columns))
     if options.json:
         write_atomically(options.json, json.dumps(found.to_json(), indent=1) + "\n")
     return 0 if found.safe else 1
