@@ -20,6 +20,12 @@ RAISES = Cause(
     "Make that batch alone, in a Python prompt: loader[index]. If it raises there too, mend the line; if it does not, "
     "workers disturb each other there.",
 )
+EMPTY = Cause(
+    "empty",
+    "It gives no batch at all.",
+    "See what it finds: a path that matches no file, a filter that keeps nothing, drop_remainder with fewer samples "
+    "than a batch.",
+)
 EXITS = Cause("exits", "It ends the process it runs in.", "Raise an exception instead of calling os._exit or sys.exit.")
 KILLED = Cause(
     "killed",
@@ -99,10 +105,13 @@ def _crash(ending: Ending) -> Cause:
 def _raised_alone(case: Case) -> Fault:
     """It broke when one thread read it, and not when it was trained on."""
     failed, broken = (case.evidence.forward.failed if case.evidence.forward else None), case.evidence.broken
+    if not failed and not broken:
+        seen = "a first pass over it, by one thread, ended without a batch"
+        return Fault(EMPTY, seen, (), 1, fallback=True)
     if failed:
         how, where = f"raised {first_line(failed.exception.error)}", case.own_frames(failed.exception.frames)
     else:
-        how, where = f"{broken.outcome}: {first_line(broken.message)}" if broken else "gave nothing", ()
+        how, where = f"{broken.outcome}: {first_line(broken.message)}" if broken else "", ()
     return Fault(RAISES, f"read by one thread it {how}; fit() came to its end", where, 1, fallback=True)
 
 
@@ -113,4 +122,4 @@ def notes(case: Case) -> Iterator[str]:
         yield f"one fit() {run.outcome} and no other one did: not judged. {first_line(run.message)}"
 
 
-FAMILY = Family((RAISES, EXITS, KILLED, MEMORY_LIMIT, HANGS_AT_EPOCH_END, HANGS), find, notes)
+FAMILY = Family((RAISES, EMPTY, EXITS, KILLED, MEMORY_LIMIT, HANGS_AT_EPOCH_END, HANGS), find, notes)
