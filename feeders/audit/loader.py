@@ -11,6 +11,7 @@ from pathlib import Path
 from types import GeneratorType
 from typing import Callable
 
+from feeders.errors import FeedersError
 from feeders.keras_api import generation
 from feeders.loaders import workload
 from feeders.loaders.opening import ARRAYS, ITERATOR, PACKAGE, SEQUENCE, WORKERS, Opened, kind_of, open_own, own_files
@@ -50,10 +51,15 @@ def open_loader(request: AuditRequest, alone: bool = False) -> Loader:
         return _open_feeder(request, alone)
     if request.fixed_random:
         give_each_thread_its_own()
-    loader = Loader(**vars(open_own(request.source())), identity=identity_of(request))
+    opened = open_own(request.source())
+    if request.processes and not opened.processes:
+        raise FeedersError(
+            f"--processes: {request.loader} is {opened.title}, which this Keras pulls from no process of its own; "
+            "expected a Sequence/PyDataset. Try: leave --processes away"
+        )
     if request.fixed_random:
-        fix_calls(loader.x)
-    return loader
+        fix_calls(opened.x)
+    return Loader(**vars(opened), identity=identity_of(request))
 
 
 def describe_loader(loader: Loader, request: AuditRequest) -> Description:

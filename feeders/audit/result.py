@@ -12,11 +12,12 @@ from feeders.results.audits import SCHEMA
 
 from .causes import Fault
 from .evidence import Evidence, FitRun, StressRun
+from .excerpts import excerpts, marks_of
 from .findings import ChangedBatch, Finding, RaisedCall, Seen, WrongBatch, WrongSet
 from .judge import CONFIDENCE, AuditVerdict
 from .request import AuditRequest
 from .sayings import meaning_of
-from .show import to_text
+from .show import WIDTH, to_text
 
 # Findings of a process that are written; the others are counted.
 MOST_FINDINGS = 20
@@ -50,9 +51,13 @@ class Audit:
         """Whether the loader is safe as it was used."""
         return self.verdict.safe
 
-    def to_text(self) -> str:
-        """Return what the command prints, the verdict first."""
-        return to_text(self.to_json())
+    def to_text(self, width: int = WIDTH) -> str:
+        """Return what the command prints, the verdict first.
+
+        Args:
+            width: columns of the terminal.
+        """
+        return to_text(self.to_json(), width)
 
     def to_json(self) -> dict[str, Any]:
         """Return the whole evidence: the object that ``--json`` writes, described in METHODOLOGY.md."""
@@ -118,6 +123,8 @@ def _fault(fault: Fault) -> dict[str, object]:
         "observations": fault.observations,
         "advice": [part for part in (fault.advice, fault.cause.advice) if part],
         "meaning": fault.cause.meaning,
+        "summary": fault.summary or fault.cause.meaning,
+        "source": excerpts(fault.marks or marks_of(fault.where)),
     }
 
 

@@ -10,19 +10,29 @@ from typing import Any, Iterator
 from feeders.keras_api import TENSORFLOW
 from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
 
+from .excerpts import excerpt_lines
 from .sayings import meaning_of
 
+# Lines that are longer are hard to read, whatever a terminal has.
 WIDTH = 110
 
 # Of the table, so that it does not fill the screen.
 MOST_ROWS = 12
 
+# Characters of its first column, and of each other one.
+LABEL, COLUMN = 26, 11
+
 COUNTS = ("delivered", "missing", "duplicated", "disordered", "corrupt", "stale", "reads")
 
 
-def to_text(found: dict[str, Any]) -> str:
-    """Return what is printed, the verdict first."""
-    return "\n".join(_lines(found))
+def to_text(found: dict[str, Any], width: int = WIDTH) -> str:
+    """Return what is printed, the verdict first.
+
+    Args:
+        found: what `Audit.to_json` returns.
+        width: columns of the terminal.
+    """
+    return "\n".join(_lines(found, min(width, WIDTH)))
 
 
 def headline(found: dict[str, Any]) -> str:
@@ -48,26 +58,26 @@ def _use(found: dict[str, Any]) -> str:
     return f"{use['workers']} {what}{plural}{start}"
 
 
-def _lines(found: dict[str, Any]) -> Iterator[str]:
+def _lines(found: dict[str, Any], width: int) -> Iterator[str]:
     yield headline(found)
-    yield f"  {found['title']}; {_stack(found['stack'])}"
+    yield from _wrapped(f"{found['title']}; {_stack(found['stack'])}", "  ", width)
     if found["message"] and found["verdict"] != "not-counted":
         yield ""
-        yield from _wrapped(_shorter(found["message"].strip(), found["verdict"]), "  ")
-        yield from _meaning(meaning_of(found["message"]))
+        yield from _wrapped(_shorter(found["message"].strip(), found["verdict"]), "  ", width)
+        yield from _meaning(meaning_of(found["message"]), width)
     for fault in found["faults"]:
         yield ""
-        yield from _fault(fault)
-    yield from _table(found)
+        yield from _fault(fault, width)
+    yield from _table(found, width)
     for said in found["said"]:
         yield ""
-        yield from _wrapped(f"said: {said['text']}", "  ")
-        yield from _meaning(said["meaning"])
+        yield from _wrapped(f"said: {said['text']}", "  ", width)
+        yield from _meaning(said["meaning"], width)
     for note in found["notes"]:
         yield ""
-        yield from _wrapped(f"note: {note}", "  ")
+        yield from _wrapped(f"note: {note}", "  ", width)
     yield ""
-    yield from _wrapped(_power(found), "")
+    yield from _wrapped(_power(found), "", width)
 
 
 def _stack(stack: dict[str, str]) -> str:
@@ -78,28 +88,32 @@ def _stack(stack: dict[str, str]) -> str:
     return f"Keras {stack['keras']}{computes}{tensorflow}, Python {stack['python']}"
 
 
-def _meaning(text: str) -> Iterator[str]:
+def _meaning(text: str, width: int) -> Iterator[str]:
     if text:
-        yield from _wrapped(f"that is: {text}", "  ")
+        yield from _wrapped(f"that is: {text}", "  ", width)
 
 
-def _fault(fault: dict[str, Any]) -> Iterator[str]:
-    yield f"{fault['cause']} (seen {fault['observations']} times)"
-    yield from _wrapped(fault["meaning"], "  ")
-    yield from _wrapped(f"seen: {fault['seen']}", "  ")
-    for place in fault["where"]:
-        yield from _wrapped(f"where: {place}", "  ")
+def _fault(fault: dict[str, Any], width: int) -> Iterator[str]:
+    """As a compiler tells of an error: what, where, and what helps. Audits of before have no source."""
+    yield from _wrapped(f"{fault['cause']}: {fault.get('summary', fault['meaning'])}", "", width)
+    source = fault.get("source", ())
+    for excerpt in source:
+        yield from excerpt_lines(excerpt, width)
+    for place in () if source else fault["where"]:
+        yield from _wrapped(f"where: {place}", "  ", width)
+    times = fault["observations"]
+    yield from _wrapped(f"seen {times} time{'' if times == 1 else 's'}: {fault['seen']}", "  ", width)
     for advice in fault["advice"]:
-        yield from _wrapped(f"do: {advice}", "  ")
+        yield from _wrapped(f"help: {advice}", "  ", width)
 
 
-def _table(found: dict[str, Any]) -> Iterator[str]:
+def _table(found: dict[str, Any], width: int) -> Iterator[str]:
     epochs = [(run, epoch) for run in found["fits"] for epoch in run["epochs"]]
     if not epochs:
         return
-    names = [name for name in COUNTS if any(epoch[name] is not None for _, epoch in epochs)]
+    names = _columns([epoch for _, epoch in epochs], (width - 2 - LABEL) // COLUMN)
     yield ""
-    yield f"  {'fit()':27}{''.join(f'{name:>12}' for name in names)}"
+    yield f"  {'fit()':{LABEL}}{''.join(f'{name:>{COLUMN}}' for name in names)}"
     shown: dict[tuple[str, ...], int] = {}
     for run, epoch in epochs:
         counts = tuple("-" if epoch[name] is None else f"{epoch[name]:,}" for name in names)
@@ -107,18 +121,28 @@ def _table(found: dict[str, Any]) -> Iterator[str]:
         shown[key] = shown.get(key, 0) + 1
     for (kind, *texts), times in list(shown.items())[:MOST_ROWS]:
         label = f"{kind}, {times} epoch{'s' if times > 1 else ''}"
-        yield f"  {label:27}{''.join(f'{text:>12}' for text in texts)}"
+        yield f"  {label:{LABEL}}{''.join(f'{text:>{COLUMN}}' for text in texts)}"
     if len(shown) > MOST_ROWS:
         yield f"  ... and {len(shown) - MOST_ROWS} others; --json has them all"
-    yield from _samples(found, [epoch for _, epoch in epochs])
+    yield from _samples(found, [epoch for _, epoch in epochs], width)
 
 
-def _samples(found: dict[str, Any], epochs: list[dict[str, Any]]) -> Iterator[str]:
+def _columns(epochs: list[dict[str, Any]], most: int) -> list[str]:
+    """The counts that are known; where there is no room for all, those that tell least are left out."""
+    names = [name for name in COUNTS if any(epoch[name] is not None for epoch in epochs)]
+    idle = [name for name in ("stale", "disordered") if not any(epoch[name] for epoch in epochs)]
+    for name in (*idle, "reads", "disordered", "stale"):
+        if len(names) > most and name in names:
+            names.remove(name)
+    return names
+
+
+def _samples(found: dict[str, Any], epochs: list[dict[str, Any]], width: int) -> Iterator[str]:
     """The first few of each kind."""
     samples = {name: values for epoch in epochs for name, values in epoch["samples"].items()}
     named = "id" if found["use"]["workload"] else "key" if found["use"]["key"] else "hash of their content"
     for name, values in samples.items():
-        yield f"  {name}, by {named}: {', '.join(map(str, values))}, ..."
+        yield from _wrapped(f"{name}, by {named}: {', '.join(map(str, values))}, ...", "  ", width)
 
 
 def _power(found: dict[str, Any]) -> str:
@@ -143,9 +167,12 @@ def _power(found: dict[str, Any]) -> str:
     )
 
 
-def _wrapped(text: str, indent: str) -> Iterator[str]:
+def _wrapped(text: str, indent: str, width: int) -> Iterator[str]:
+    wrapper = textwrap.TextWrapper(
+        width, initial_indent=indent, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False
+    )
     for line in text.splitlines():
-        yield from textwrap.wrap(line, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ") or [""]
+        yield from wrapper.wrap(line) or [""]
 
 
 def _shorter(text: str, verdict: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import linecache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
@@ -11,6 +13,27 @@ READS = {"seek", "read", "readinto", "readline", "readlines", "tell", "extractfi
 LOCKS = {"Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition"}
 
 Function = ast.FunctionDef
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A line of source, and what happens there.
+
+    Attributes:
+        file: path of the source.
+        line: its number, from 1.
+        says: what happens there, in a few words.
+        name: the part of the line that does it; empty for all of it.
+    """
+
+    file: str
+    line: int
+    says: str
+    name: str = ""
+
+    def text(self) -> str:
+        """Return the line itself."""
+        return linecache.getline(self.file, self.line).strip()
 
 
 @functools.lru_cache(maxsize=64)
@@ -126,6 +149,23 @@ def changed_names(function: ast.AST) -> dict[str, list[int]]:
         if attribute or free or name in shared:
             found.setdefault(text_of(target), []).append(target.lineno)
     return found
+
+
+def name_reads(function: ast.AST, name: str) -> list[int]:
+    """Return the lines of a function that read a name or attribute, the first one first."""
+    nodes = (node for node in ast.walk(function) if isinstance(node, (ast.Attribute, ast.Name)))
+    reads = {node.lineno for node in nodes if isinstance(node.ctx, ast.Load) and text_of(node) == name}
+    return sorted(reads)
+
+
+def guarded_lines(function: ast.AST) -> set[int]:
+    """Return the lines of a function that stand below a ``with`` of something that is named after a lock."""
+    guards = (
+        node
+        for node in ast.walk(function)
+        if isinstance(node, ast.With) and any("lock" in text_of(item.context_expr).lower() for item in node.items)
+    )
+    return {line for node in guards for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
 
 
 def _targets(node: ast.AST) -> list[ast.expr]:

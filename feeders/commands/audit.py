@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 from feeders.errors import FeedersError
 from feeders.keras_api import asked_backend
-from feeders.terminal import Progress, write_atomically
+from feeders.terminal import UNBOUNDED, Progress, write_atomically
 
 from .arguments import count, seconds, writable
 from .needs import require, results_folder
@@ -41,11 +42,15 @@ def add(commands: Any) -> None:
     parser.add_argument("--key", metavar="labels|EXPR", help="names a sample, by x, y and w; default: its content")
     parser.add_argument("--seconds", type=seconds, metavar="S", help="budget; default: 60")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
+    parser.add_argument(
+        "--repro", type=Path, metavar="FILE.py", help="write a script of plain Keras there, if it shows the fault"
+    )
     parser.set_defaults(command=_audit)
 
 
 def _audit(options: argparse.Namespace) -> int:
     from feeders.audit import AuditRequest, audit
+    from feeders.audit.repro import write_repro
 
     names = {field.name for field in dataclasses.fields(AuditRequest)}
     given = {name: value for name, value in vars(options).items() if name in names and value not in (None, False)}
@@ -53,19 +58,23 @@ def _audit(options: argparse.Namespace) -> int:
         return _audit_all(options, given)
     if options.json:
         writable(options.json)
+    if options.repro:
+        writable(options.repro)
     if options.loader is None:
         raise FeedersError("audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all")
     with Progress() as progress:
         found = audit(AuditRequest(**given), progress=progress.update)
-    print(found.to_text())
+    print(found.to_text(shutil.get_terminal_size((UNBOUNDED, 24)).columns))
     if options.json:
         write_atomically(options.json, json.dumps(found.to_json(), indent=1) + "\n")
+    if options.repro:
+        print(write_repro(found, options.repro))
     return 0 if found.safe else 1
 
 
 def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
     foreign = [name for name in given if name not in ("seconds", "workers")]
-    if foreign or options.loader or options.json:
+    if foreign or options.loader or options.json or options.repro:
         raise FeedersError("audit --all: takes --seconds and --workers; it audits every feeder and writes to results/")
     require("audit --all", "asv", "pandas")
     from feeders.asv_plugin.machine import describe

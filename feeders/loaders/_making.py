@@ -99,5 +99,22 @@ def _guarded(what: str, work: Callable[[], Made]) -> Made:
         own = [f"{file}:{line}" for file, line in frames if not file.startswith((str(PACKAGE), "<", STANDARD))]
         where = f" at {own[-1]}" if own else ""
         raise FeedersError(
-            f"{what}: {type(error).__name__}: {error}{where}. The loader must be made without error"
+            f"{what}: {type(error).__name__}: {error}{where}. The loader must be made without error{_hint(what, error)}"
         ) from None
+
+
+def _hint(what: str, error: BaseException) -> str:
+    """What to try, where the module is written to be run and not to be imported, or belongs to a package."""
+    if isinstance(error, SystemExit):
+        return (
+            ". It ends while it is imported, as scripts do that read their arguments. Try: put parse_args() and what "
+            'runs at once below `if __name__ == "__main__":`'
+        )
+    if "attempted relative import" in str(error) and what.endswith(".py"):
+        path = Path(what).resolve()
+        parts = [path.stem]
+        while (path.parent / "__init__.py").is_file():
+            path = path.parent
+            parts.insert(0, path.name)
+        return f". It belongs to a package. Try, in {path.parent}: {'.'.join(parts)}:NAME instead of the file"
+    return ""

@@ -49,6 +49,11 @@ class Source:
         """
         if not (self.place and self.name):
             raise FeedersError(f"{self.loader}: expected FILE.py:NAME or package.module:NAME")
+        if self.place.endswith(".ipynb"):
+            raise FeedersError(
+                f"{self.place}: a notebook can't be imported; expected FILE.py:NAME. "
+                f"Try: jupyter nbconvert --to script {self.place}, then {self.place[:-6]}.py:{self.name}"
+            )
         if self.place.endswith(".py") and not Path(self.place).is_file():
             raise FeedersError(f"{self.place}: no such file, seen from {Path.cwd()}. Try: its path from here")
         return self

@@ -32,6 +32,9 @@ MEMORY_EVERY_SECONDS = 0.1
 STACKS_SIGNAL = signal.SIGUSR1
 STACKS_SECONDS = 0.5
 
+# Processes below a hung one that are asked as well: workers of a pool stand alike.
+MOST_STACKS = 4
+
 PR_SET_PDEATHSIG, PR_SET_TIMERSLACK, PR_SET_CHILD_SUBREAPER = 1, 29, 36
 
 # Hands over an answer, anything that JSON can hold, and ends the process.
@@ -151,8 +154,7 @@ def _wait(child: int, watch: Watch, lifeline: int, wake: int, gpu: GpuWatch) -> 
     while True:
         pause = patience.left()
         if pause <= 0:
-            os.kill(child, STACKS_SIGNAL)
-            time.sleep(STACKS_SECONDS)
+            _ask_for_stacks(child)
             return None, memory, False
         if watch.memory:
             memory = max(memory, pss_bytes(tree(child)) or 0)
@@ -169,6 +171,31 @@ def _wait(child: int, watch: Watch, lifeline: int, wake: int, gpu: GpuWatch) -> 
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 return status, memory, False
+
+
+def _ask_for_stacks(child: int) -> None:
+    """Have the child print the stacks of its threads, then the processes below it that were forked from it.
+
+    One after the other: what two print at once is mixed. A process that was started anew has no handler, and the signal
+    would end it.
+    """
+    os.kill(child, STACKS_SIGNAL)
+    time.sleep(STACKS_SECONDS)
+    for process in tree(child)[1 : 1 + MOST_STACKS]:
+        if _handles(process.pid, STACKS_SIGNAL):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, STACKS_SIGNAL)
+                time.sleep(STACKS_SECONDS / 2)
+
+
+def _handles(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal; no where the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+            caught = next(int(line.split()[1], 16) for line in status if line.startswith("SigCgt:"))
+    except (OSError, StopIteration):
+        return False
+    return bool(caught >> (number - 1) & 1)
 
 
 class _Patience:

@@ -53,6 +53,11 @@ def refused(capsys):
         (("sequence", "--call", "x()"), "--call is for a loader of your own; sequence knows how it is used"),
         (("sequence", "--steps", "3"), "--steps is for a loader of your own; sequence knows how it is used"),
         ((":Mine",), ":Mine: expected FILE.py:NAME or package.module:NAME"),
+        (
+            ("mine.ipynb:Mine",),
+            "mine.ipynb: a notebook can't be imported; expected FILE.py:NAME. Try: jupyter nbconvert --to script "
+            "mine.ipynb, then mine.py:Mine",
+        ),
         (("mine.py:",), "mine.py:: expected FILE.py:NAME or package.module:NAME"),
         ((ARRAYS, "--start-method", "spawn"), "--start-method spawn is about processes. Try: add --processes"),
         ((ARRAYS, "--json", "no/such/folder/a.json"), "--json no/such/folder/a.json: no such folder. Try: one that is"),
@@ -152,6 +157,26 @@ words = ["a"]
             "absent.py: ModuleNotFoundError: No module named 'nosuchmodule' at {folder}/absent.py:1.",
         ),
         ("nosuchmodule:Mine", (), "import nosuchmodule: ModuleNotFoundError: No module named 'nosuchmodule'"),
+        (
+            "script.py:Mine",
+            (),
+            "script.py: SystemExit: 2 at {folder}/script.py:2. The loader must be made without error. It ends while it "
+            "is imported, as scripts do that read their arguments. Try: put parse_args() and what runs at once below "
+            '`if __name__ == "__main__":`',
+        ),
+        (
+            "parts/mine.py:Mine",
+            (),
+            "parts/mine.py: ImportError: attempted relative import with no known parent package at "
+            "{folder}/parts/mine.py:1. The loader must be made without error. It belongs to a package. "
+            "Try, in {folder}: parts.mine:NAME instead of the file",
+        ),
+        (
+            "mine.py:repeats",
+            ("--processes",),
+            "--processes: mine.py:repeats is a tensorflow._RepeatDataset, which this Keras pulls from no process of "
+            "its own; expected a Sequence/PyDataset. Try: leave --processes away",
+        ),
         ("mine.py:Mine", ("--key", "y["), "--key 'y[': not a Python expression ("),
         ("mine.py:Mine", ("--key", "z"), "--key 'z': NameError: name 'z' is not defined; x, y and w are the parts"),
         ("mine.py:Mine", ("--key", "y[:1]"), "--key 'y[:1]': gives shape (1,) for a batch of 2 samples; "),
@@ -170,6 +195,10 @@ def test_a_loader_that_can_not_be_opened_or_read_is_one_line(
     monkeypatch.setattr(import_module("feeders.audit.reference"), "MOST_PULLS", 40)
     (tmp_path / "mine.py").write_text(WRONG)
     (tmp_path / "absent.py").write_text("import nosuchmodule\n")
+    (tmp_path / "script.py").write_text("import sys\nsys.exit(2)  # as argparse does\n")
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "__init__.py").touch()
+    (tmp_path / "parts" / "mine.py").write_text("from . import other\n")
     monkeypatch.chdir(tmp_path)
     assert refused(name, *options).startswith(text.format(folder=tmp_path))
     assert nothing_left()

@@ -311,7 +311,10 @@ def test_changed_attributes_are_named_where_no_file_is_read(source):
     """)
     verdict = race(line("return"), line("self.start ="))
     assert names(verdict) == ["shared-state"]
-    assert verdict.faults[0].advice == "Changed by several at once: self.start (line 2)."
+    assert verdict.faults[0].advice == (
+        "Write `start = ...` instead of `self.start = ...`, and give start to whoever reads it. "
+        "Changed by several at once: self.start (line 2)."
+    )
 
 
 def test_a_library_that_stands_before_the_file_is_named_by_its_attribute(source):

@@ -19,6 +19,7 @@ from feeders.audit.findings import ChangedBatch, Finding, RaisedCall, WrongBatch
 from feeders.audit.judge import AuditVerdict
 from feeders.audit.readings import Description, Reading
 from feeders.audit.show import headline, to_text
+from feeders.audit.source import Mark
 from feeders.audit.switches import Place
 from feeders.results.audits import SCHEMA
 
@@ -139,7 +140,7 @@ def test_each_fact_that_is_printed_is_in_the_json(corrupt):
     facts = [
         line.split(": ", 1)[1]
         for line in corrupt.to_text().splitlines()
-        if line.startswith(("  seen: ", "  do: ", "  note: ", "  said: ", "  that is: "))
+        if line.startswith(("  seen 5 times: ", "  help: ", "  note: ", "  said: ", "  that is: "))
     ]
     assert len(facts) == 6
     for fact in facts:
@@ -215,7 +216,7 @@ def test_the_json_holds_the_findings_of_each_kind(corrupt):
 
 def test_the_json_names_each_fault_with_what_to_do(corrupt):
     (fault,) = corrupt.to_json()["faults"]
-    assert list(fault) == ["cause", "seen", "where", "observations", "advice", "meaning"]
+    assert list(fault) == ["cause", "seen", "where", "observations", "advice", "meaning", "summary", "source"]
     assert (fault["cause"], fault["meaning"]) == ("shared-handle", SHARED_HANDLE.meaning)
 
 
@@ -238,12 +239,13 @@ def test_versions_are_printed_of_what_there_is(clean, stack, text):
 
 def test_a_fault_prints_meaning_place_and_advice_the_particular_first(corrupt):
     lines = corrupt.to_text().splitlines()
-    start = lines.index("shared-handle (seen 5 times)")
+    start = lines.index(f"shared-handle: {SHARED_HANDLE.meaning}")
     part = lines[start : lines.index("", start)]
     assert "  where: mine.py:12: while one thread stood here: 5 wrong" in part
-    advice = [line for line in part if line.startswith("  do: ")]
+    assert "  seen 5 times: batch 7 held content of no sample (3 samples)" in part
+    advice = [line for line in part if line.startswith("  help: ")]
     assert len(advice) == 2
-    assert advice[0].startswith("  do: Hold one lock over lines 12 to 14 of mine.py;")
+    assert advice[0].startswith("  help: Hold one lock over lines 12 to 14 of mine.py;")
 
 
 def test_what_keras_said_is_printed_with_its_meaning(corrupt):
@@ -318,7 +320,59 @@ def test_what_could_have_been_missed_is_a_rate_that_holds():
     assert 1 - (1 - 1 / 1001) ** 3000 >= 0.95
 
 
-def test_no_line_is_wider_than_a_terminal(corrupt):
-    wide = dataclasses.replace(corrupt.verdict, notes=("word " * 100,))
-    lines = dataclasses.replace(corrupt, verdict=wide).to_text().splitlines()
-    assert max(map(len, lines)) <= 110
+@pytest.mark.parametrize("width", [80, 110])
+def test_no_line_but_the_verdict_is_wider_than_a_terminal(corrupt, tmp_path, width):
+    path = tmp_path / "mine.py"
+    path.write_text("def get(self, index):\n    self.start = index  # " + "and " * 40 + "\n    return self.start\n")
+    mark = Mark(str(path), 2, "written here, " + "by several threads " * 4, "self.start")
+    verdict = dataclasses.replace(
+        corrupt.verdict, notes=("word " * 100,), faults=(dataclasses.replace(HANDLE, marks=(mark,)),)
+    )
+    lines = dataclasses.replace(corrupt, verdict=verdict).to_text(width).splitlines()
+    assert max(len(line) for line in lines[1:] if str(tmp_path) not in line) <= width
+
+
+def test_a_narrow_table_leaves_out_what_counts_nothing(corrupt):
+    (head,) = [line for line in corrupt.to_text(80).splitlines() if "delivered" in line]
+    assert head.split() == ["fit()", "delivered", "missing", "duplicated", "corrupt"]
+
+
+def test_source_is_shown_with_numbers_markers_and_what_each_line_does(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "class Mine:\n    def pick(self, index):\n        self.rows = index\n\n    def get(self, index):\n"
+        "        self.pick(index)\n        number = 1\n        return self.rows_of + self.rows\n"
+    )
+    marks = (Mark(str(path), 3, "written here", "self.rows"), Mark(str(path), 8, "read here", "self.rows"))
+    found = audit(dataclasses.replace(HANDLE, marks=marks, summary="self.rows is shared.")).to_text()
+    assert (
+        f"""\
+shared-handle: self.rows is shared.
+  --> {path}:3
+  2 | def pick(self, index):
+  3 |     self.rows = index
+    |     ^^^^^^^^^ written here
+  ...
+  5 | def get(self, index):
+  ...
+  7 |     number = 1
+  8 |     return self.rows_of + self.rows
+    |                           ^^^^^^^^^ read here
+  seen 5 times"""
+        in found
+    )
+
+
+def test_places_are_shown_with_their_source_where_nothing_else_is_marked(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("def wait(lock):\n    lock.acquire()  # for ever\n")
+    places = (f"{path}:2: in wait", "my dataset ran out of data")
+    found = audit(dataclasses.replace(HANDLE, where=places)).to_text()
+    assert "  2 |     lock.acquire()  # for ever\n    |     ^^^^^^^^^^^^^^ in wait\n" in found
+
+
+def test_an_audit_of_before_has_no_source_and_is_printed(corrupt):
+    found = corrupt.to_json()
+    for fault in found["faults"]:
+        del fault["source"], fault["summary"]
+    assert "  where: mine.py:12: while one thread stood here: 5 wrong" in to_text(found)

@@ -6,7 +6,8 @@ import textwrap
 
 import pytest
 
-from feeders.audit.source import call_lock, changed_names, function_at, shared_reader
+from feeders.audit.source import call_lock, changed_names, function_at, guarded_lines, name_reads, shared_reader
+from feeders.audit.waits import thread_makers, waits_for
 
 
 @pytest.fixture
@@ -148,3 +149,49 @@ def test_what_ends_with_the_call_is_not_accused(function, body):
 
 def test_entries_of_an_argument_are_the_callers(function):
     assert changed_names(function("rows[0] = 1\nrows.append(2)", arguments="rows")) == {}
+
+
+# name_reads, guarded_lines
+
+
+def test_reads_of_a_name_are_told_from_writes_and_from_longer_names(function):
+    body = "self.rows = index\nself.rows.sort()\nreturn self.rows_of[self.rows[0]]"
+    assert name_reads(function(body), "self.rows") == [3, 4]
+
+
+def test_lines_below_a_lock_are_guarded(function):
+    body = "with self.lock:\n    self.n = 1\n    self.m = 2\nwith open('a') as file:\n    self.o = 3"
+    assert guarded_lines(function(body)) == {2, 3, 4}
+
+
+# waits
+
+
+def test_threads_that_outlive_a_call_are_found_with_their_name(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "POOL = ThreadPool(2)\n\n\nclass Mine:\n    def __init__(self):\n        super().__init__()\n"
+        "        self.pool = futures.ThreadPoolExecutor(3)\n        threading.Thread(target=print).start()\n\n"
+        "    def get(self):\n        with ThreadPool(3) as pool:\n            return pool.map(abs, [1])\n"
+    )
+    assert thread_makers(str(path)) == [(1, "POOL"), (7, "self.pool"), (8, "Thread()")]
+    assert thread_makers(str(tmp_path / "absent.py")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("self.lock.acquire()", "Whoever holds this lock"),
+        ("with self.read_lock:", "Whoever holds this lock"),
+        ("item = self.queue.get()", "Nobody puts into this queue"),
+        ("return list(self.pool.map(f, rows))", "The pool behind this line"),
+        ("thread.join()", "Nothing ends this wait"),
+        ("body = urlopen(url).read()", "The other side does not answer"),
+        ("x = rows[0]", ""),
+    ],
+)
+def test_a_line_that_waits_tells_what_to_write_there(tmp_path, line, advice):
+    path = tmp_path / "mine.py"
+    path.write_text(f"{line}\n")
+    assert waits_for(str(path), 1).startswith(advice)
+    assert bool(waits_for(str(path), 1)) is bool(advice)

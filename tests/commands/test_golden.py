@@ -67,7 +67,7 @@ def test_measure(call, golden, monkeypatch):
 def test_audit(call, golden, monkeypatch, name, loader):
     """From evidence that real audits have left."""
     found = json.loads((EVIDENCE / f"{name}.json").read_text())
-    done = SimpleNamespace(to_text=lambda: to_text(found), to_json=lambda: found, safe=found["safe"])
+    done = SimpleNamespace(to_text=lambda width: to_text(found, width), to_json=lambda: found, safe=found["safe"])
     monkeypatch.setattr(feeders.audit, "audit", lambda request, progress: done)
     golden(f"audit-{name}", call("audit", loader, "--workload", "records", "--seconds", "10"))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import faulthandler
+import multiprocessing
 import os
 import select
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -15,6 +17,8 @@ import pytest
 from feeders.errors import FeedersError, Unsupported
 from feeders.measure import Settings, cells, takes
 from feeders.measure.stack import is_untouched
+from feeders.measure.supervise import Watch
+from feeders.measure.watched import watched
 from feeders.strategies import Feeder, feeder
 
 # The one that ends hangs in these tests.
@@ -43,6 +47,26 @@ def test_a_hang_ends_at_the_deadline_with_the_stack_and_leaves_no_process(take, 
     assert record.message.startswith("no end after 3 s. ")
     assert "never_returns" in record.message
     assert DEADLINE_SECONDS <= seconds < DEADLINE_SECONDS + SLACK_SECONDS
+    assert nothing_left()
+
+
+def waits_in_a_worker(number):
+    never_returns()
+
+
+def hangs_below(finish):
+    """Wait for a forked process, which never returns; another one is started anew, and has no handler."""
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        pool.map(waits_in_a_worker, [1])
+
+
+def test_a_hang_shows_the_stacks_of_forked_processes_too(nothing_left):
+    """A worker process that waits is what hangs; its parent only waits for it."""
+    ended = watched(hangs_below, Watch(deadline_seconds=1.5, memory=False))
+    assert ended.outcome == "hung"
+    assert "in hangs_below" in ended.printed
+    assert "in waits_in_a_worker" in ended.printed
     assert nothing_left()
 
 

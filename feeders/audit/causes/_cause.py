@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Iterable, Iterator
 
+from feeders.audit.source import Mark
+
 if TYPE_CHECKING:
     from ._case import Case
 
@@ -47,6 +49,8 @@ class Fault:
         delivery: what it does to what arrives, whatever was counted: `MISSING`, `DUPLICATED`, `CORRUPT`.
         explains: names of causes that are this one, seen from elsewhere; they are not reported beside it.
         fallback: it is reported only where no other fault loses samples.
+        summary: what goes wrong, in a sentence that names what is the person's; empty is the meaning of the cause.
+        marks: lines of the person's code that are shown; none are those of ``where``.
     """
 
     cause: Cause
@@ -57,6 +61,8 @@ class Fault:
     delivery: tuple[str, ...] = ()
     explains: tuple[str, ...] = ()
     fallback: bool = False
+    summary: str = ""
+    marks: tuple[Mark, ...] = ()
 
 
 def _no_notes(case: Case) -> Iterator[str]:

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Iterable, Iterator
 
+from feeders.audit.evidence import FitRun
 from feeders.audit.exceptions import first_line
+from feeders.audit.excerpts import marks_of
+from feeders.audit.source import Mark
+from feeders.audit.waits import waits_for
 from feeders.results.record import CRASHED, FAILED, HUNG
 
 from ._case import Case, Ending
 from ._cause import OBSERVATIONS, Cause, Family, Fault
 
-RAISES = Cause("raises", "It raises an exception.", "See the line, below.")
+RAISES = Cause(
+    "raises",
+    "It raises an exception.",
+    "Make that batch alone, in a Python prompt: loader[index]. If it raises there too, mend the line; if it does not, "
+    "workers disturb each other there.",
+)
+EMPTY = Cause(
+    "empty",
+    "It gives no batch at all.",
+    "See what it finds: a path that matches no file, a filter that keeps nothing, drop_remainder with fewer samples "
+    "than a batch.",
+)
 EXITS = Cause("exits", "It ends the process it runs in.", "Raise an exception instead of calling os._exit or sys.exit.")
-KILLED = Cause("killed", "The process it runs in was ended by a signal.", "See the last line of its code, below.")
+KILLED = Cause(
+    "killed",
+    "The process it runs in was ended by a signal.",
+    "It is a library that crashes, called from the lines shown; where none is shown, see the stacks of `python -X "
+    "faulthandler`. Make one batch alone, then with one worker, to see whether several are what it can't stand.",
+)
 MEMORY_LIMIT = Cause(
     "memory-limit",
     "It holds more memory than half of what was free when the audit began.",
@@ -21,34 +41,59 @@ MEMORY_LIMIT = Cause(
 HANGS_AT_EPOCH_END = Cause(
     "hangs-at-epoch-end",
     "All batches of the epoch were delivered, or all but the last, and then nothing went on.",
-    "See where its threads wait, below.",
+    "Whoever waits needs an end: a sentinel in the queue, an event that is set, a timeout.",
 )
-HANGS = Cause("hangs", "No batch came any more.", "See where its threads wait, below.")
+HANGS = Cause(
+    "hangs",
+    "No batch came any more.",
+    "Whoever waits needs an end: release the lock in a with statement, give queue.get() and result() a timeout.",
+)
 
 
 def find(case: Case) -> Iterator[Fault]:
     """Name how it ended; other causes may explain it."""
     ending = case.ending
     if ending and ending.outcome == FAILED:
-        yield Fault(RAISES, first_line(ending.message), case.raised_lines(ending), ending.observations)
+        where = case.raised_lines(ending)
+        yield Fault(RAISES, first_line(ending.message), where, ending.observations, marks=_marks(where, "raised"))
     elif ending and ending.outcome == HUNG:
         yield _hang(case, ending)
     elif ending and ending.outcome == CRASHED:
-        yield Fault(_crash(ending), first_line(ending.message), case.stack_lines(ending), ending.observations)
+        where = case.stack_lines(ending)
+        marks = _marks(where, "it stood here when the process ended,")
+        yield Fault(_crash(ending), first_line(ending.message), where, ending.observations, marks=marks)
     elif ending is None and case.evidence.reference is None:
         yield _raised_alone(case)
 
 
+def _marks(where: Iterable[str], what: str) -> tuple[Mark, ...]:
+    """Lines of the person's code, and what happened there."""
+    return tuple(Mark(mark.file, mark.line, f"{what} {mark.says}") for mark in marks_of(where))
+
+
 def _hang(case: Case, ending: Ending) -> Fault:
+    cause, seen = _hang_seen(case, ending.run)
+    where = case.stack_lines(ending)
+    who = "a worker process" if case.description.processes else "a thread"
+    waits = (waits_for(mark.file, mark.line) for mark in marks_of(where))
+    advice = next(filter(None, waits), "")
+    if not where:
+        advice = (
+            "No line of your code was in a stack when it hung: the wait is in Keras or in a library. "
+            "`py-spy dump --pid PID`, while it hangs, names it."
+        )
+    marks = _marks(where, f"{who} waits here,")
+    return Fault(cause, seen, where, ending.observations, advice, marks=marks)
+
+
+def _hang_seen(case: Case, run: FitRun | None) -> tuple[Cause, str]:
     batches = case.batches or case.description.length or 0
-    run, where = ending.run, case.stack_lines(ending)
     if run is None:
-        return Fault(HANGS, "no batches delivered, then nothing", where, ending.observations)
+        return HANGS, "no batches delivered, then nothing"
     delivered = run.batches > 0 and batches > 0 and run.batches % batches in (0, batches - 1)
     if delivered or 0 < batches <= run.read_of_last_epoch:
-        seen = f"{run.batches} batches delivered, {batches} to the epoch, then nothing"
-        return Fault(HANGS_AT_EPOCH_END, seen, where, ending.observations)
-    return Fault(HANGS, f"{run.batches} batches delivered, then nothing", where, ending.observations)
+        return HANGS_AT_EPOCH_END, f"{run.batches} batches delivered, {batches} to the epoch, then nothing"
+    return HANGS, f"{run.batches} batches delivered, then nothing"
 
 
 def _crash(ending: Ending) -> Cause:
@@ -60,10 +105,13 @@ def _crash(ending: Ending) -> Cause:
 def _raised_alone(case: Case) -> Fault:
     """It broke when one thread read it, and not when it was trained on."""
     failed, broken = (case.evidence.forward.failed if case.evidence.forward else None), case.evidence.broken
+    if not failed and not broken:
+        seen = "a first pass over it, by one thread, ended without a batch"
+        return Fault(EMPTY, seen, (), 1, fallback=True)
     if failed:
         how, where = f"raised {first_line(failed.exception.error)}", case.own_frames(failed.exception.frames)
     else:
-        how, where = f"{broken.outcome}: {first_line(broken.message)}" if broken else "gave nothing", ()
+        how, where = f"{broken.outcome}: {first_line(broken.message)}" if broken else "", ()
     return Fault(RAISES, f"read by one thread it {how}; fit() came to its end", where, 1, fallback=True)
 
 
@@ -74,4 +122,4 @@ def notes(case: Case) -> Iterator[str]:
         yield f"one fit() {run.outcome} and no other one did: not judged. {first_line(run.message)}"
 
 
-FAMILY = Family((RAISES, EXITS, KILLED, MEMORY_LIMIT, HANGS_AT_EPOCH_END, HANGS), find, notes)
+FAMILY = Family((RAISES, EMPTY, EXITS, KILLED, MEMORY_LIMIT, HANGS_AT_EPOCH_END, HANGS), find, notes)

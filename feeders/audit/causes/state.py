@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+import ast
+from dataclasses import dataclass
+from typing import Iterator, Sequence
 
-from feeders.audit.source import changed_names
+from feeders.audit.evidence import ENDED
+from feeders.audit.source import Mark, changed_names, functions_in, guarded_lines, name_reads
+from feeders.loaders.opening import SEQUENCE
 
 from ._case import Case
 from ._cause import OBSERVATIONS, Cause, Family, Fault
@@ -26,23 +30,118 @@ EPOCH_LEAK = Cause(
 
 
 def find(case: Case) -> Iterator[Fault]:
-    """Find what a race has changed, or say that it is in the way an iterator is shared."""
+    """Find what a race has changed, or say that it is in the way an iterator is shared, or what the source shows."""
     race, known = case.race, case.description
     if race:
+        state = _shared_state(race.functions)
         yield Fault(
-            SHARED_STATE, race.seen, race.where, race.observations, _changed(race), race.delivery, explains=("raises",)
+            SHARED_STATE,
+            race.seen,
+            race.where,
+            race.observations,
+            _changed(race, state),
+            race.delivery,
+            explains=("raises",),
+            summary=_summary(case, state),
+            marks=_marks(state),
         )
     elif case.miscounted and known.iterates and case.is_pulled_as_by_keras and known.generation == 2:
         cause = SHARED_STATE if case.findings else EPOCH_LEAK
         yield Fault(cause, case.worst_epoch(), explains=("unexplained",), fallback=True)
+    else:
+        yield from _from_source(case)
 
 
-def _changed(race: Race) -> str:
+def _from_source(case: Case) -> Iterator[Fault]:
+    """Find it in the source, where samples are lost beside others alone, and a loader known to be safe loses none."""
+    control, forward = case.evidence.control, case.evidence.forward
+    threads = case.description.kind == SEQUENCE and case.is_pulled_as_by_keras and not case.description.processes
+    clean = control is not None and control.outcome == ENDED and not any(epoch.faults for epoch in control.epochs)
+    if case.request.is_feeder or not (case.miscounted and threads and clean) or (forward and forward.wrapped):
+        return
+    source = case.request.source()
+    around = [(source.place, function) for function in functions_in(source.place, source.name)]
+    state = _shared_state([(file, one) for file, one in around if getattr(one, "name", "") not in ONCE])
+    if state and state.reads:
+        where = tuple(f"{mark.file}:{mark.line}: {mark.says}" for mark in _marks(state))
+        yield Fault(
+            SHARED_STATE,
+            case.worst_epoch(),
+            where,
+            explains=("unexplained",),
+            fallback=True,
+            summary=_summary(case, state),
+            marks=_marks(state),
+        )
+
+
+# Methods that run while no batch is made.
+ONCE = ("__init__", "__len__", "__getstate__", "__setstate__", "on_epoch_begin", "on_epoch_end")
+
+
+@dataclass(frozen=True)
+class _State:
+    """A name that calls share.
+
+    Attributes:
+        name: as it is written in the source.
+        writes: file and line of each change of it.
+        reads: of each other use.
+    """
+
+    name: str
+    writes: tuple[tuple[str, int], ...]
+    reads: tuple[tuple[str, int], ...]
+
+
+def _shared_state(functions: Sequence[tuple[str, ast.AST]]) -> _State | None:
+    """Return the name that functions change outside of any lock, one that is read too rather than another."""
+    written: dict[str, list[tuple[str, int]]] = {}
+    for file, function in functions:
+        for name, lines in changed_names(function).items():
+            free = set(lines) - guarded_lines(function)
+            written.setdefault(name, []).extend((file, line) for line in sorted(free))
+    states = []
+    for name, writes in written.items():
+        around = ((file, line) for file, function in functions for line in name_reads(function, name))
+        reads = tuple(dict.fromkeys(place for place in around if place not in writes))
+        if writes:
+            states.append(_State(name, tuple(dict.fromkeys(writes)), reads))
+    return max(states, key=lambda state: bool(state.reads), default=None)
+
+
+def _summary(case: Case, state: _State | None) -> str:
+    if state is None:
+        return ""
+    what = "worker process" if case.description.processes else "thread"
+    if not state.reads:
+        return (
+            f"Several calls change {state.name} at once: it is one for all {what}{'es' if 'process' in what else 's'}."
+        )
+    return f"One {what} changes {state.name} while another one still needs what it held."
+
+
+def _marks(state: _State | None) -> tuple[Mark, ...]:
+    """The first places where it is written, and read."""
+    if state is None:
+        return ()
+    also = "" if state.reads else ", by several threads at once"
+    writes = [Mark(file, line, f"written here{also}", state.name) for file, line in state.writes[:2]]
+    reads = [Mark(file, line, "read here, by another thread too", state.name) for file, line in state.reads[:2]]
+    return (*writes, *reads)
+
+
+def _changed(race: Race, state: _State | None) -> str:
+    """Say what to write instead of the name, and which others the functions change."""
     names = {name: lines for _, function in race.functions for name, lines in changed_names(function).items()}
+    lines = sorted({line for part in names.values() for line in part})
     if not names:
         return ""
-    lines = sorted(line for part in names.values() for line in part)
-    return f"Changed by several at once: {', '.join(sorted(names))} (line {', '.join(map(str, lines))})."
+    changed = f"Changed by several at once: {', '.join(sorted(names))} (line {', '.join(map(str, lines))})."
+    if state is None or not state.name.startswith("self.") or not state.reads:
+        return changed
+    local = state.name.split(".")[-1]
+    return f"Write `{local} = ...` instead of `{state.name} = ...`, and give {local} to whoever reads it. {changed}"
 
 
 def notes(case: Case) -> Iterator[str]:
