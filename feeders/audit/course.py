@@ -12,12 +12,13 @@ from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
 
 from .causes import UNEXPLAINED
 from .epochs import count_epochs, is_part_of_a_pass, reference_of
-from .evidence import ENDED, Evidence, FitRun
+from .evidence import ENDED, Evidence, FitRun, Growth
 from .identity import LABELS
 from .judge import AuditVerdict, judge
+from .leaks import EPOCHS_AT_LEAST, PATIENCE
 from .probes import Probes
 from .readings import BrokenReading, Reading
-from .reference import FEWEST_PARTS
+from .reference import FEWEST_PARTS, SHARE_OF_BUDGET
 from .request import AuditRequest
 from .stress_plan import SHORTEST_STRESS_SECONDS, can_be_pulled, plan_stress, stress_seconds
 
@@ -31,6 +32,9 @@ GROWTH_SHARE = 0.15
 # its length, one that pulls it. They don't pay for that from the budget; later ones do.
 ESSENTIAL_PROBES = 6
 WORTH_TELLING_SECONDS = 2.0
+
+# Passes of a long epoch beside those of ``fit()``: two of the second reading, one for growth, two of whoever pulls.
+PASSES = 5
 
 # Rounds beyond the budget that look again for what was seen once.
 MOST_EXTRA_ROUNDS = 3
@@ -52,7 +56,7 @@ class Course:
     def __init__(self, request: AuditRequest, end: float, progress: Callable[[str], None]) -> None:
         self.request, self._end, self._progress = request, end, progress
         self._probes = Probes(request)
-        self._start = 0.0
+        self._start = self._pass = 0.0
         self.evidence = Evidence(memory_limit=self._probes.memory)
 
     def run(self) -> None:
@@ -143,18 +147,22 @@ class Course:
             self.evidence = replace(self.evidence, key=self._probes.find_key(reference.batches).expression)
 
     def _allow_for(self, forward: Reading) -> None:
-        """Count the budget from its first batch: each process makes the loader anew and waits for it."""
+        """Count the budget from its first batch: each process makes the loader anew and waits for it.
+
+        An epoch that is longer than its part of the budget, and can't be cut short, is read several times beyond it.
+        """
         self._probes.slowest_batch(forward.slowest, forward.first)
         self._start = forward.making + forward.first
-        self._end += self._start * ESSENTIAL_PROBES
-        if self._start > WORTH_TELLING_SECONDS:
+        self._pass = forward.mean * len(forward.epochs[0]) if forward.epochs else 0.0
+        beyond = self._start * ESSENTIAL_PROBES
+        if self._pass > SHARE_OF_BUDGET * self.request.seconds:
+            beyond = max(beyond, forward.making * ESSENTIAL_PROBES + self._pass * (PASSES + 2 * self.request.epochs))
+        self._end += beyond
+        if beyond > ESSENTIAL_PROBES * WORTH_TELLING_SECONDS:
             self._progress(
-                f"its first batch comes after {self._start:.0f} s, in each of {ESSENTIAL_PROBES} processes: "
-                f"up to {self._start * ESSENTIAL_PROBES:.0f} s beyond the budget"
+                f"made in {forward.making:.0f} s, first batch after {forward.first:.0f} s, an epoch takes "
+                f"{self._pass:.0f} s, in each process: up to {beyond:.0f} s beyond the budget"
             )
-        whole = forward.mean * sum(map(len, forward.epochs))
-        if whole > WORTH_TELLING_SECONDS:
-            self._progress(f"reading it in one thread takes {whole:.0f} s, each time")
 
     def _read_by_label(self, forward: Reading) -> None:
         """Where content is new in each pass, count labels instead, if it has them."""
@@ -192,7 +200,9 @@ class Course:
         """
         self._fit(provoked=False)
         self._fit(provoked=True)
-        if self.evidence.fits[-1].outcome == ENDED:
+        if self._pass * EPOCHS_AT_LEAST > self.request.seconds * GROWTH_SHARE * PATIENCE:
+            self.evidence = replace(self.evidence, growth=Growth(cut=True))
+        elif self.evidence.fits[-1].outcome == ENDED:
             self._progress("reading epoch after epoch")
             growth = self._probes.growth(self._batches(), self.request.seconds * GROWTH_SHARE)
             self.evidence = replace(self.evidence, growth=growth)
@@ -284,7 +294,7 @@ class Course:
                 self._stress(seed, stress_seconds(self.request, self.evidence, seconds))
                 if self._is_certain():
                     return
-            if self._left() > self._overhead() or self._is_pending():
+            if self._left() > max(self._overhead(), self._pass * self.request.epochs) or self._is_pending():
                 self._fit(provoked=True)
 
     def _overhead(self) -> float:
