@@ -16,7 +16,7 @@ from .identity import LABELS
 from .result import Audit
 
 # Of the script, which ends by itself before where its fit() hangs.
-LONGEST_SECONDS, HANG_SECONDS = 150, 40
+LONGEST_SECONDS, HANG_SECONDS = 240, 40
 
 # A race that is rare needs some.
 FITS = 10
@@ -24,18 +24,21 @@ FITS = 10
 # Where the fault is Keras' own.
 STAND_IN = """\
 class Loader(keras.utils.PyDataset):
-    def __len__(self):
-        return 97
+    __len__ = lambda self: 97
     def __getitem__(self, index):
-        return np.full((8, 1), index, "float32"), np.zeros((8, 1), "float32")
-"""
+        return np.full((8, 1), index, "float32"), np.zeros((8, 1), "float32")"""
+
+LOADED = """\
+sys.path.insert(0, {folder!r})
+spec = importlib.util.spec_from_file_location({name!r}, {path!r})
+module = sys.modules[{name!r}] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)"""
 
 HEAD = '''\
 """{title}: {verdict}. {summary}
-
 Seen with {stack}; plain Keras, no suite.
 """
-import collections, faulthandler, importlib, itertools, multiprocessing, os, sys
+import collections, faulthandler, importlib.util, itertools, multiprocessing, os, sys
 os.environ.setdefault("KERAS_BACKEND", {backend!r})
 import keras, numpy as np
 {source}
@@ -54,9 +57,8 @@ def samples(batch):
 class Noting(keras.Model):  # trains nothing, and notes what arrives
     def train_step(self, *arguments):
         arrived.update(samples(arguments[-1]))
-        return ({{}}, arguments[0]) if keras.backend.backend() == "jax" else {{}}
-    def call(self, x):
-        return x
+        return ({{"none": 0.0}}, arguments[0]) if keras.backend.backend() == "jax" else {{"none": 0.0}}
+    call = lambda self, x: x
 def alone(loader):
     return collections.Counter(key for batch in {batches} for key in samples(batch) * {epochs})
 if __name__ == "__main__":
@@ -69,16 +71,15 @@ if __name__ == "__main__":
         model.compile(run_eagerly=True)
         model.fit(made(), {arguments})
         if arrived != wanted:
-            never, more = sum((wanted - arrived).values()), sum((arrived - wanted).values())
-            sys.exit(f"FAULT in fit() {{number + 1}}: {{never}} samples never arrived, {{more}} came that should not")
+            sys.exit(f"FAULT in fit() {{number + 1}}: {{sum((wanted - arrived).values())}} samples never arrived, "
+                     f"{{sum((arrived - wanted).values())}} came that should not")
 """
 
 ENDING = """\
 class Idle(keras.Model):  # trains nothing
     def train_step(self, *arguments):
-        return ({{}}, arguments[0]) if keras.backend.backend() == "jax" else {{}}
-    def call(self, x):
-        return x
+        return ({{"none": 0.0}}, arguments[0]) if keras.backend.backend() == "jax" else {{"none": 0.0}}
+    call = lambda self, x: x
 if __name__ == "__main__":
 {start}    sys.setswitchinterval(1e-5)
     for number in range({fits}):
@@ -90,8 +91,8 @@ if __name__ == "__main__":
 """
 
 SAMPLES = (
-    "[tuple(part[i].tobytes() for part in keras.tree.flatten((x, y)) if part is not None) "
-    "for i in range(len(keras.tree.flatten(x)[0]))]"
+    "[tuple(part.tobytes() for part in row)"
+    " for row in zip(*(part for part in keras.tree.flatten((x, y)) if part is not None))]"
 )
 
 
@@ -122,7 +123,7 @@ def script(found: Audit) -> str:
         return ""
     stack = [f"{name} {value}" for name, value in found.stack.items() if name != "backend"]
     head = HEAD.format(
-        title=request.loader.rpartition("/")[2],
+        title="Keras" if keras_alone else request.loader.rpartition("/")[2],
         verdict=f"{verdict.word}, {losing[0].cause.name}",
         summary=(losing[0].summary or losing[0].cause.meaning).replace('"', "'"),
         stack=", ".join([*stack, f"backend {found.stack['backend']}"]),
@@ -136,9 +137,10 @@ def script(found: Audit) -> str:
 
 def _source(found: Audit) -> str:
     place = found.request.source().place
+    if not place.endswith(".py"):
+        return f"sys.path.insert(0, {str(Path.cwd())!r})\nmodule = importlib.import_module({place!r})"
     path = Path(place).resolve()
-    folder, module = (path.parent, path.stem) if place.endswith(".py") else (Path.cwd(), place)
-    return f'sys.path.insert(0, "{folder}")\nmodule = importlib.import_module("{module}")'
+    return LOADED.format(folder=str(path.parent), name=f"audited_{path.stem}", path=str(path))
 
 
 def _make(found: Audit) -> str:
