@@ -459,6 +459,14 @@ ROWS = (
     _ends(
         "hangs-at-the-last", "endings.py:HangsAtTheLast", "hung", ("hangs-at-epoch-end",), "an epoch that never ends"
     ),
+    _ends(
+        "pool-before-fork",
+        "processes.py:PoolBeforeFork",
+        "hung",
+        ("threads-forked",),
+        "a pool of threads that its parent has, and the worker process waits for",
+        FORKED,
+    ),
     _ends("blocks-at-once", "endings.py:BlocksAtOnce", "hung", ("hangs",), "a loader that gives nothing at all"),
     _ends("raises", "endings.py:RaisesAtSeven", "failed", ("raises",), "an exception, with its line"),
     _ends("leaves", "endings.py:LeavesAtSeven", "crashed", ("exits",), "os._exit in a batch"),

@@ -1,6 +1,8 @@
-"""Loaders for worker processes: what a spawned worker can't be sent."""
+"""Loaders for worker processes: what a spawned worker can't be sent, and what a forked one does not have."""
 
 # ruff: noqa: SIM115  (files that stay open are what this is about)
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -45,3 +47,16 @@ class Lambda(Plain):
     def __getitem__(self, index):
         x, y = super().__getitem__(index)
         return self.scale(x), y
+
+
+class PoolBeforeFork(Plain):
+    """Makes a pool of threads with the loader; believed: each worker has its own. Threads do not survive a fork."""
+
+    def __init__(self):
+        super().__init__()
+        self.pool = ThreadPoolExecutor(2)
+        list(self.pool.map(abs, range(4)))
+
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        return np.stack(list(self.pool.map(np.sqrt, x))), y
