@@ -38,6 +38,7 @@ TENSORFLOW_FILES = {
     "feeders/loaders/records.py": "the same",
     "feeders/loaders/text.py": "the same",
     "feeders/loaders/window.py": "the same",
+    "feeders/measure/alone.py": "batches that lie in memory, as a tf.data.Dataset",
     "feeders/measure/backends/tensorflow.py": "what is particular to TensorFlow as the backend",
     "feeders/strategies/_feeder.py": "a row that is made of tf.data says that it is not there",
     "feeders/strategies/tfdata.py": "rows that are about tf.data",

@@ -105,7 +105,7 @@ def _guarded(what: str, work: Callable[[], Made]) -> Made:
 
 def _hint(what: str, error: BaseException) -> str:
     """What to try, where the module is written to be run and not to be imported, or belongs to a package."""
-    if isinstance(error, SystemExit):
+    if isinstance(error, SystemExit) and not what.endswith(")") and "--call" not in what:  # not when it is made
         return (
             ". It ends while it is imported, as scripts do that read their arguments. Try: put parse_args() and what "
             'runs at once below `if __name__ == "__main__":`'

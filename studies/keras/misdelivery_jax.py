@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 
-class Numbered(keras.utils.PyDataset):  # noqa: D101
+class Numbered(keras.utils.PyDataset):
     def __len__(self):
         return 97
 
@@ -22,8 +22,8 @@ class Numbered(keras.utils.PyDataset):  # noqa: D101
         return np.full((8, 1), index, "float32"), np.zeros((8, 1), "float32")
 
 
-class Noting(keras.Sequential):  # noqa: D101
-    def train_step(self, *arguments):  # noqa: D102  (the batch comes last on every backend)
+class Noting(keras.Sequential):
+    def train_step(self, *arguments):
         arrived[-1][int(keras.ops.convert_to_numpy(arguments[-1][0])[0, 0])] += 1
         return super().train_step(*arguments)
 

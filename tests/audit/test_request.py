@@ -372,7 +372,12 @@ MADE = "The loader must be made without error"
         ("call of no name", f"--call 'Break()': NameError: name 'Break' is not defined. {MADE}"),
         ("import breaks", f"absent.py: ModuleNotFoundError: No module named 'nosuchmodule' at absent.py:2. {MADE}"),
         ("syntax", f"syntax.py: SyntaxError: invalid syntax (syntax.py, line 2). {MADE}"),
-        ("exits", f"script.py: SystemExit: usage: script.py FILE at script.py:2. {MADE}"),
+        (
+            "exits",
+            f"script.py: SystemExit: usage: script.py FILE at script.py:2. {MADE}. It ends while it is imported, as "
+            "scripts do that read their arguments. Try: put parse_args() and what runs at once below "
+            '`if __name__ == "__main__":`',
+        ),
         ("no module", f"import nosuchmodule.sub: ModuleNotFoundError: No module named 'nosuchmodule'. {MADE}"),
     ],
 )

@@ -28,6 +28,7 @@ def here(monkeypatch, tmp_path):
     for name, _ in SERIES_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")  # some runners set it, and texts fit the terminal
     monkeypatch.setenv("FEEDERS_MACHINE", MACHINE)
     monkeypatch.setattr(show, "installed", lambda: None)
     monkeypatch.chdir(tmp_path)

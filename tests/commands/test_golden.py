@@ -11,6 +11,7 @@ import pytest
 
 import feeders.loaders
 import feeders.measure
+import feeders.measure.alone
 import feeders.measure.bottleneck
 import feeders.releases.listing
 import feeders.strategies
@@ -19,6 +20,7 @@ from feeders.asv_plugin import machine
 from feeders.audit.show import to_text
 from feeders.catalogue import Catalogue
 from feeders.measure import METRICS, Record
+from feeders.measure.limit import Limit
 from feeders.releases.catalogue import age
 from feeders.releases.stacks import stacks
 from feeders.results.changes import write_changes
@@ -59,6 +61,8 @@ def test_measure(call, golden, monkeypatch):
     real = feeders.measure.bottleneck.bottleneck
     monkeypatch.setattr(feeders.measure, "preload", lambda: None)
     monkeypatch.setattr(feeders.measure, "take", take)
+    limit = Limit(4000.0, train_cpu=1e-4, prepare_cpu=4e-4, prepare_seconds=1e-3, gil_share=0.25, cores=4)
+    monkeypatch.setattr(feeders.measure.alone, "measure_limit", lambda workload: limit)
     monkeypatch.setattr(feeders.measure.bottleneck, "bottleneck", lambda records: real(records, take))
     golden("measure", call("measure", "sequence-lock", "--workload", "remote", "--workers", "1,4"))
 
