@@ -1,7 +1,8 @@
 """Measure, audit and compare the ways to feed Keras ``fit()``.
 
 ``feeders.audit(...)``, ``feeders.measure(...)`` and ``feeders.compare(...)`` are the commands of these names as
-functions: see `feeders.library`. ``feeders.testing`` is for a person's own tests.
+functions: see `feeders.library`. ``feeders.testing`` is for a person's own tests. ``LookaheadThreads``,
+``LookaheadProcesses``, ``PrefetchThread`` and ``QueueThreads`` carry a person's loader into ``fit()``.
 """
 
 from __future__ import annotations
@@ -13,10 +14,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from feeders.library import audit, compare, measure
+    from feeders.strategies.lookahead_processes import LookaheadProcesses
+    from feeders.strategies.lookahead_threads import LookaheadThreads
+    from feeders.strategies.prefetch_thread import PrefetchThread
+    from feeders.strategies.queue_threads import QueueThreads
 
     __version__: str
 
-__all__ = ["__version__", "audit", "compare", "measure"]
+__all__ = [
+    "LookaheadProcesses",
+    "LookaheadThreads",
+    "PrefetchThread",
+    "QueueThreads",
+    "__version__",
+    "audit",
+    "compare",
+    "measure",
+]
+
+# Each is in a file of that name, which can be lifted out.
+_POOLS = {
+    "LookaheadProcesses": "lookahead_processes",
+    "LookaheadThreads": "lookahead_threads",
+    "PrefetchThread": "prefetch_thread",
+    "QueueThreads": "queue_threads",
+}
 
 # Each is a function of `feeders.library`, and a folder with what it is made of.
 _FUNCTIONS = ("audit", "compare", "measure")
@@ -27,6 +49,8 @@ def __getattr__(name: str) -> Any:
         from importlib import metadata
 
         return metadata.version("keras-feeders")
+    if name in _POOLS:
+        return getattr(importlib.import_module(f"{__name__}.strategies.{_POOLS[name]}"), name)
     if name in _FUNCTIONS:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -58,6 +58,13 @@ def test_they_say_what_they_take():
         assert inspect.signature(getattr(feeders, name)) == inspect.signature(getattr(library, name))
 
 
+def test_the_pools_are_at_the_top_and_carry_a_loader():
+    """Any object with a length and an index will do; no Keras is needed to look at what comes."""
+    with feeders.LookaheadThreads([1, 2, 3], workers=2) as pool:
+        assert [next(pool.batches()) for _ in range(1)] == [1]
+    assert {feeders.LookaheadProcesses, feeders.PrefetchThread, feeders.QueueThreads}
+
+
 def test_the_version_is_that_of_the_distribution():
     assert feeders.__version__ == metadata.version("keras-feeders")
     with pytest.raises(AttributeError, match="module 'feeders' has no attribute 'forecast'"):
