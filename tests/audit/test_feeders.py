@@ -66,6 +66,7 @@ def test_a_feeder_gets_its_known_verdict(loaded, tmp_path, capsys, keras, feeder
     assert status == bool(causes)
 
 
+@pytest.mark.slow
 def test_what_keras_loses_on_another_backend_is_not_blamed_on_the_feeder(tmp_path):
     """Keras 3.7.0 and 3.15.1 lose and repeat batches of any sequence with several workers on JAX."""
     if generation() == 2 or not find_spec("jax"):

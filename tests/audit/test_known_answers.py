@@ -44,22 +44,17 @@ LEFT_TO_THE_SOAK = {
 }
 # One or two of each family, so that a broken finder shows at once; the others are in the slow tier.
 FAST = {
-    "arrays",
     "bare-locked-iterator",
     "call-lock",
     "frame-and-series",
-    "global-random-threads",
     "instance-lock",
     "jittered-by-attribute",
-    "lock-spawned",
-    "next-of-generator",
     "prefetched",
     "raises",
     "reused-buffer",
     "shared-cursor",
     "shared-handle",
     "stands-in",
-    "tfdata-shared-handle",
     "too-long-raises",
 }
 QUICK = [row for row in ROWS if row.options != FEW_SPAWNED and row.name not in LEFT_TO_THE_SOAK]

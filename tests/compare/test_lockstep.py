@@ -125,6 +125,7 @@ def test_a_pair_of_stand_ins_can_be_written_down():
     assert json.loads(json.dumps(dataclasses.asdict(seen)))["launched"] in ("ab", "ba")
 
 
+@pytest.mark.slow
 def test_ten_times_the_work_is_seen_and_so_is_work_between_epochs():
     """No neighbour makes that much."""
     assert stand_ins(StandIn(), StandIn(extra=200)).log_ratio > 1

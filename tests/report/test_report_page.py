@@ -249,6 +249,7 @@ def opened(tmp_path, open_page, name, **choices):
     return at(open_page(), path, name, **choices)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_words_alone_make_pages_that_say_so_and_no_blank_chart(tmp_path, open_page, name):
     takes = [broken("failed", "no", feeder=feeder) for feeder in ("resident", "generator", "sequence")]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 POOLS = ("lookahead-threads", "lookahead-processes", "prefetch-thread", "queue-threads")
 ONCE = [1] * 7
