@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterator, Sequence
 
 from .findings import Seen
 from .identity import Columns
-from .loader import Loader
+from .loader import AuditedLoader
 from .request import AuditRequest
 from .stress_plan import StressPlan
 
@@ -32,7 +32,12 @@ class Crew:
     """
 
     def __init__(
-        self, loader: Loader, request: AuditRequest, plan: StressPlan, chance: random.Random, beat: Callable[[], None]
+        self,
+        loader: AuditedLoader,
+        request: AuditRequest,
+        plan: StressPlan,
+        chance: random.Random,
+        beat: Callable[[], None],
     ) -> None:
         self._loader, self._request, self._plan, self._random, self._beat = loader, request, plan, chance, beat
         self.calls = 0

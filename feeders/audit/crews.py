@@ -20,7 +20,7 @@ from .datasets import is_endless, one_at_a_time
 from .exceptions import RaisedException, describe_exception
 from .findings import SOUND, ChangedBatch, RaisedCall, Seen, compare, compare_sets
 from .identity import Columns
-from .loader import Loader, identity_of, open_loader, provoked_files
+from .loader import AuditedLoader, identity_of, open_loader, provoked_files
 from .request import AuditRequest
 from .stress_plan import StressPlan
 from .switches import Switches
@@ -193,7 +193,7 @@ class _IteratorThreads(Crew):
 
 
 def make_crew(
-    loader: Loader, request: AuditRequest, plan: StressPlan, chance: random.Random, beat: Callable[[], None]
+    loader: AuditedLoader, request: AuditRequest, plan: StressPlan, chance: random.Random, beat: Callable[[], None]
 ) -> Crew:
     """Return workers that pull a loader as its kind is pulled; the arguments are those of `Crew`."""
     if loader.kind in (GENERATOR, ITERATOR):

@@ -21,7 +21,7 @@ from .evidence import FitAnswer, Left
 from .exceptions import RaisedException, describe_exception
 from .hooks import HOOKS, overrides
 from .journal import Journal
-from .loader import Loader, open_loader, provoked_files
+from .loader import AuditedLoader, open_loader, provoked_files
 from .request import AuditRequest
 from .switches import Switches
 
@@ -69,7 +69,7 @@ def fit(request: AuditRequest, steps: int | None, seed: int, provoked: bool, jou
     return FitAnswer(exception, _left(threads, children))
 
 
-def _arguments(loader: Loader, request: AuditRequest, steps: int | None) -> dict[str, Any]:
+def _arguments(loader: AuditedLoader, request: AuditRequest, steps: int | None) -> dict[str, Any]:
     arguments = {"epochs": request.epochs, **loader.fit}
     if steps and not request.is_feeder:
         arguments["steps_per_epoch"] = steps
@@ -113,7 +113,7 @@ def _epochs(journal: Journal) -> Any:
     return Epochs()
 
 
-def _take_down_reads(loader: Loader, journal: Journal, cut: int | None, hold: float) -> None:
+def _take_down_reads(loader: AuditedLoader, journal: Journal, cut: int | None, hold: float) -> None:
     """Take down which index was read, in whichever thread or forked process, and hold back the hooks.
 
     The class is changed in place: a loader of another class would pickle as something else.
@@ -151,7 +151,7 @@ def _held_back(method: Any, hook: str, journal: Journal, hold: float) -> Any:
     return held_back
 
 
-def _recording_model(loader: Loader, journal: Journal) -> Any:
+def _recording_model(loader: AuditedLoader, journal: Journal) -> Any:
     def take_down(batch: Any) -> None:
         columns = loader.identity.columns(batch)
         contents = None if columns.contents is columns.keys else columns.contents

@@ -16,7 +16,7 @@ from .events import Heartbeat
 from .evidence import Key
 from .identity import as_array
 from .journal import Journal
-from .loader import Loader, open_loader
+from .loader import AuditedLoader, open_loader
 from .request import AuditRequest
 
 # Columns of a table that are tried one by one.
@@ -53,7 +53,7 @@ def find_key(request: AuditRequest, steps: int, journal: Journal) -> Key:
     return Key(next((name for name in telling if Counter(first[name]) == Counter(second.get(name, ()))), ""))
 
 
-def _batches(loader: Loader) -> Iterator[Any]:
+def _batches(loader: AuditedLoader) -> Iterator[Any]:
     if loader.kind == SEQUENCE:
         return (loader.x[index] for index in itertools.count())
     return one_at_a_time(loader.x) if loader.kind == DATASET else iter(loader.x)

@@ -21,7 +21,7 @@ from .evidence import Growth, HeavyLine, Held
 from .exceptions import Frame
 from .hooks import ON_EPOCH_BEGIN, ON_EPOCH_END, call_hook
 from .journal import Journal
-from .loader import Loader, audited_files, open_loader
+from .loader import AuditedLoader, audited_files, open_loader
 from .request import AuditRequest
 
 # Growth is what the last epochs all did: the first ones fill caches.
@@ -91,7 +91,7 @@ def _targets() -> tuple[Frame, ...]:
     return tuple(Frame(code.co_filename, code.co_firstlineno, code.co_name) for code in codes if code is not None)
 
 
-def _passes(loader: Loader, steps: int) -> Iterator[bool]:
+def _passes(loader: AuditedLoader, steps: int) -> Iterator[bool]:
     """Read an epoch at each step."""
     if loader.kind == SEQUENCE:
         while True:

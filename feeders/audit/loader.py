@@ -25,7 +25,7 @@ from .request import AuditRequest
 
 
 @dataclass
-class Loader(Opened):
+class AuditedLoader(Opened):
     """An opened loader, and what tells its samples apart.
 
     Attributes:
@@ -37,7 +37,7 @@ class Loader(Opened):
     own_workers: bool = False
 
 
-def open_loader(request: AuditRequest, alone: bool = False) -> Loader:
+def open_loader(request: AuditRequest, alone: bool = False) -> AuditedLoader:
     """Make the loader; call it in a process of its own, since its code may do anything.
 
     Args:
@@ -59,10 +59,10 @@ def open_loader(request: AuditRequest, alone: bool = False) -> Loader:
         )
     if request.fixed_random:
         fix_calls(opened.x)
-    return Loader(**vars(opened), identity=identity_of(request))
+    return AuditedLoader(**vars(opened), identity=identity_of(request))
 
 
-def describe_loader(loader: Loader, request: AuditRequest) -> Description:
+def describe_loader(loader: AuditedLoader, request: AuditRequest) -> Description:
     """Return what can be told of a loader without reading it; its length is asked for later, since it may raise."""
     method = request.start_method or multiprocessing.get_start_method()
     return Description(
@@ -119,7 +119,7 @@ def provoked_files(request: AuditRequest) -> Callable[[str], bool]:
     return lambda file: theirs(file) or file.startswith(readers)
 
 
-def _open_feeder(request: AuditRequest, alone: bool) -> Loader:
+def _open_feeder(request: AuditRequest, alone: bool) -> AuditedLoader:
     row = feeder(request.loader)
     workers = (request.workers or WORKERS) if row.parallel else 1
     material = workload(request.workload).open()
@@ -128,7 +128,7 @@ def _open_feeder(request: AuditRequest, alone: bool) -> Loader:
         workers = 1  # Keras 3 knows of no workers for a generator: asked for some, its fit() refuses the argument
         feed = row.build(material, workers)
     kind = ARRAYS if feed.y is not None else kind_of(feed.x)
-    return Loader(
+    return AuditedLoader(
         x=feed.x,
         y=feed.y,
         kind=str(kind),

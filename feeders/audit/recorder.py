@@ -12,7 +12,7 @@ from .exceptions import describe_exception
 from .identity import Columns
 from .inspection import DtypeChange, dtype_change, dtypes, memory_owner, share_memory
 from .journal import Journal
-from .loader import Loader
+from .loader import AuditedLoader
 from .readings import FailedRead, ReusedBuffer
 
 # Batches that are kept until the next one has been read, to see whether it writes into them.
@@ -37,7 +37,7 @@ class Recorder:
         changed_dtype: the first array of another dtype than in the first batch.
     """
 
-    def __init__(self, loader: Loader, journal: Journal, backward: bool) -> None:
+    def __init__(self, loader: AuditedLoader, journal: Journal, backward: bool) -> None:
         self._loader, self._journal, self._backward = loader, journal, backward
         self._kept: list[tuple[int, Any, Columns]] = []
         self._at: int | None = None

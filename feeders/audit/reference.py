@@ -18,7 +18,7 @@ from .events import LoaderOpened
 from .hooks import HOOKS, ON_EPOCH_BEGIN, ON_EPOCH_END, call_hook, overrides
 from .identity import Columns
 from .journal import Journal
-from .loader import Loader, describe_loader, open_loader
+from .loader import AuditedLoader, describe_loader, open_loader
 from .readings import Agreement, Description, FailedRead, Reading
 from .recorder import Recorder
 from .request import AuditRequest
@@ -81,7 +81,7 @@ def read_serially(request: AuditRequest, seed: int, backward: bool, journal: Jou
 class _Reader:
     """Reads epochs of a loader of any kind."""
 
-    def __init__(self, loader: Loader, request: AuditRequest, backward: bool, journal: Journal) -> None:
+    def __init__(self, loader: AuditedLoader, request: AuditRequest, backward: bool, journal: Journal) -> None:
         self._loader, self._request = loader, request
         self._backward = backward and loader.kind == SEQUENCE
         self.recorder = Recorder(loader, journal, self._backward)

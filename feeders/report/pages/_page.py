@@ -81,7 +81,7 @@ def chart(
     }
 
 
-def table(
+def page_table(
     name: str,
     by: Sequence[str],
     columns: Sequence[tuple[str, str, str]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from feeders.report.recommendation import RULE
 
-from ._page import HERE, Page, prose, table, text
+from ._page import HERE, Page, page_table, prose, text
 
 PAGE = Page(
     "answer",
@@ -12,7 +12,7 @@ PAGE = Page(
     "How should I feed fit() here?",
     (
         prose("answers", (*HERE, "workload", "batches"), "No feeder was measured on this workload here."),
-        table(
+        page_table(
             "avoid",
             (*HERE, "workload", "batches"),
             (("feeder", "feeder", "code"), ("reason", "why", "text")),

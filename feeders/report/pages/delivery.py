@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._page import HERE, Block, Page, table
+from ._page import HERE, Block, Page, page_table
 
 
 def _matrix(name: str, title: str, empty: str, note: str) -> Block:
@@ -29,7 +29,7 @@ PAGE = Page(
             "batch in a thousand may not show here; "
             "an audit provokes it.",
         ),
-        table(
+        page_table(
             "cells",
             (*HERE, "workload"),
             (

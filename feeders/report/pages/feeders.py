@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
-from ._page import HERE, Page, chart, table
+from ._page import HERE, Page, chart, page_table
 
 _EMPTY = "No feeder was measured on this workload here."
 _BY = (*HERE, "workload")
@@ -80,7 +80,7 @@ PAGE = Page(
             "kept in memory. "
             "Pale and dashed, ✗: not every sample arrived once and whole. Words: there is no number.",
         ),
-        table(
+        page_table(
             "cells",
             _BY,
             (

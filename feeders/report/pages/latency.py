@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
-from ._page import HERE, Page, chart, table
+from ._page import HERE, Page, chart, page_table
 
 _EMPTY = "No wait was measured on this workload here."
 _BY = (*HERE, "workload")
@@ -54,7 +54,7 @@ PAGE = Page(
             "the median over takes. "
             "Batches of several workers come in bursts, so the median alone misleads.",
         ),
-        table(
+        page_table(
             "cells",
             _BY,
             (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._page import Page, table, text
+from ._page import Page, page_table, text
 
 PAGE = Page(
     "method",
@@ -23,14 +23,14 @@ PAGE = Page(
             "METHODOLOGY.md, beside the "
             "suite's source, has the whole of it.</p>",
         ),
-        table(
+        page_table(
             "hosts",
             ("machine",),
             (("machine", "machine", "code"), ("what", "what", "text"), ("value", "value", "text")),
             "The host",
             "Nothing is known of this machine.",
         ),
-        table(
+        page_table(
             "stacks",
             ("machine",),
             (
@@ -52,7 +52,7 @@ PAGE = Page(
             "step is measured by "
             "<code>feeders overhead</code>; on the machine of the suite's own results it was at most 46 µs.",
         ),
-        table(
+        page_table(
             "metrics",
             (),
             (("metric", "metric", "code"), ("unit", "unit", "text"), ("meaning", "meaning", "text")),

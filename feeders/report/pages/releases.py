@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
-from ._page import Page, chart, table
+from ._page import Page, chart, page_table
 
 _EMPTY = "This cell was measured on no release here."
 _BY_MACHINE = ("machine", "device", "workload")
@@ -72,7 +72,7 @@ PAGE = Page(
     "Releases",
     "What did upgrades change?",
     (
-        table(
+        page_table(
             "changes",
             ("machine",),
             (
@@ -88,7 +88,7 @@ PAGE = Page(
             note="Confirmed by lockstep pairs of the two releases, at 99 % over all suspects of this machine, and "
             "more than 3 %.",
         ),
-        table(
+        page_table(
             "upgrades",
             ("machine",),
             (("release", "release", "code"), ("before", "after", "code"), ("pins", "packages", "text")),
@@ -106,7 +106,7 @@ PAGE = Page(
             note="Points: medians of takes, with the interval of the median. Dashed: confirmed steps of the time of "
             "whole epochs, or inside them. What only moves here may be the machine; a confirmed step is not.",
         ),
-        table(
+        page_table(
             "cells",
             _BY_CELL,
             (

@@ -6,7 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from ._page import HERE, Page, chart, table
+from ._page import HERE, Page, chart, page_table
 
 _EMPTY = "Nothing was measured on this workload here."
 _BY = (*HERE, "workload", "batches")
@@ -57,7 +57,7 @@ PAGE = Page(
             "throughput. Crosses: "
             "wrong delivery. A click in the legend shows one kind alone; the names are told on hover and in the table.",
         ),
-        table(
+        page_table(
             "cells",
             _BY,
             (
@@ -73,7 +73,7 @@ PAGE = Page(
             _EMPTY,
             metric=True,
         ),
-        table(
+        page_table(
             "knees",
             _BY,
             (
