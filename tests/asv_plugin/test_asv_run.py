@@ -236,9 +236,10 @@ def test_a_tensorflow_that_does_not_import_ends_the_run_with_its_reason(tmp_path
 
 
 def measuring(asv):
-    """Whether a take is alive: asv's children have process groups of their own, takes have sessions."""
+    """Whether a take is running: forked into a session of its own, so that its command is its parent's."""
     with contextlib.suppress(psutil.Error, ProcessLookupError):
-        return any(os.getsid(child.pid) == child.pid for child in psutil.Process(asv).children(recursive=True))
+        children = psutil.Process(asv).children(recursive=True)
+        return any(os.getsid(each.pid) == each.pid and each.cmdline() == each.parent().cmdline() for each in children)
     return False
 
 
