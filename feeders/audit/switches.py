@@ -123,7 +123,8 @@ class Switches:
             if place is None:
                 place = self.places[code, line] = Place(code.co_filename, _name(code), line)
             self._passed += 1
-            if self._holder is not None and self._holder != threading.get_ident():
+            # By the lock: a thread that has it may not have said yet that it is the holder.
+            if self._lock.locked() and self._holder != threading.get_ident():
                 self.beside.add(place)
         if not self._share or random.random() >= self._share:
             return
