@@ -94,7 +94,8 @@ def _train_a_step(load: Own, found: Survey, settings: Settings, finish: Finish) 
         model.fit(_first_batch(loader, found.kind), steps_per_epoch=1, epochs=1, verbose=0)
     except Exception as error:
         finish(
-            f"--model {settings.model}: it does not fit the batches of {load.name}, {found.batch}: {_first_lines(error)}"
+            f"--model {settings.model}: it does not fit the batches of {load.name}, {found.batch}: "
+            f"{_first_lines(error)}"
         )
     finish("")
 
