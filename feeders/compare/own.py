@@ -13,6 +13,7 @@ from feeders.measure.takes import in_new_interpreter
 from feeders.releases.installed import NONE_INSTALLED, installed
 from feeders.releases.interpreters import Interpreter, interpreter, is_release
 from feeders.results.record import FAILED
+from feeders.strategies import FEEDERS
 
 from .request import CellPair, ComparisonRequest, feeder_and_workers
 
@@ -41,7 +42,8 @@ class OwnSide:
 
 def is_address(text: str) -> bool:
     """Whether it is a loader's address, and not FEEDER:WORKERS."""
-    return ":" in text and not text.rpartition(":")[2].isdecimal()
+    place, colon, name = text.rpartition(":")
+    return bool(colon) and not name.isdecimal() and place not in FEEDERS.names
 
 
 def parse_own(a: str, b: str, loader: str | None, release: str | None) -> tuple[OwnSide, OwnSide]:
