@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from feeders.loaders import CHECKSUM, EPOCH, ID, STATIC_EPOCH
-from feeders.results.record import AT_LEAST_ONCE, AT_MOST_ONCE, EXACTLY_ONCE, NONE
+from feeders.results.record import AT_LEAST_ONCE, AT_MOST_ONCE, EXACTLY_ONCE, NONE, Record
+
+from .counts import Reference, count
+from .identity import ByContent, Columns
+
+# What makes a speed worth nothing.
+WRONG = ("missing", "duplicated", "corrupt", "stale")
 
 FAULTS = ("missing", "duplicated", "disordered", "corrupt", "stale")
 
@@ -27,6 +33,7 @@ class Delivery:
         corrupt: samples whose content has not the checksum their id promises.
         stale: samples stamped with another epoch than most; None where the feeder can't stamp.
         whole: ids that arrived at least once, whole and in their epoch.
+        by_content: samples carry no id: one of other content is none of those that are due.
     """
 
     delivered: int
@@ -36,6 +43,7 @@ class Delivery:
     corrupt: int
     stale: int | None
     whole: int
+    by_content: bool = False
 
     def faults(self) -> dict[str, int | None]:
         """Return the counts of what may go wrong, None for one that is not known."""
@@ -49,7 +57,7 @@ class Delivery:
     @property
     def guarantee(self) -> str:
         """The field's word for it: exactly-once, at-least-once, at-most-once or none."""
-        if not self.missing:
+        if not self.missing and not (self.by_content and self.corrupt):
             return AT_LEAST_ONCE if self.duplicated else EXACTLY_ONCE
         return NONE if self.duplicated else AT_MOST_ONCE
 
@@ -60,6 +68,10 @@ class DeliveryLog:
     def __init__(self) -> None:
         # One append for each batch: several devices take theirs at once.
         self._batches: list[tuple[Any, Any, Any]] = []
+
+    def take_down(self, batch: Any) -> None:
+        """Take down one batch of (x, y)."""
+        self.add(*batch)
 
     def add(self, x: Any, y: Any) -> None:
         """Take down one batch.
@@ -97,6 +109,59 @@ class DeliveryLog:
             stale=stale,
             whole=len(np.unique(ids[sound & fresh])),
         )
+
+
+class ContentLog:
+    """Collects what a training step gets of a person's loader; `count` judges it by what it holds.
+
+    Args:
+        reference: what an epoch should deliver.
+    """
+
+    def __init__(self, reference: Reference) -> None:
+        self._reference, self._identity = reference, ByContent()
+        self._batches: list[Columns] = []
+
+    def take_down(self, batch: Any) -> None:
+        """Take down one batch, in the structure it was fed in."""
+        self._batches.append(self._identity.columns(batch))
+
+    @property
+    def batches(self) -> int:
+        """How many batches reached the training step so far."""
+        return len(self._batches)
+
+    def count(self, samples: int) -> Delivery | None:
+        """Judge the epoch; None where two serial passes differ, or too many samples are alike.
+
+        Args:
+            samples: how many samples the epoch should have had.
+        """
+        seen = count(self._batches, self._reference, None)
+        if seen.missing is None or seen.duplicated is None or seen.corrupt is None or not self._reference.tells:
+            return None
+        return Delivery(
+            delivered=seen.delivered,
+            missing=seen.missing,
+            duplicated=seen.duplicated,
+            disordered=seen.disordered,
+            corrupt=seen.corrupt,
+            stale=None,
+            whole=max(0, samples - seen.missing - seen.corrupt),
+            by_content=True,
+        )
+
+
+def has_faults(record: Record) -> bool:
+    """Whether a sample was missing, duplicated, corrupt or stale in the verified epoch of a take."""
+    return any(record.metrics.get(name) for name in WRONG)
+
+
+def delivery_text(record: Record) -> str:
+    """Say how the verified epoch of a take was delivered: the guarantee, and the samples that break it."""
+    wrong = [f"{record.metrics[name]:,.0f} {name}" for name in WRONG if record.metrics.get(name)]
+    faults = f" ({', '.join(wrong)} of {record.delivered:,} samples)" if wrong else ""
+    return f"{record.guarantee or record.message}{faults}"
 
 
 def _fresh(stamps: Any) -> tuple[Any, int | None]:
