@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
+
+import numpy as np
 
 from feeders.strategies import Feed
 
@@ -16,6 +19,16 @@ READ_AHEAD = 24
 
 # Batches of the epoch: more than any steady part needs, at 0.1 ms each. tfdata-map makes a counter for each.
 MANY_BATCHES = 50_000
+
+# Parts that the epoch is split into, to tell how well its pace is known: batches of N workers come in bursts, and some
+# of those are in each.
+PARTS = 8
+
+# The pace is known when the means of the parts tell its standard error to be so small a share; takes differ by more.
+KNOWN = 0.02
+
+# Never shorter: a burst of another program on a shared machine lasts as long, and hits all parts.
+LEAST_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -33,7 +46,7 @@ class LongEpoch:
         model: has been fitted already, so that its training function is there.
         steps: batches of a pass.
         workers: of the feeder.
-        settings: how long it is at least.
+        settings: how long it is at least, unless its pace is well known before.
         compiled: count of the batch shapes that the model has been given for the first time; None if not known.
     """
 
@@ -42,8 +55,9 @@ class LongEpoch:
     ) -> None:
         self._model, self._steps, self._settings, self._compiled = model, steps, settings, compiled
         self._warm_up = READ_AHEAD + workers
-        self._done = self._first = self._known = 0
-        self._began = self._cpu = 0.0
+        self._done = self._known = 0
+        self._ends: list[float] = []
+        self._cpu = 0.0
 
     @property
     def passes(self) -> int:
@@ -74,12 +88,30 @@ class LongEpoch:
             return
         now, compiled = time.perf_counter(), self._compiled() or 0
         if self._done == self._warm_up or compiled > self._known:
-            self._first, self._known = self._done, compiled
-            self._began, self._cpu = now, time.process_time()
+            self._known, self._ends, self._cpu = compiled, [now], time.process_time()
             return
-        batches, seconds = self._done - self._first, now - self._began
-        if batches % self._steps == 0 and seconds >= self._settings.steady_seconds:
+        self._ends.append(now)
+        batches = len(self._ends) - 1
+        if batches % self._steps == 0 and self._is_enough():
+            seconds = self._ends[-1] - self._ends[0]
             enough(Pace(seconds / batches, (time.process_time() - self._cpu) / batches))
+
+    def _is_enough(self) -> bool:
+        seconds, least = self._ends[-1] - self._ends[0], self._settings.steady_seconds
+        return seconds >= least or (seconds >= min(LEAST_SECONDS, least) and standard_error(self._ends) <= KNOWN)
+
+
+def standard_error(ends: Sequence[float]) -> float:
+    """Return the standard error of the mean time of a batch, as a share of it, from `PARTS` parts of an epoch.
+
+    Args:
+        ends: when each batch had been trained on, in seconds; infinite error for fewer than two batches a part.
+    """
+    if len(ends) <= 2 * PARTS:
+        return float("inf")
+    places = np.linspace(0, len(ends) - 1, PARTS + 1).astype(int)
+    each = np.diff(np.asarray(ends)[places]) / np.diff(places)
+    return float(each.std(ddof=1) / math.sqrt(PARTS) / each.mean()) if each.mean() > 0 else float("inf")
 
 
 class _EachStep(StepTap):
