@@ -31,12 +31,29 @@ KNOWN = 0.02
 LEAST_SECONDS = 0.2
 
 
+# Of what a batch takes in each pass, what stands for a moment in which nothing else disturbed: other programs only add.
+UNDISTURBED = 0.25
+
+
 @dataclass(frozen=True)
 class Pace:
-    """Of a batch: seconds by the clock, and of CPU that this process alone used."""
+    """What a batch takes, in each pass over the loader's batches.
 
-    seconds: float
-    cpu_seconds: float
+    Attributes:
+        passes: seconds by the clock, and of CPU that this process alone used.
+    """
+
+    passes: Sequence[tuple[float, float]]
+
+    @property
+    def seconds(self) -> float:
+        """By the clock, over all passes."""
+        return float(np.mean(self.passes, axis=0)[0])
+
+    def undisturbed(self) -> tuple[float, float]:
+        """Return seconds by the clock and of CPU, of the passes that were disturbed least."""
+        seconds, cpu_seconds = np.quantile(self.passes, UNDISTURBED, axis=0)
+        return float(seconds), float(cpu_seconds)
 
 
 class LongEpoch:
@@ -48,16 +65,24 @@ class LongEpoch:
         workers: of the feeder.
         settings: how long it is at least, unless its pace is well known before.
         compiled: count of the batch shapes that the model has been given for the first time; None if not known.
+        known: standard error at which the pace is known; 0 for one that is timed for as long as the settings say.
     """
 
     def __init__(
-        self, model: Any, steps: int, workers: int, settings: Settings, compiled: Callable[[], int | None]
+        self,
+        model: Any,
+        steps: int,
+        workers: int,
+        settings: Settings,
+        compiled: Callable[[], int | None],
+        known: float = KNOWN,
     ) -> None:
         self._model, self._steps, self._settings, self._compiled = model, steps, settings, compiled
-        self._warm_up = READ_AHEAD + workers
-        self._done = self._known = 0
+        self._warm_up, self._error = READ_AHEAD + workers, known
+        self._done = self._shapes = 0
+        # Of each batch, and of CPU at the end of each pass.
         self._ends: list[float] = []
-        self._cpu = 0.0
+        self._cpu: list[float] = []
 
     @property
     def passes(self) -> int:
@@ -69,7 +94,7 @@ class LongEpoch:
 
         Args:
             feed: of `passes` passes.
-            enough: called once within ``fit()`` with the pace of a batch; it ends the process.
+            enough: called within ``fit()`` with the pace of a batch; it ends the process, or the next pace is timed.
 
         Raises:
             RuntimeError: the epoch was over before.
@@ -86,19 +111,22 @@ class LongEpoch:
         self._done += 1
         if self._done < self._warm_up:
             return
-        now, compiled = time.perf_counter(), self._compiled() or 0
-        if self._done == self._warm_up or compiled > self._known:
-            self._known, self._ends, self._cpu = compiled, [now], time.process_time()
+        now, shapes = time.perf_counter(), self._compiled() or 0
+        if self._done == self._warm_up or shapes > self._shapes:
+            self._shapes, self._ends, self._cpu = shapes, [now], [time.process_time()]
             return
         self._ends.append(now)
-        batches = len(self._ends) - 1
-        if batches % self._steps == 0 and self._is_enough():
-            seconds = self._ends[-1] - self._ends[0]
-            enough(Pace(seconds / batches, (time.process_time() - self._cpu) / batches))
+        if (len(self._ends) - 1) % self._steps:
+            return
+        self._cpu.append(time.process_time())
+        if self._is_enough():
+            each = np.diff([self._ends[:: self._steps], self._cpu]).T / self._steps
+            enough(Pace([(float(seconds), float(cpu)) for seconds, cpu in each]))
+            self._ends, self._cpu = [time.perf_counter()], [time.process_time()]
 
     def _is_enough(self) -> bool:
         seconds, least = self._ends[-1] - self._ends[0], self._settings.steady_seconds
-        return seconds >= least or (seconds >= min(LEAST_SECONDS, least) and standard_error(self._ends) <= KNOWN)
+        return seconds >= least or (seconds >= min(LEAST_SECONDS, least) and standard_error(self._ends) <= self._error)
 
 
 def standard_error(ends: Sequence[float]) -> float:

@@ -10,8 +10,9 @@ from feeders.measure import METRICS
 from feeders.measure.cells import WORKERS, core_cells, core_workers, measured_workers
 from feeders.strategies import FEEDERS, feeder
 
-# Seconds on two cores where nothing else runs, reckoned from the CPU time and the waits of single takes: of one; of one whose workers are processes, which start three times;
-# of one of the pool of processes, whose workers are new interpreters; and of a take that Keras 3 refuses at once.
+# Seconds on two cores where nothing else runs, reckoned from the CPU time and the waits of single takes: of one; of one
+# whose workers are processes, which start three times; of one of the pool of processes, whose workers are new
+# interpreters; and of one that Keras 3 refuses at once.
 TAKE, PROCESSES, INTERPRETERS, REFUSED = 2.5, 3.6, 5.5, 0.5
 
 # Of the limit of a workload; of asv's launch of a series on a cell; of imports and discovery, once.
