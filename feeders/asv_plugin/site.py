@@ -5,8 +5,11 @@ asv wipes the site and copies its own files anew before publishers run, so each 
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,23 @@ from asv.console import log
 from asv.publishing import OutputPublisher
 
 from feeders.errors import FeedersError
+from feeders.results.machines import name_of_host
 
 # As in asv 0.6.6, www/graphdisplay.js: the ids of a range that a link highlights. Ours have dots.
 PLAIN, DOTTED = "/^([a-z0-9]+)-([a-z0-9]+)$/", "/^([a-z0-9.]+)-([a-z0-9.]+)$/"
+
+# As there: what shows a series. A link without choices has `null` for its state.
+SHOW = "function display_benchmark(bm_name, state_selection, highlight_revisions) {"
+
+# It goes on to the same series with choices: after that a person's own stand in the address, and are kept.
+OPEN = """
+        if (state_selection === null && opening[bm_name]) {
+            window.location.replace($.asv.format_hash_string({location: [bm_name], params: opening[bm_name]}));
+            return;
+        }"""
+
+# Lines that a plot begins with, as asv's.
+MOST_LINES = 8
 
 VENDOR = Path(__file__).with_name("vendor")
 
@@ -58,6 +75,52 @@ class DottedRanges(OutputPublisher):  # type: ignore[misc]
         """Put our expression into the published script in the place of asv's."""
         script = Path(conf.html_dir) / "graphdisplay.js"
         script.write_text(script.read_text(encoding="utf-8").replace(PLAIN, DOTTED), encoding="utf-8")
+
+
+class Opening(OutputPublisher):  # type: ignore[misc]
+    """Lets a series open on what was measured; asv opens it on the first workload, and all machines and backends."""
+
+    name = "opening"
+    button_label = "Opening"
+    description = "Open graphs on cells that were measured"
+
+    @classmethod
+    def publish(cls, conf: Any, _: Any, benchmarks: Any, graphs: Any, *__: Any) -> None:
+        """Put the choices of each series into the published script, and what follows them."""
+        choices = {}
+        for name, benchmark in benchmarks.items():
+            group = [graph for graph in graphs.get_graph_group(name) if any(_measured(graph))]
+            if group:
+                choices[name] = _choices(max(group, key=_worth), group, benchmark)
+        script = Path(conf.html_dir) / "graphdisplay.js"
+        shown = f"var opening = {json.dumps(choices, sort_keys=True)};\n    {SHOW}{OPEN}"
+        script.write_text(script.read_text(encoding="utf-8").replace(SHOW, shown, 1), encoding="utf-8")
+
+
+def _measured(graph: Any) -> list[bool]:
+    """Whether each cell of a series was measured, at any release."""
+    values = [value if isinstance(value, list) else [value] for _, value, _ in graph.get_data()]
+    return [any(number is not None for number in cell) for cell in zip(*values)]
+
+
+def _worth(graph: Any) -> tuple[bool, int, int]:
+    """What the graph that opens has most of: this machine, variables that are not set, measured cells."""
+    own = graph.params.get("machine") == name_of_host()
+    return own, list(graph.params.values()).count(None), sum(_measured(graph))
+
+
+def _choices(graph: Any, group: list[Any], benchmark: Any) -> dict[str, list[Any]]:
+    """Return what the address of a graph holds: its machine and variables, and cells of it that make a few lines."""
+    differing = {name for each in group for name in each.params if each.params[name] != graph.params.get(name)}
+    chosen = {name: [graph.params.get(name)] for name in differing}
+    cells = [cell for cell, known in zip(itertools.product(*benchmark["params"]), _measured(graph)) if known]
+    # Each name makes a line; the other parameters have the value that most cells have.
+    for place, name in reversed(list(enumerate(benchmark["param_names"]))):
+        values = list(dict.fromkeys(cell[place] for cell in cells))
+        most, _ = Counter(cell[place] for cell in cells).most_common(1)[0]
+        chosen[f"p-{name}"] = [most] if place else values[:MOST_LINES]
+        cells = [cell for cell in cells if cell[place] in chosen[f"p-{name}"]]
+    return chosen
 
 
 class Offline(OutputPublisher):  # type: ignore[misc]
