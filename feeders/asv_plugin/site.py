@@ -22,12 +22,12 @@ from feeders.results.machines import name_of_host
 # As in asv 0.6.6, www/graphdisplay.js: the ids of a range that a link highlights. Ours have dots.
 PLAIN, DOTTED = "/^([a-z0-9]+)-([a-z0-9]+)$/", "/^([a-z0-9.]+)-([a-z0-9.]+)$/"
 
-# As there: what shows a series. A link without choices has `null` for its state.
+# As there: what shows a series, with the choices of its link; a link without any names the series alone.
 SHOW = "function display_benchmark(bm_name, state_selection, highlight_revisions) {"
 
 # It goes on to the same series with choices: after that a person's own stand in the address, and are kept.
 OPEN = """
-        if (state_selection === null && opening[bm_name]) {
+        if (Object.keys(state_selection || {}).join() === "benchmark" && !highlight_revisions && opening[bm_name]) {
             window.location.replace($.asv.format_hash_string({location: [bm_name], params: opening[bm_name]}));
             return;
         }"""
@@ -89,7 +89,7 @@ class Opening(OutputPublisher):  # type: ignore[misc]
         """Put the choices of each series into the published script, and what follows them."""
         choices = {}
         for name, benchmark in benchmarks.items():
-            group = [graph for graph in graphs.get_graph_group(name) if any(_measured(graph))]
+            group = [graph for graph in graphs.get_graph_group(name) if any(_releases(graph))]
             if group:
                 choices[name] = _choices(max(group, key=_worth), group, benchmark)
         script = Path(conf.html_dir) / "graphdisplay.js"
@@ -97,29 +97,31 @@ class Opening(OutputPublisher):  # type: ignore[misc]
         script.write_text(script.read_text(encoding="utf-8").replace(SHOW, shown, 1), encoding="utf-8")
 
 
-def _measured(graph: Any) -> list[bool]:
-    """Whether each cell of a series was measured, at any release."""
+def _releases(graph: Any) -> list[int]:
+    """At how many releases each cell of a series was measured."""
     values = [value if isinstance(value, list) else [value] for _, value, _ in graph.get_data()]
-    return [any(number is not None for number in cell) for cell in zip(*values)]
+    return [sum(number is not None for number in cell) for cell in zip(*values)]
 
 
 def _worth(graph: Any) -> tuple[bool, int, int]:
-    """What the graph that opens has most of: this machine, variables that are not set, measured cells."""
+    """What the graph that opens has most of: this machine, variables that are not set, numbers."""
     own = graph.params.get("machine") == name_of_host()
-    return own, list(graph.params.values()).count(None), sum(_measured(graph))
+    return own, list(graph.params.values()).count(None), sum(_releases(graph))
 
 
 def _choices(graph: Any, group: list[Any], benchmark: Any) -> dict[str, list[Any]]:
-    """Return what the address of a graph holds: its machine and variables, and cells of it that make a few lines."""
+    """Return what the address of a graph holds: its machine and variables, and cells of it that make long lines."""
     differing = {name for each in group for name in each.params if each.params[name] != graph.params.get(name)}
     chosen = {name: [graph.params.get(name)] for name in differing}
-    cells = [cell for cell, known in zip(itertools.product(*benchmark["params"]), _measured(graph)) if known]
-    # Each name makes a line; the other parameters have the value that most cells have.
+    numbers = dict(zip(itertools.product(*benchmark["params"]), _releases(graph)))
+    # Each value of the first parameter makes a line; the others have one value, that with the most numbers.
     for place, name in reversed(list(enumerate(benchmark["param_names"]))):
-        values = list(dict.fromkeys(cell[place] for cell in cells))
-        most, _ = Counter(cell[place] for cell in cells).most_common(1)[0]
-        chosen[f"p-{name}"] = [most] if place else values[:MOST_LINES]
-        cells = [cell for cell in cells if cell[place] in chosen[f"p-{name}"]]
+        of_value: Counter[Any] = Counter()
+        for cell, count in numbers.items():
+            of_value[cell[place]] += count
+        most = [value for value, count in of_value.most_common(1 if place else MOST_LINES) if count]
+        chosen[f"p-{name}"] = [value for value in benchmark["params"][place] if value in most]
+        numbers = {cell: count for cell, count in numbers.items() if cell[place] in most}
     return chosen
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import unquote
 
 import asv
 import pytest
@@ -95,7 +96,8 @@ CELLS = [("'resident'", "'text'", "1"), ("'sequence'", "'text'", "1"), ("'sequen
 def test_the_script_of_this_asv_has_the_function_that_shows_a_series():
     text = SCRIPT.read_text(encoding="utf-8")
     assert text.count(SHOW) == 1
-    assert "var state_selection = null;" in text
+    assert "var benchmark = params['benchmark'];" in text
+    assert "state_selection = params;" in text
 
 
 def test_a_series_opens_on_cells_that_were_measured(conf):
@@ -223,6 +225,10 @@ def test_the_site_works_without_a_network(published, serve, open_page):
     page.goto("about:blank")
     page.goto(f"{address}#epoch.Fit.track_effective?commits=2.15.1-2.16.2")
     page.locator("#main-graph canvas").first.wait_for()
+    page.goto("about:blank")
+    page.goto(f"{address}#epoch.Fit.track_effective")
+    page.locator("#main-graph canvas").first.wait_for()
+    assert "p-workload='text'" in unquote(page.url)
     page.goto(address)
     page.get_by_role("link", name="Report", exact=True).click()
     page.wait_for_selector("main[data-drawn]")
