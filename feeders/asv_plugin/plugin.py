@@ -31,9 +31,9 @@ from . import machine, runs, selection, tables
 from .edge import ends_with_message
 from .environment import StackEnvironment
 from .repository import HEAD, ReleaseRepo
-from .site import DottedRanges, Offline, Report
+from .site import DottedRanges, Offline, Opening, Report
 
-__all__ = ["DottedRanges", "Offline", "ReleaseRepo", "Report", "StackEnvironment", "setup"]
+__all__ = ["DottedRanges", "Offline", "Opening", "ReleaseRepo", "Report", "StackEnvironment", "setup"]
 
 
 def setup() -> None:

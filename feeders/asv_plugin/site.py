@@ -5,8 +5,11 @@ asv wipes the site and copies its own files anew before publishers run, so each 
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,23 @@ from asv.console import log
 from asv.publishing import OutputPublisher
 
 from feeders.errors import FeedersError
+from feeders.results.machines import name_of_host
 
 # As in asv 0.6.6, www/graphdisplay.js: the ids of a range that a link highlights. Ours have dots.
 PLAIN, DOTTED = "/^([a-z0-9]+)-([a-z0-9]+)$/", "/^([a-z0-9.]+)-([a-z0-9.]+)$/"
+
+# As there: what shows a series, with the choices of its link; a link without any names the series alone.
+SHOW = "function display_benchmark(bm_name, state_selection, highlight_revisions) {"
+
+# It goes on to the same series with choices: after that a person's own stand in the address, and are kept.
+OPEN = """
+        if (Object.keys(state_selection || {}).join() === "benchmark" && !highlight_revisions && opening[bm_name]) {
+            window.location.replace($.asv.format_hash_string({location: [bm_name], params: opening[bm_name]}));
+            return;
+        }"""
+
+# Lines that a plot begins with, as asv's.
+MOST_LINES = 8
 
 VENDOR = Path(__file__).with_name("vendor")
 
@@ -58,6 +75,54 @@ class DottedRanges(OutputPublisher):  # type: ignore[misc]
         """Put our expression into the published script in the place of asv's."""
         script = Path(conf.html_dir) / "graphdisplay.js"
         script.write_text(script.read_text(encoding="utf-8").replace(PLAIN, DOTTED), encoding="utf-8")
+
+
+class Opening(OutputPublisher):  # type: ignore[misc]
+    """Lets a series open on what was measured; asv opens it on the first workload, and all machines and backends."""
+
+    name = "opening"
+    button_label = "Opening"
+    description = "Open graphs on cells that were measured"
+
+    @classmethod
+    def publish(cls, conf: Any, _: Any, benchmarks: Any, graphs: Any, *__: Any) -> None:
+        """Put the choices of each series into the published script, and what follows them."""
+        choices = {}
+        for name, benchmark in benchmarks.items():
+            group = [graph for graph in graphs.get_graph_group(name) if any(_releases(graph))]
+            if group:
+                choices[name] = _choices(max(group, key=_worth), group, benchmark)
+        script = Path(conf.html_dir) / "graphdisplay.js"
+        shown = f"var opening = {json.dumps(choices, sort_keys=True)};\n    {SHOW}{OPEN}"
+        script.write_text(script.read_text(encoding="utf-8").replace(SHOW, shown, 1), encoding="utf-8")
+
+
+def _releases(graph: Any) -> list[int]:
+    """At how many releases each cell of a series was measured."""
+    values = [value if isinstance(value, list) else [value] for _, value, _ in graph.get_data()]
+    return [sum(number is not None for number in cell) for cell in zip(*values)]
+
+
+def _worth(graph: Any) -> tuple[bool, int, int]:
+    """What the graph that opens has most of: this machine, variables that are not set, numbers."""
+    own = graph.params.get("machine") == name_of_host()
+    return own, list(graph.params.values()).count(None), sum(_releases(graph))
+
+
+def _choices(graph: Any, group: list[Any], benchmark: Any) -> dict[str, list[Any]]:
+    """Return what the address of a graph holds: its machine and variables, and cells of it that make long lines."""
+    differing = {name for each in group for name in each.params if each.params[name] != graph.params.get(name)}
+    chosen = {name: [graph.params.get(name)] for name in differing}
+    numbers = dict(zip(itertools.product(*benchmark["params"]), _releases(graph)))
+    # Each value of the first parameter makes a line; the others have one value, that with the most numbers.
+    for place, name in reversed(list(enumerate(benchmark["param_names"]))):
+        of_value: Counter[Any] = Counter()
+        for cell, count in numbers.items():
+            of_value[cell[place]] += count
+        most = [value for value, count in of_value.most_common(1 if place else MOST_LINES) if count]
+        chosen[f"p-{name}"] = [value for value in benchmark["params"][place] if value in most]
+        numbers = {cell: count for cell, count in numbers.items() if cell[place] in most}
+    return chosen
 
 
 class Offline(OutputPublisher):  # type: ignore[misc]

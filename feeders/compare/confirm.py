@@ -18,13 +18,16 @@ from .request import CellPair, ComparisonRequest
 from .run import OnProgress, compare
 from .sampling import Comparison
 from .show import finding_text, what_changed
-from .verdict import FASTER, SLOWER, judge_within_family
+from .verdict import FASTER, FEWEST, SLOWER, judge_pairs, judge_within_family
 
 # What ten pairs leave undecided is given ten more, and then left.
 MAXIMUM = 20
 
 # What a verdict may be about. The screen looks at both: gaps that spread may hide what changed inside epochs.
 WHOLE_EPOCHS, INSIDE_EPOCHS = QUANTITIES = ("whole epochs", "inside epochs")
+
+# Where the only change of whole epochs is.
+INSIDE_ALONE, BETWEEN_ALONE = "inside epochs alone", "between epochs alone"
 
 
 def confirm(
@@ -69,6 +72,20 @@ def confirm(
         except FeedersError as error:
             log(f"{before} -> {after}: {error}")
         over += len(together)
+
+
+def changed_part(finding: ReleaseFinding) -> str:
+    """Return which part of an epoch alone has changed; empty for both, and where the pairs do not tell.
+
+    Long epochs feel what is inside them, short ones what is between.
+    """
+    verdict = finding.verdict
+    if not verdict or finding.quantity != WHOLE_EPOCHS or len(finding.pairs) < FEWEST:
+        return ""
+    inside, between = (
+        judge_pairs([getattr(pair, part) for pair in finding.pairs]).word == verdict.word for part in ("feed", "gap")
+    )
+    return "" if inside == between else INSIDE_ALONE if inside else BETWEEN_ALONE
 
 
 def _compared(

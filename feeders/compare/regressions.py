@@ -10,7 +10,7 @@ from feeders.releases.catalogue import age
 from feeders.results.changes import ReleaseFinding, SpeedVerdict
 from feeders.terminal import table
 
-from .confirm import INSIDE_EPOCHS
+from .confirm import INSIDE_EPOCHS, changed_part
 from .history import Suspected, Turned
 from .request import name_of
 from .show import finding_text, interval_text, what_changed
@@ -81,5 +81,6 @@ def _of_release(before: str, after: str, findings: Sequence[ReleaseFinding]) -> 
 
 
 def _row(finding: ReleaseFinding, verdict: SpeedVerdict) -> tuple[str, ...]:
-    word = f"{verdict.word} {INSIDE_EPOCHS}" if finding.quantity == INSIDE_EPOCHS else verdict.word
+    part = INSIDE_EPOCHS if finding.quantity == INSIDE_EPOCHS else changed_part(finding)
+    word = f"{verdict.word} {part}".rstrip()
     return finding.cell, word, f"{verdict.ratio:.3f}", interval_text(verdict), f"{verdict.pairs} pairs"

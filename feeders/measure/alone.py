@@ -1,10 +1,19 @@
-"""Preparing and training measured each alone, in processes of their own: what the limit of a loader is made of."""
+"""Preparing and training measured each by itself, in processes of their own: what the limit of a loader is made of.
+
+What computes is told by CPU time, taken while all cores compute: they share caches, memory and often their clock, as
+they do when feeder and model keep all of them busy; and a machine that others use too gives less time, not less work
+for it. Of several short runs the least disturbed ones count. Preparing is measured before and after training, so that
+a slow moment of the machine does not hit one alone.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import json
+import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -26,13 +35,13 @@ from .gil import Preparation, preparation
 from .limit import Limit
 from .settings import Settings
 from .stack import is_untouched
-from .supervise import Watch
+from .supervise import Finish, Watch, die_with_parent
 from .survey import survey
 from .takes import in_new_interpreter
 from .timed import Shapes
 from .trains import model_for
 from .watched import watched
-from .within import LongEpoch, Pace
+from .within import UNDISTURBED, LongEpoch, Pace
 
 # A cache that the system does not tell the size of: that of a large server.
 CACHE_BYTES = 32 << 20
@@ -40,6 +49,10 @@ CACHE_BYTES = 32 << 20
 # Batches that training goes round through, at most. A small batch costs the same from memory and from a cache, and a
 # dataset for each of thousands takes seconds to make.
 MOST_BATCHES = 64
+
+# Batches whose preparation is timed, each in every pass: some are smaller than others. Passes go on for so long, each
+# time, and are three at least, of which the least disturbed counts.
+DIFFERENT_BATCHES, PREPARE_SECONDS, FEWEST_PASSES = 12, 0.3, 3
 
 
 def measure_limit(name: str, settings: Settings | None = None) -> Limit | None:
@@ -71,15 +84,38 @@ def limit_of(load: Workload | Own, settings: Settings) -> Limit | None:
     except FeedersError:
         return None
     watch = Watch(settings.deadline_seconds, memory=False)
-    prepared = watched(lambda finish: finish(_prepare(load.open())), watch).answer
-    trained = watched(lambda finish: _train(load.open(), settings, finish), watch).answer
-    if prepared is None or trained is None:
-        return None
-    return Limit(**prepared, **trained, cores=usable_cores())
+    answers = []
+    for part in _parts(load, settings):
+        answers.append(watched(part, watch).answer)
+        if answers[-1] is None:
+            return None
+    known = {name: value for answer in answers for name, value in answer.items()}
+    while_all_compute = [answer["prepare_cpu"] for answer in answers[1:] if "prepare_cpu" in answer]
+    known["prepare_cpu"] = min(while_all_compute, default=answers[0]["prepare_cpu"])
+    return Limit(**known, cores=usable_cores())
 
 
-def _prepare(loader: Loader) -> dict[str, float]:
-    """What preparing a sample costs, in one thread."""
+def _parts(load: Workload | Own, settings: Settings) -> list[Callable[[Finish], None]]:
+    """What is measured, each in a process of its own, the loader's part alone first."""
+
+    def alone(finish: Finish) -> None:
+        finish(_alone(load.open()))
+
+    def trained(finish: Finish) -> None:
+        _train(load, settings, finish)
+
+    if isinstance(load, Own):
+        return [alone, trained]
+    built_in = load
+
+    def prepared(finish: Finish) -> None:
+        finish({"prepare_cpu": _all_cores_prepare(built_in)})
+
+    return [alone, prepared, trained, prepared]
+
+
+def _alone(loader: Loader) -> dict[str, float]:
+    """What preparing a sample takes in one thread, and how much of it holds the GIL."""
     if INDEX in loader.offers:
         seen = preparation(lambda call: loader.batch(call % len(loader), STATIC_EPOCH))
     else:
@@ -115,18 +151,84 @@ def _samples(loader: Loader) -> float:
     return float(rows(next(loader.batches(0))))
 
 
-def _train(loader: Loader, settings: Settings, finish: Callable[[Any], Any]) -> None:
-    """What training on a sample takes, from batches that another thread has written and no cache holds."""
-    shapes = Shapes()
-    model = device.on_device(lambda: model_for(loader, settings, shapes.loss))
-    batches = _written_elsewhere(loader)
-    samples = rows(batches[0])
+def _all_cores_prepare(load: Workload) -> float:
+    """CPU seconds to prepare a sample while every core prepares."""
+    with _others_preparing(load) as begin:
+        begin()
+        return prepare_cpu(load.open())
 
-    def ended(pace: Pace) -> None:
-        finish({"ceiling": samples / pace.seconds, "train_cpu": pace.cpu_seconds / samples})
 
-    long = LongEpoch(model, len(batches), 1, settings, shapes.count)
-    long.run(_in_turn(batches, long.passes), ended)
+def prepare_cpu(loader: Stamped) -> float:
+    """Return the CPU seconds to prepare a sample in this thread: of each batch, its least disturbed time."""
+    whole = max(1, len(loader) - 1)  # the last one is short
+    places = sorted({index * whole // DIFFERENT_BATCHES for index in range(DIFFERENT_BATCHES)})
+    taken: list[list[float]] = []
+    end = time.perf_counter() + PREPARE_SECONDS
+    while time.perf_counter() < end or len(taken) < FEWEST_PASSES:
+        stamps = [time.thread_time()]
+        for place in places:
+            loader.batch(place, STATIC_EPOCH)
+            stamps.append(time.thread_time())
+        taken.append(np.diff(stamps).tolist())
+    return float(np.quantile(taken, UNDISTURBED, axis=0).mean()) / loader.batch_size
+
+
+@contextlib.contextmanager
+def _others_preparing(load: Workload | Own) -> Iterator[Callable[[], None]]:
+    """Keep all cores but one busy with preparing, from the call of what it gives to the end of the context.
+
+    Their processes are forked at once: a backend that has started its threads must not be forked any more. A person's
+    loader may hold gigabytes, a port or a file that it writes: there is never a copy of it for each core.
+    """
+    waits, begins = os.pipe()
+    others = 0 if isinstance(load, Own) else usable_cores() - 1
+    children = [_prepare_for_ever(load, waits, begins) for _ in range(others)]
+    os.close(waits)
+    try:
+        yield lambda: os.close(begins)
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def _prepare_for_ever(load: Workload | Own, waits: int, begins: int) -> int:
+    """Return the process that does, once the pipe is closed; it ends with this one."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        die_with_parent()
+        os.close(begins)
+        os.read(waits, 1)
+        loader = load.open()
+        for call in itertools.count():
+            loader.batch(call % len(loader), STATIC_EPOCH)
+    finally:
+        os._exit(1)
+
+
+def _train(load: Workload | Own, settings: Settings, finish: Callable[[Any], Any]) -> None:
+    """What training on a sample takes, from batches that another thread has written and no cache holds.
+
+    First alone, for the ceiling by the clock; then while the other cores prepare, for its CPU time.
+    """
+    with _others_preparing(load) as begin:
+        loader, shapes = load.open(), Shapes()
+        ceiling: list[float] = []
+        model = device.on_device(lambda: model_for(loader, settings, shapes.loss))
+        batches = _written_elsewhere(loader)
+        samples = rows(batches[0])
+
+        def ended(pace: Pace) -> None:
+            seconds, cpu_seconds = pace.undisturbed()
+            if ceiling:
+                finish({"ceiling": ceiling[0], "train_cpu": cpu_seconds / samples})
+            ceiling.append(samples / seconds)
+            begin()
+
+        long = LongEpoch(model, len(batches), 1, settings, shapes.count, known=0.0)
+        long.run(_in_turn(batches, long.passes), ended)
 
 
 def _written_elsewhere(loader: Loader) -> list[Any]:

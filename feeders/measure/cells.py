@@ -15,6 +15,10 @@ from feeders.strategies import FEEDERS, Feeder, feeder
 # asv parameters are appended to, and never reordered.
 WORKERS = (1, 2, 4, 8, 16, 32)
 
+# Of the profile `core`: the workload that only waits, whose workers are many at once on any host; and the one whose
+# preparation holds the GIL, where handing over a lock costs most.
+WAITS, HOLDS = "remote", "text"
+
 
 def usable_cores() -> int:
     """Return how many cores this process may use."""
@@ -100,23 +104,33 @@ class Profile:
     cells: tuple[Cell, ...]
 
 
-def _core(workloads: tuple[str, ...], cores: int) -> tuple[Cell, ...]:
-    """All feeders on these workloads, with as many workers as they can mean something with.
+def core_cells(cores: int) -> tuple[Cell, ...]:
+    """Return the cells of the profile `core`, on a host of so many cores.
 
-    What shows a mistake shows it with several workers; what takes turns behind a lock gains nothing from each core. A
-    third number of workers for those would take a run beyond the time that people wait for it.
+    One workload that holds the GIL, one that releases it, one that only waits; all feeders, with as many workers as
+    tell something.
     """
     return tuple(
-        Cell(row.name, load, count) for row in FEEDERS for load in workloads for count in _core_counts(row, cores)
+        Cell(row.name, load, count)
+        for row in FEEDERS
+        for load in (HOLDS, "jpeg", WAITS)
+        for count in _core_counts(row, load, cores)
     )
 
 
-def _core_counts(row: Feeder, cores: int) -> tuple[int, ...]:
+def _core_counts(row: Feeder, load: str, cores: int) -> tuple[int, ...]:
     if not row.parallel:
         return (1,)
-    if row.mistake:
-        return (4,)
-    return (1, 4) if row.shared_by == "lock" else core_workers(cores)
+    if row.mistake:  # several workers show it anywhere, and nobody chooses it for its speed
+        return (4,) if load == WAITS else ()
+    counts = core_workers(cores)
+    if row.shared_by == "lock":  # one worker alone never waits for its lock
+        return (1, 4) if load == HOLDS else (4,)
+    if row.shared_by == "processes":  # beyond the cores they wait for each other
+        return (4,) if load == WAITS else tuple(count for count in counts if count <= cores)
+    if load == HOLDS and row.shared_by == "threads":  # they take turns, however many
+        return (1, 4)
+    return tuple(count for count in counts if count != 2) if load == WAITS else counts  # two that wait are twice one
 
 
 def _grid(workloads: tuple[str, ...], workers: tuple[int, ...]) -> tuple[Cell, ...]:
@@ -137,9 +151,7 @@ def _listed(workload: str, *cells: str) -> tuple[Cell, ...]:
 
 
 _ROWS = (
-    # One workload that holds the GIL, one that releases it, one that only waits: with one worker, some, and one a
-    # core.
-    Profile("core", _core(("text", "jpeg", "remote"), usable_cores())),
+    Profile("core", core_cells(usable_cores())),
     # What a host has no cores for is skipped.
     Profile("full", _grid(tuple(row.name for row in WORKLOADS), measured_workers(usable_cores()))),
     # Each kind of feeder, where releases may differ: to be measured on many releases. Keras 2 waits five seconds after

@@ -10,11 +10,14 @@ from typing import Any, Callable
 
 from .supervise import exact_sleeps
 
-# Some forty batches of the slowest built-in workload.
-SECONDS = 0.4
+# Some fifty batches of the slowest built-in workload.
+SECONDS = 0.5
 
-# Another program disturbs one of three, and the middle one stays.
-ROUNDS = 3
+# Another program disturbs two of five, and the middle one stays.
+ROUNDS = 5
+
+# Seconds between two askings, at most: some twenty of them in a round, or its share would be one of a few fractions.
+MOST_PAUSE = 5e-3
 
 # A sleep that ends later than this share of those beside nobody may have found the GIL held; never below what a
 # virtual machine's clock is good for. Reading a file lets go of the GIL every 0.2 ms, so the bar has to be low.
@@ -109,7 +112,7 @@ class _Asker:
     """A thread that sleeps for a random time and notes how long after that it went on, until the context ends.
 
     Args:
-        mean: seconds of a sleep; as long as what it watches, so that moments are independent of it.
+        mean: seconds of a sleep; as long as what it watches where that is short, so that moments are independent of it.
 
     Attributes:
         waits: in seconds, without the time in which it waited for a core.
@@ -117,7 +120,7 @@ class _Asker:
 
     def __init__(self, mean: float) -> None:
         self.waits: list[float] = []
-        self._mean = min(max(mean, 1e-3), 20e-3)
+        self._mean = min(max(mean, 1e-3), MOST_PAUSE)
         self._ended = False
         self._thread = threading.Thread(target=self._ask, daemon=True)
 

@@ -16,14 +16,14 @@ from .gil import Preparation
 
 @dataclass(frozen=True)
 class Limit:
-    """What bounds every feeder of a loader on a host; each part measured alone.
+    """What bounds every feeder of a loader on a host; each part measured by itself.
 
     Attributes:
         ceiling: samples per second that training takes if they cost nothing, from more batches than the last-level
             cache holds.
-        train_cpu: seconds of CPU to train on a sample.
-        prepare_cpu: seconds of CPU to prepare a sample.
-        prepare_seconds: the same by the clock.
+        train_cpu: seconds of CPU to train on a sample while the other cores prepare.
+        prepare_cpu: seconds of CPU to prepare a sample while all cores do.
+        prepare_seconds: seconds by the clock to prepare a sample in one thread, alone.
         gil_share: share of preparing in which the GIL is held.
         cores: that this process may use.
     """

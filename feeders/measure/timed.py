@@ -30,6 +30,12 @@ MANY_EPOCHS = 10_000
 # short last batch into the second epoch, so one is not enough, and a feeder may never come to rest.
 WARM_EPOCHS = 3
 
+# Gaps between epochs that a take has seen at least: one alone may have met a slow moment of the machine.
+GAPS = 2
+
+# Seconds of a gap that is not waited for again: Keras 2 waits five for the workers of a sequence.
+LONG_GAP = 2.0
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -124,6 +130,8 @@ class TimedFit:
             raise RuntimeError("fit() returned before its last epoch: the feed ran out of data")
 
     def _epoch_ended(self, epoch: int) -> bool:
+        if len(self._bounds) == 2:  # begun for the gap before it, and cut
+            return True
         self._ends.append(time.perf_counter())
         self._steps_at_end.append(len(self._step.steps))
         self._check_steps()
@@ -134,7 +142,26 @@ class TimedFit:
         if self._steady_seconds() < self._settings.steady_seconds:
             return False
         self._bounds.append(Usage.now())
-        return True
+        if not self._settings.taps or len(self._ends) - self._warm >= GAPS or self._last_gap() > LONG_GAP:
+            return True
+        self._stop_after_next_step()
+        return False
+
+    def _last_gap(self) -> float:
+        """Seconds from an epoch's last step to the end of the next one's first."""
+        at = self._steps_at_end[-2]
+        return self._step.steps[at][1] - self._step.steps[at - 1][1]
+
+    def _stop_after_next_step(self) -> None:
+        """One more gap for the price of that gap: Keras stops within an epoch too."""
+        model, function = self._model, self._model.train_function
+
+        def last(*arguments: Any) -> Any:
+            result = function(*arguments)
+            model.train_function, model.stop_training = function, True
+            return result
+
+        model.train_function = last
 
     def _begin_steady(self) -> None:
         """The steady part starts after a look around."""
@@ -206,31 +233,40 @@ class TimedFit:
         return metrics
 
     def _tapped(self) -> dict[str, float]:
-        fetched, steps, first = np.array(self._wait.read()), np.array(self._step.steps), self._first_steady_step()
+        fetched, steps, steady = np.array(self._wait.read()), np.array(self._step.steps), self._steady_steps()
         if not len(fetched):
-            return _of_steps(np.diff(steps[first:]))
-        waits = np.diff(fetched[first:])
-        gaps = [fetched[at][1] - steps[at - 1][1] for at in self._steps_at_end[self._warm - 1 : -1]]
-        gaps[0] -= self._bounds[0].taken - self._ends[self._warm - 1]  # looking around is no part of it
+            return _of_steps(np.diff(steps[steady]))
+        waits = np.diff(fetched[steady])
         p50, p95, p99 = np.quantile(waits, (0.5, 0.95, 0.99))
         # With torch the batch is there before the training function is called.
-        begun = np.minimum(steps[first:, 0], fetched[first:, 0])
+        begun = np.minimum(steps[steady, 0], fetched[steady, 0])
         return {
             "first_batch": fetched[0][1] - self._starts[0],
-            "gap": float(np.mean(gaps)),
+            "gap": float(np.mean(self._gaps(fetched, steps))),
             "wait_mean": float(waits.mean()),
             "wait_p50": float(p50),
             "wait_p95": float(p95),
             "wait_p99": float(p99),
             "wait_max": float(waits.max()),
-            **_of_steps(steps[first:, 1] - begun),
+            **_of_steps(steps[steady, 1] - begun),
         }
 
-    def _first_steady_step(self) -> int:
-        return self._steps_at_end[self._warm - 1]
+    def _gaps(self, fetched: Any, steps: Any) -> list[float]:
+        """Seconds from each epoch's last step to the next one's first batch; looking around is no part of them."""
+        looked = {self._warm: self._bounds[0].taken - self._ends[self._warm - 1]}
+        looked[len(self._ends)] = self._bounds[1].taken - self._ends[-1]
+        return [
+            fetched[at][1] - steps[at - 1][1] - looked.get(epochs, 0.0)
+            for epochs, at in enumerate(self._steps_at_end, start=1)
+            if epochs >= self._warm and at < len(steps)
+        ]
+
+    def _steady_steps(self) -> slice:
+        """Steps of the steady part."""
+        return slice(self._steps_at_end[self._warm - 1], self._steps_at_end[-1])
 
     def _wait_quantiles(self) -> tuple[float, ...]:
-        waits = [arrived - asked for asked, arrived in self._wait.read()[self._first_steady_step() :]]
+        waits = [arrived - asked for asked, arrived in self._wait.read()[self._steady_steps()]]
         return tuple(np.quantile(waits, WAIT_QUANTILES).tolist()) if waits else ()
 
 

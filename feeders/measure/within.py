@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
+
+import numpy as np
 
 from feeders.strategies import Feed
 
@@ -17,13 +20,40 @@ READ_AHEAD = 24
 # Batches of the epoch: more than any steady part needs, at 0.1 ms each. tfdata-map makes a counter for each.
 MANY_BATCHES = 50_000
 
+# Parts that the epoch is split into, to tell how well its pace is known: batches of N workers come in bursts, and some
+# of those are in each.
+PARTS = 8
+
+# The pace is known when the means of the parts tell its standard error to be so small a share; takes differ by more.
+KNOWN = 0.02
+
+# Never shorter: a burst of another program on a shared machine lasts as long, and hits all parts.
+LEAST_SECONDS = 0.2
+
+
+# Of what a batch takes in each pass, what stands for a moment in which nothing else disturbed: other programs only add.
+UNDISTURBED = 0.25
+
 
 @dataclass(frozen=True)
 class Pace:
-    """Of a batch: seconds by the clock, and of CPU that this process alone used."""
+    """What a batch takes, in each pass over the loader's batches.
 
-    seconds: float
-    cpu_seconds: float
+    Attributes:
+        passes: seconds by the clock, and of CPU that this process alone used.
+    """
+
+    passes: Sequence[tuple[float, float]]
+
+    @property
+    def seconds(self) -> float:
+        """By the clock, over all passes."""
+        return float(np.mean(self.passes, axis=0)[0])
+
+    def undisturbed(self) -> tuple[float, float]:
+        """Return seconds by the clock and of CPU, of the passes that were disturbed least."""
+        seconds, cpu_seconds = np.quantile(self.passes, UNDISTURBED, axis=0)
+        return float(seconds), float(cpu_seconds)
 
 
 class LongEpoch:
@@ -33,17 +63,26 @@ class LongEpoch:
         model: has been fitted already, so that its training function is there.
         steps: batches of a pass.
         workers: of the feeder.
-        settings: how long it is at least.
+        settings: how long it is at least, unless its pace is well known before.
         compiled: count of the batch shapes that the model has been given for the first time; None if not known.
+        known: standard error at which the pace is known; 0 for one that is timed for as long as the settings say.
     """
 
     def __init__(
-        self, model: Any, steps: int, workers: int, settings: Settings, compiled: Callable[[], int | None]
+        self,
+        model: Any,
+        steps: int,
+        workers: int,
+        settings: Settings,
+        compiled: Callable[[], int | None],
+        known: float = KNOWN,
     ) -> None:
         self._model, self._steps, self._settings, self._compiled = model, steps, settings, compiled
-        self._warm_up = READ_AHEAD + workers
-        self._done = self._first = self._known = 0
-        self._began = self._cpu = 0.0
+        self._warm_up, self._error = READ_AHEAD + workers, known
+        self._done = self._shapes = 0
+        # Of each batch, and of CPU at the end of each pass.
+        self._ends: list[float] = []
+        self._cpu: list[float] = []
 
     @property
     def passes(self) -> int:
@@ -55,7 +94,7 @@ class LongEpoch:
 
         Args:
             feed: of `passes` passes.
-            enough: called once within ``fit()`` with the pace of a batch; it ends the process.
+            enough: called within ``fit()`` with the pace of a batch; it ends the process, or the next pace is timed.
 
         Raises:
             RuntimeError: the epoch was over before.
@@ -72,14 +111,35 @@ class LongEpoch:
         self._done += 1
         if self._done < self._warm_up:
             return
-        now, compiled = time.perf_counter(), self._compiled() or 0
-        if self._done == self._warm_up or compiled > self._known:
-            self._first, self._known = self._done, compiled
-            self._began, self._cpu = now, time.process_time()
+        now, shapes = time.perf_counter(), self._compiled() or 0
+        if self._done == self._warm_up or shapes > self._shapes:
+            self._shapes, self._ends, self._cpu = shapes, [now], [time.process_time()]
             return
-        batches, seconds = self._done - self._first, now - self._began
-        if batches % self._steps == 0 and seconds >= self._settings.steady_seconds:
-            enough(Pace(seconds / batches, (time.process_time() - self._cpu) / batches))
+        self._ends.append(now)
+        if (len(self._ends) - 1) % self._steps:
+            return
+        self._cpu.append(time.process_time())
+        if self._is_enough():
+            each = np.diff([self._ends[:: self._steps], self._cpu]).T / self._steps
+            enough(Pace([(float(seconds), float(cpu)) for seconds, cpu in each]))
+            self._ends, self._cpu = [time.perf_counter()], [time.process_time()]
+
+    def _is_enough(self) -> bool:
+        seconds, least = self._ends[-1] - self._ends[0], self._settings.steady_seconds
+        return seconds >= least or (seconds >= min(LEAST_SECONDS, least) and standard_error(self._ends) <= self._error)
+
+
+def standard_error(ends: Sequence[float]) -> float:
+    """Return the standard error of the mean time of a batch, as a share of it, from `PARTS` parts of an epoch.
+
+    Args:
+        ends: when each batch had been trained on, in seconds; infinite error for fewer than two batches a part.
+    """
+    if len(ends) <= 2 * PARTS:
+        return float("inf")
+    places = np.linspace(0, len(ends) - 1, PARTS + 1).astype(int)
+    each = np.diff(np.asarray(ends)[places]) / np.diff(places)
+    return float(each.std(ddof=1) / math.sqrt(PARTS) / each.mean()) if each.mean() > 0 else float("inf")
 
 
 class _EachStep(StepTap):

@@ -20,11 +20,10 @@ from feeders.results.machines import name_of_host
 from feeders.results.takes import Takes, read_takes
 
 from .answers import answers_table, avoid_table
-from .cells import CEILINGS, RANKING_METRIC, SUBJECT, WAITS, cells_table, of_other_length, rows_of, subject_of
+from .cells import CEILINGS, RANKING_METRIC, SUBJECT, WAITS, cells_table, of_other_length, subject_of
 from .changes import changes_table, steps, upgrades_table
 from .deliveries import audits_table, deliveries_table
-from .knees import KEYS as OF_KNEE
-from .knees import knees_table
+from .knees import KNEE, knees_table
 from .origins import hosts_table, stacks_table
 from .pages import PAGES
 from .recommendation import FEEDERS_BY_NAME
@@ -40,8 +39,8 @@ CHOICES = (
     ("metric", "Metric"),
 )
 
-# Lengths of an epoch that the page answers for: the default first.
-LENGTHS = (EPOCH_BATCHES, 10, 30, 100, 300, 3_000, 10_000, 100_000)
+# Lengths of an epoch that answers in words are worked out for, the default first; numbers are for any length.
+LENGTHS = (EPOCH_BATCHES, 10, 20, 50, 100, 200, 500, 2_000, 5_000, 10_000, 100_000)
 
 # A number and its interval, as columns are named.
 ENDS = ("", "_low", "_high")
@@ -78,7 +77,7 @@ def payload(results: Path) -> dict[str, Any]:
     cells = cells.drop(columns=[f"{row.name}{end}" for row in METRICS if row not in known for end in ENDS])
     metrics = [row for row in known if row.name not in NOT_PLOTTED]
     metrics.sort(key=lambda row: row.name != RANKING_METRIC)  # what ranks is seen first
-    changes, knees = changes_table(results, parts), knees_table(cells)
+    changes = changes_table(results, parts)
     by_length = {length: of_other_length(cells, length) for length in LENGTHS}
     return {
         "schema": SCHEMA,
@@ -87,16 +86,17 @@ def payload(results: Path) -> dict[str, Any]:
         "upgrades changed.",
         "choices": [{"name": key, "title": title} for key, title in CHOICES],
         "subjects": _subjects(cells),
-        "lengths": list(map(str, LENGTHS)),
+        "lengths": LENGTHS,
+        "knee": KNEE,
         "metrics": [_metric(row) for row in metrics],
         "workloads": [{"name": row.name, "meaning": row.summary} for row in WORKLOADS],
         "tables": {
             key: _columns(frame)
             for key, frame in {
-                "cells": _shown(cells, parts, changes, knees),
+                "cells": _shown(cells, parts, changes),
                 "answers": _each_length(answers_table, by_length),
                 "avoid": _each_length(avoid_table, by_length),
-                "knees": _each_length(knees_table, by_length),
+                "knees": knees_table(cells),  # the page looks for the knee again, for its length
                 "audits": audits_table(results, parts),
                 "deliveries": deliveries_table(cells),
                 "changes": changes,
@@ -144,7 +144,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _shown(cells: pd.DataFrame, parts: Sequence[Takes], changes: pd.DataFrame, knees: pd.DataFrame) -> pd.DataFrame:
+def _shown(cells: pd.DataFrame, parts: Sequence[Takes], changes: pd.DataFrame) -> pd.DataFrame:
     """The cells in the units of the page, with what its charts need beside the numbers."""
     shown = cells.drop(columns=[WAITS, *(f"effective{end}" for end in ENDS)])
     for row in METRICS:
@@ -156,7 +156,6 @@ def _shown(cells: pd.DataFrame, parts: Sequence[Takes], changes: pd.DataFrame, k
     order = {release: index for index, release in enumerate(sorted(set(cells["release"]), key=age))}
     step_of = steps(changes)
     where = list(zip(*(cells[key] for key in (*SUBJECT, "feeder", "workload", "workers"))))
-    at_knee = {(*(row[key] for key in OF_KNEE), row["knee"]) for row in rows_of(knees)}
     extra = pd.DataFrame(
         {
             "cell": [f"{feeder} ×{workers}" for feeder, workers in zip(cells["feeder"], cells["workers"])],
@@ -166,7 +165,6 @@ def _shown(cells: pd.DataFrame, parts: Sequence[Takes], changes: pd.DataFrame, k
                 for feeder in cells["feeder"]
             ],
             "parallel": [feeder in FEEDERS_BY_NAME and FEEDERS_BY_NAME[feeder].parallel for feeder in cells["feeder"]],
-            "knee": [key in at_knee for key in zip(*(cells[key] for key in (*OF_KNEE, "workers")))],
             "age": [order[release] for release in cells["release"]],
             "stack": [titles.get(key, "") for key in zip(*(cells[key] for key in SUBJECT))],
             "step": [step_of.get(key, ("", ""))[0] for key in where],

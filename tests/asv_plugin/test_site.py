@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
+import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import unquote
 
 import asv
 import pytest
 
 from feeders.asv_plugin import site
-from feeders.asv_plugin.site import DOTTED, PLAIN, REMOTE, VENDOR, VENDORED, DottedRanges, Offline, Report
+from feeders.asv_plugin.site import (
+    DOTTED,
+    PLAIN,
+    REMOTE,
+    SHOW,
+    VENDOR,
+    VENDORED,
+    DottedRanges,
+    Offline,
+    Opening,
+    Report,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 WWW = Path(asv.__file__).with_name("www")
@@ -45,6 +59,63 @@ def test_the_published_script_takes_ids_with_dots(conf):
     script = (Path(conf.html_dir) / SCRIPT.name).read_text(encoding="utf-8")
     assert PLAIN not in script
     assert DOTTED in script
+
+
+NAME = "epoch.Fit.track_steady"
+BENCHMARK = {"params": [["'resident'", "'sequence'"], ["'window'", "'text'"], ["1", "4"]]}
+BENCHMARK["param_names"] = ["feeder", "workload", "workers"]
+
+
+class Graphs:
+    """Graphs of a series, each given as its parameters and the cells that were measured at one of two releases."""
+
+    def __init__(self, *graphs):
+        self._graphs = [self._graph(params, known) for params, known in graphs]
+
+    @staticmethod
+    def _graph(params, known):
+        cells = list(itertools.product(*BENCHMARK["params"]))
+        values = [1.0 if cell in known else None for cell in cells]
+        return SimpleNamespace(params=params, get_data=lambda: [(1, [None] * len(cells), []), (2, values, [])])
+
+    def get_graph_group(self, name):
+        return self._graphs
+
+
+def opened(conf, *graphs):
+    """What the published script opens the series on."""
+    shutil.copyfile(SCRIPT, Path(conf.html_dir) / SCRIPT.name)
+    Opening.publish(conf, None, {NAME: BENCHMARK}, Graphs(*graphs), None)
+    script = (Path(conf.html_dir) / SCRIPT.name).read_text(encoding="utf-8")
+    return json.loads(re.search(r"var opening = (.*);", script)[1])
+
+
+CELLS = [("'resident'", "'text'", "1"), ("'sequence'", "'text'", "1"), ("'sequence'", "'text'", "4")]
+
+
+def test_the_script_of_this_asv_has_the_function_that_shows_a_series():
+    text = SCRIPT.read_text(encoding="utf-8")
+    assert text.count(SHOW) == 1
+    assert "var benchmark = params['benchmark'];" in text
+    assert "state_selection = params;" in text
+
+
+def test_a_series_opens_on_cells_that_were_measured(conf):
+    """Not on the first workload, of which nothing is known here."""
+    assert opened(conf, ({"machine": "lab"}, CELLS)) == {
+        NAME: {"p-feeder": ["'resident'", "'sequence'"], "p-workload": ["'text'"], "p-workers": ["1"]}
+    }
+
+
+def test_a_series_opens_on_this_machine_and_on_variables_that_are_not_set(conf, monkeypatch):
+    monkeypatch.setenv("FEEDERS_MACHINE", "lab")
+    machines = [({"machine": name, "env-X": of}, CELLS) for name, of in (("big", None), ("lab", "jax"), ("lab", None))]
+    found = opened(conf, *machines)[NAME]
+    assert (found["machine"], found["env-X"]) == (["lab"], [None])
+
+
+def test_a_series_without_numbers_opens_as_asv_opens_it(conf):
+    assert opened(conf, ({"machine": "lab"}, [])) == {}
 
 
 @pytest.mark.parametrize("link", ["2.15.1-2.16.2", "k3.5.0-k3.6.0"])
@@ -154,6 +225,10 @@ def test_the_site_works_without_a_network(published, serve, open_page):
     page.goto("about:blank")
     page.goto(f"{address}#epoch.Fit.track_effective?commits=2.15.1-2.16.2")
     page.locator("#main-graph canvas").first.wait_for()
+    page.goto("about:blank")
+    page.goto(f"{address}#epoch.Fit.track_effective")
+    page.locator("#main-graph canvas").first.wait_for()
+    assert "p-workload='text'" in unquote(page.url)
     page.goto(address)
     page.get_by_role("link", name="Report", exact=True).click()
     page.wait_for_selector("main[data-drawn]")

@@ -207,6 +207,55 @@ def test_a_change_inside_epochs_counts_where_gaps_leave_whole_epochs_open(bench,
         assert "No change was confirmed." in text
 
 
+def recorded_parts(cell, feeds, gaps):
+    """As `recorded`: epochs of which a fifth is the gap to the next one, with levels of each part."""
+    rounds = len(ABOUT)
+    return {
+        release: [
+            Record(
+                cell.feeder,
+                cell.workload,
+                cell.workers,
+                "measured",
+                metrics={"epoch": 0.8 * math.exp(inside) + 0.2 * math.exp(between), "gap": 0.2 * math.exp(between)},
+                epochs=(9.0, *3 * (0.8 * math.exp(inside) + 0.2 * math.exp(between),)),
+                run="r",
+                round=number,
+            )
+            for number in range(rounds)
+            for inside, between in [(feed + ABOUT[(index + number) % rounds], gap + ABOUT[(index + number) % rounds])]
+        ]
+        for index, (release, feed, gap) in enumerate(zip(RELEASES, feeds, gaps))
+    }
+
+
+@pytest.mark.parametrize(
+    ("inside", "between", "words"),
+    [
+        (math.log(1.2), 0.0, "slower inside epochs alone"),
+        (0.0, math.log(2.0), "slower between epochs alone"),
+        (math.log(1.2), math.log(2.0), "slower"),
+    ],
+)
+def test_slower_within_epochs_and_slower_between_them_are_found_and_told_apart(bench, inside, between, words):
+    """From takes to the table: the newest of sixteen releases is slower in one part of an epoch."""
+    feeds, gaps = uneven(), uneven()
+    feeds[-1] += inside
+    gaps[-1] += between
+    suspects = screen(by_cell(recorded_parts(TEXT, feeds, gaps)))
+
+    def pair(a, b, name, number):
+        noise = ABOUT_PAIR if number % 2 else -ABOUT_PAIR
+        whole = math.log(0.8 * math.exp(inside) + 0.2 * math.exp(between))
+        return made(whole + noise, inside + noise, between + noise)
+
+    bench.answers = lambda a, b, name, number: pair(a, b, name, number) if b == NEWEST else 0.0
+    found = [each for each in confirmed(*suspects) if each.confirmed]
+    assert [each.key for each in found] == [("sequence/text/1", BEFORE, NEWEST)]
+    assert re.search(rf"^  sequence/text/1  {words}  1\.", findings_text(found, [], []), re.MULTILINE)
+    assert has_regression(found, [])
+
+
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), FeedersError("python: ended with status -9")])
 @pytest.mark.parametrize("last", [HUNG, 0.0], ids=["broken", "a pair"])
 def test_what_was_interrupted_is_no_finding_and_is_measured_again(bench, stop, last):

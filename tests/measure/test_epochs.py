@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 import types
+from functools import partial
 
 import pytest
 
@@ -132,8 +134,6 @@ class Iterators:
 class Paces:
     """A model that trains by a virtual clock: 1 ms a step, `end` seconds between two epochs."""
 
-    stop_training = False
-
     def __init__(self, clock, iterators, end):
         self._clock, self._iterators, self._end = clock, iterators, end
 
@@ -142,6 +142,7 @@ class Paces:
         return self.train_function
 
     def fit(self, *_, epochs, callbacks=(), **__):
+        self.stop_training, self.trained = False, 0
         self.make_train_function()
         for callback in callbacks:
             callback.set_model(self)
@@ -149,6 +150,9 @@ class Paces:
         for epoch in range(epochs):
             for batch in self._iterators._get_iterator():
                 self.train_function(batch)
+                self.trained += 1
+                if self.stop_training:
+                    break
             for callback in callbacks:
                 callback.on_epoch_end(epoch)
             self._clock.forward(self._end)
@@ -156,30 +160,59 @@ class Paces:
                 return
 
 
+def by_virtual_clock(batch, end, count):
+    """Return the gap, the seconds of a batch and what was trained on, of a take by a virtual clock."""
+    clock = time.perf_counter = Clock()
+    settings, paces = Settings(steady_seconds=0.3, taps=True), []
+    iterators = Iterators(clock, batch, count)
+    model = Paces(clock, iterators, end)
+    timed.backends.current = lambda: types.SimpleNamespace(wait_tap=lambda: PulledWaitTap(iterators))
+    made = timed.TimedFit(Feed(None), model, count, settings)
+    made.run()
+    seen, trained = made.timed(samples=count, copy=None), model.trained
+    with contextlib.suppress(RuntimeError):  # in a take the process ends where the pace is known
+        long = within.LongEpoch(model, count, 1, settings, lambda: None)
+        model._iterators = Iterators(clock, batch, long.passes * count)
+        long.run(Feed(None), lambda pace: paces.append((pace.seconds, model.trained)))
+    return {**seen.metrics, "epochs": len(seen.epochs), "trained": trained, "batch": paces[0][0], "long": paces[0][1]}
+
+
 @pytest.mark.parametrize(
     ("batch", "end", "count"), [(0.005, 0.05, 6), (0.005, 0.05, 40), (0.005, 1.0, 40), (0.04, 0.05, 40)]
 )
 def test_a_batch_and_a_gap_are_told_apart_whatever_the_length_of_an_epoch(in_child, batch, end, count):
     """Exactly: the clock is virtual. The gap ends when the next epoch's first batch has arrived."""
-
-    def fit():
-        clock = time.perf_counter = Clock()
-        settings, paces = Settings(steady_seconds=0.3, taps=True), []
-        iterators = Iterators(clock, batch, count)
-        model = Paces(clock, iterators, end)
-        timed.backends.current = lambda: types.SimpleNamespace(wait_tap=lambda: PulledWaitTap(iterators))
-        made = timed.TimedFit(Feed(None), model, count, settings)
-        made.run()
-        gap = made.timed(samples=count, copy=None).metrics["gap"]
-        with contextlib.suppress(RuntimeError):  # in a take the process ends where the pace is known
-            long = within.LongEpoch(model, count, 1, settings, lambda: None)
-            model._iterators = Iterators(clock, batch, long.passes * count)
-            long.run(Feed(None), lambda pace: paces.append(pace.seconds))
-        return {"gap": gap, "batch": paces[0]}
-
-    seen = in_child(fit)
+    seen = in_child(partial(by_virtual_clock, batch, end, count))
     assert seen["gap"] == pytest.approx(end + batch)
     assert seen["batch"] == pytest.approx(batch + 0.001)
+
+
+def test_a_slow_epoch_has_two_gaps_for_the_price_of_a_step(in_child):
+    """The first epoch, a steady one that is long enough alone, and one that is cut after its first batch."""
+    seen = in_child(partial(by_virtual_clock, 0.04, 0.05, 40))
+    assert (seen["epochs"], seen["trained"]) == (2, 2 * 40 + 1)
+    assert seen["epoch"] == pytest.approx(40 * 0.041 + 0.05)  # the batch that was added is not in it
+    assert seen["wait_max"] == pytest.approx(0.04)
+
+
+def test_a_gap_of_seconds_is_not_waited_for_again(in_child):
+    seen = in_child(partial(by_virtual_clock, 0.005, 5.0, 40))
+    assert (seen["epochs"], seen["trained"]) == (2, 2 * 40)
+    assert seen["gap"] == pytest.approx(5.005)
+
+
+def test_a_long_epoch_ends_after_the_pass_in_which_its_pace_is_known(in_child):
+    """Batches of 6 ms, 25 of them read ahead: one pass of 40 is enough of a steady pace, where 0.3 s were asked for."""
+    assert in_child(partial(by_virtual_clock, 0.005, 0.05, 40))["long"] == 25 + 40 - 1
+
+
+@pytest.mark.parametrize(
+    ("batches", "known"),
+    [([0.01] * 96, True), ([0.0, 0.0, 0.0, 0.04] * 24, True), ([0.01] * 48 + [0.02] * 48, False), ([0.01] * 15, False)],
+)
+def test_bursts_tell_a_pace_and_a_drift_does_not(batches, known):
+    ends = list(itertools.accumulate(batches, initial=5.0))
+    assert (within.standard_error(ends) <= within.KNOWN) == known
 
 
 class Fake:

@@ -317,6 +317,48 @@ def test_the_length_of_an_epoch_is_chosen_in_place_and_stands_in_the_address(tmp
     write_takes(tmp_path / "results", takes)
     page = opened(tmp_path, open_page, "answer")
     assert "use sequence with" in page.locator("main").inner_text()
-    redrawn(page, lambda: page.select_option('select[name="batches"]', "100"))
+    redrawn(page, lambda: length(page, "100"))
     assert "use generator with" in page.locator("main").inner_text()
     assert "batches=100" in page.url
+
+
+def length(page, text):
+    """Type a number of batches."""
+    page.fill('input[name="batches"]', text)
+    page.press('input[name="batches"]', "Enter")
+
+
+def test_any_length_is_taken_and_what_is_none_is_told(tmp_path, open_page):
+    metrics = {
+        "seconds_per_batch": 0.001,
+        "gap": 0.5,
+        "throughput": 3000.0,
+        "effective_throughput": 3000.0,
+        "epoch": 1.0,
+    }
+    write_takes(tmp_path / "results", [made_up("sequence", metrics=metrics), made_up("generator", metrics=metrics)])
+    page = opened(tmp_path, open_page, "feeders")
+    redrawn(page, lambda: length(page, "777"))
+    assert "batches=777" in page.url
+    # 777 batches of 3,000 / 97 samples in 0.777 s and a gap of 0.5 s, in four digits.
+    assert "18,820" in page.locator("main").inner_text()
+    page.goto(page.url.replace("batches=777", "batches=-3"))
+    page.reload()
+    page.wait_for_selector("main[data-drawn]")
+    assert "An epoch of -3 batches?" in page.locator("#corrected").inner_text()
+
+
+def test_the_knee_follows_the_length_of_an_epoch_and_the_limit_is_drawn(tmp_path, open_page):
+    """Four workers are faster within epochs, and cost a gap: in short ones one is enough."""
+    of = {"throughput": 3000.0, "effective_throughput": 3000.0, "epoch": 1.0, "limit": 40_000.0, "gil_share": 0.5}
+    of["share_of_limit"] = 7.5
+    takes = [
+        made_up("sequence", metrics={**of, "seconds_per_batch": 0.002, "gap": 0.0}),
+        made_up("sequence", workers=4, metrics={**of, "seconds_per_batch": 0.001, "gap": 0.5}),
+    ]
+    write_takes(tmp_path / "results", takes)
+    page = opened(tmp_path, open_page, "workers")
+    assert rows(page, "Where more stop to help, and why")[0][1] == "4"
+    assert page.locator("svg text", has_text=re.compile("^limit$")).count() == 1
+    redrawn(page, lambda: length(page, "100"))
+    assert rows(page, "Where more stop to help, and why")[0][1] == "1"

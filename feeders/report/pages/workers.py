@@ -14,11 +14,11 @@ _BY = (*HERE, "workload", "batches")
 _rows = alt.Chart(alt.NamedData("rows"))
 
 
-def _curves(key: str, title: str, zero: bool = True) -> Any:
+def _curves(key: str, title: str, bounds: tuple[Any, ...] = ()) -> Any:
     own = alt.selection_point(fields=["kind"], bind="legend", name=f"only_{key}")
     base = _rows.transform_filter(f"isValid(datum.{key}) && datum.parallel && datum.state !== 'no-number'").encode(
         x=alt.X("workers:O", title="workers", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y(f"{key}:Q", title=title, scale=alt.Scale(zero=zero)),
+        y=alt.Y(f"{key}:Q", title=title, scale=alt.Scale(zero=True)),
         color=alt.Color("kind:N", title="workers are"),
         opacity=alt.condition(own, alt.value(1), alt.value(0.12)),
         tooltip=[
@@ -36,7 +36,19 @@ def _curves(key: str, title: str, zero: bool = True) -> Any:
         ),
         fill=alt.condition("datum.knee", alt.Fill("kind:N", legend=None), alt.value("transparent")),
     )
-    return alt.layer(lines, points.add_params(own)).properties(width="container", height=320)
+    return alt.layer(lines, points.add_params(own), *bounds).properties(width="container", height=320)
+
+
+def _limit() -> tuple[Any, Any]:
+    """A line at what the host allows a loader, where what is drawn has such a bound, and its name."""
+    base = (
+        _rows.transform_filter("isValid(datum.bound) && isValid(datum.gil_share)")
+        .transform_aggregate(bound="median(bound)", groupby=["subject"])
+        .encode(y=alt.Y("bound:Q", title="@metric"), tooltip=[alt.Tooltip("bound:Q", title="limit", format=",.4~g")])
+    )
+    # Where the axis begins: lines end on the other side.
+    name = base.mark_text(align="left", baseline="bottom", dx=4, dy=-3).encode(x=alt.value(0), text=alt.value("limit"))
+    return base.mark_rule(strokeWidth=2, strokeDash=[6, 4]), name
 
 
 PAGE = Page(
@@ -45,17 +57,18 @@ PAGE = Page(
     "How many workers, threads or processes?",
     (
         chart(
-            _curves("value", "@metric"),
+            _curves("value", "@metric", _limit()),
             "cells",
             _BY,
             "@metric by workers, on @workload",
-            "A line for each feeder over the number of workers; its knee is a filled point.",
+            "A line for each feeder over the number of workers, its knee a filled point; a dashed line for the limit.",
             _EMPTY,
             metric=True,
             needs=("value",),
             note="A filled point is the knee: the fewest workers that reach 95 % of the feeder's best effective "
-            "throughput. Crosses: "
-            "wrong delivery. A click in the legend shows one kind alone; the names are told on hover and in the table.",
+            "throughput, in epochs of this length. The dashed line is the limit of this host for what prepares batches "
+            "in Python; effective throughput and share of limit have one. Crosses: wrong delivery. A click in the "
+            "legend shows one kind alone; the names are told on hover and in the table.",
         ),
         page_table(
             "cells",
@@ -66,6 +79,7 @@ PAGE = Page(
                 ("kind", "workers are", "text"),
                 ("subject", "of", "text"),
                 ("value", "@metric", "interval"),
+                ("share_of_limit", "of the limit (%)", "interval"),
                 ("cpu", "CPU (s/1,000 samples)", "interval"),
                 ("memory", "memory (MB)", "interval"),
             ),
@@ -75,7 +89,7 @@ PAGE = Page(
         ),
         page_table(
             "knees",
-            _BY,
+            (*HERE, "workload"),
             (
                 ("feeder", "feeder", "code"),
                 ("subject", "of", "text"),

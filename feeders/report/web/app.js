@@ -26,7 +26,7 @@ function optionsOf(name, chosen) {
   const place = SUBJECT.indexOf(name);
   if (place >= 0) return distinct(subjectsLike(chosen, SUBJECT.slice(0, place)).map((subject) => subject[name]));
   if (name === "workload") return subjectsLike(chosen, SUBJECT)[0]?.workloads ?? [];
-  if (name === "batches") return payload.lengths;
+  if (name === "batches") return /^[1-9]\d{0,8}$/.test(chosen.batches ?? "") ? [chosen.batches] : [String(payload.lengths[0])];
   if (name === "metric") return payload.metrics.map((metric) => metric.name);
   if (name === "beside") {
     const own = subjectId(chosen);
@@ -58,12 +58,17 @@ function settle(asked) {
   const chosen = { page: payload.pages.some((page) => page.name === asked.page) ? asked.page : payload.pages[0].name };
   const corrected = [];
   for (const name of choiceNames()) {
-    const options = optionsOf(name, chosen);
+    const options = optionsOf(name, name === "batches" ? asked : chosen);
     const known = options.includes(asked[name]);
     chosen[name] = known ? asked[name] : preferred(name, options) ?? "";
-    if (asked[name] && !known) corrected.push(`${name} ${asked[name]} has no results here; shown is ${chosen[name] || "none"}.`);
+    if (asked[name] && !known) corrected.push(reasonOf(name, asked[name], chosen[name]));
   }
   return { chosen, corrected };
+}
+
+function reasonOf(name, asked, shown) {
+  if (name === "batches") return `An epoch of ${asked} batches? Expected is a whole number from 1 to 999999999; shown is ${shown}.`;
+  return `${name} ${asked} has no results here; shown is ${shown || "none"}.`;
 }
 
 function fromHash() {
@@ -112,13 +117,15 @@ function rowsOf(block) {
   const rows = [];
   const length = names.length ? columns[names[0]].length : 0;
   for (let index = 0; index < length; index++) {
-    if (!others.every((name) => String(columns[name][index]) === state[name])) continue;
+    if (!others.every((name) => String(columns[name][index]) === (name === "batches" ? nearestLength() : state[name]))) continue;
     const subject = subjects.find((each) => each.keys.every((key) => columns[key][index] === each[key]));
     if (!subject) continue;
     const row = Object.fromEntries(names.map((name) => [name, columns[name][index]]));
     rows.push({ ...row, subject: subject.label });
   }
   ofLength(rows);
+  if (block.table === "cells") markKnees(rows);
+  if (block.table === "knees") rows.forEach(findKnee);
   if (block.metric) addMetric(rows);
   return rows.filter((row) => (block.needs ?? []).every((key) => row[key] !== null && row[key] !== undefined));
 }
@@ -139,12 +146,54 @@ function ofLength(rows) {
   }
 }
 
+// Of the lengths that answers in words are worked out for, the one by the smallest factor off.
+function nearestLength() {
+  const off = (length) => Math.abs(Math.log(length / Number(state.batches)));
+  return String(payload.lengths.reduce((best, length) => (off(length) < off(best) ? length : best)));
+}
+
+// The fewest workers that reach a share of a feeder's best speed; as feeders/report/knees.py.
+function kneeOf(rows) {
+  const usable = rows.filter((row) => row.state !== "no-number" && Number.isFinite(row.effective_throughput));
+  const best = Math.max(...usable.map((row) => row.effective_throughput));
+  const near = usable.filter((row) => row.effective_throughput >= payload.knee * best);
+  return usable.length > 1 ? near.reduce((fewest, row) => (row.workers < fewest.workers ? row : fewest)) : null;
+}
+
+function markKnees(rows) {
+  const feeders = new Map();
+  for (const row of rows.filter((each) => each.parallel)) {
+    const key = [row.subject, row.workload, row.feeder].join("~");
+    feeders.set(key, [...(feeders.get(key) ?? []), row]);
+  }
+  for (const row of rows) row.knee = false;
+  for (const own of feeders.values()) {
+    const knee = kneeOf(own);
+    if (knee) knee.knee = true;
+  }
+}
+
+function findKnee(row) {
+  const keys = [...SUBJECT, "workload", "feeder"];
+  const columns = payload.tables.cells.columns;
+  const own = columns.feeder.flatMap((_, index) => {
+    if (!keys.every((key) => columns[key][index] === row[key])) return [];
+    return [Object.fromEntries(Object.keys(columns).map((key) => [key, columns[key][index]]))];
+  });
+  ofLength(own);
+  const knee = kneeOf(own);
+  const one = own.find((each) => each.workers === 1);
+  if (knee) row.knee = knee.workers;
+  if (knee && row.gain !== null && one) row.gain = knee.effective_throughput / one.effective_throughput;
+}
+
 function addMetric(rows) {
   const metric = metricOf(state.metric);
   for (const row of rows) {
     row.value = row[metric.name] ?? null;
     row.low = row[`${metric.name}_low`] ?? null;
     row.high = row[`${metric.name}_high`] ?? null;
+    row.bound = { effective_throughput: row.limit, share_of_limit: Number.isFinite(row.limit) ? 100 : null }[metric.name] ?? null;
   }
   const sign = metric.lower_is_better ? 1 : -1;
   const rank = (row) => STATES.indexOf(row.state);
@@ -393,6 +442,9 @@ async function drawBlock(block, into) {
   if (block.kind === "text") { into.append(html(block.html)); return; }
   const rows = rowsOf(block);
   if (isEmpty(block, rows)) { into.append(element("p", { class: "empty" }, filledIn(block.empty))); return; }
+  if (block.by?.includes("batches") && "batches" in payload.tables[block.table].columns && nearestLength() !== state.batches) {
+    into.append(element("p", { class: "note" }, `In words for epochs of ${number(Number(nearestLength()))} batches, the nearest length they were worked out for; charts and tables of numbers are for ${number(Number(state.batches))}.`));
+  }
   if (block.kind === "prose") into.append(...rows.map((row) => html(row[block.column])));
   else if (block.kind === "table") drawTable(block, rows, into);
   else if (block.kind === "matrix") drawMatrix(block, rows, into);
@@ -442,6 +494,17 @@ function choose(name, title, label) {
   return element("label", {}, element("span", {}, title), select);
 }
 
+// A number that anybody may type; what is none leaves the choice as it was.
+function lengthField(title) {
+  const change = (event) => (event.target.checkValidity() && event.target.value ? go({ ...state, batches: event.target.value }) : event.target.reportValidity());
+  const field = element("input", {
+    ...{ name: "batches", type: "number", min: 1, max: 999999999, step: 1, required: true, value: state.batches, list: "lengths" },
+    onchange: change,
+  });
+  const lengths = [...payload.lengths].sort((a, b) => a - b).map((value) => element("option", { value }));
+  return element("label", {}, element("span", {}, title), field, element("datalist", { id: "lengths" }, ...lengths));
+}
+
 function drawChoices() {
   const form = document.getElementById("choices");
   form.hidden = !payload.subjects.length;
@@ -450,7 +513,7 @@ function drawChoices() {
   const label = (value) => (metricOf(value) ? metricTitle(metricOf(value)) : value);
   const beside = (value) => (value ? value.split("~").join(" · ") : "nothing");
   form.replaceChildren(
-    ...payload.choices.map((choice) => choose(choice.name, choice.title, label)),
+    ...payload.choices.map((choice) => (choice.name === "batches" ? lengthField(choice.title) : choose(choice.name, choice.title, label))),
     choose("beside", "Beside", beside),
     ...currentPage().picks.map((pick) => choose(pick.name, pick.title, label)),
   );
