@@ -103,6 +103,7 @@ class Opened:
         fit: further arguments of ``fit()`` that belong to it.
         title: what it is, in words.
         ignores_workers: it does not call ``super().__init__()``, so Keras 3 takes its workers to be 1.
+        asked_workers: workers that it asks for itself; 1 where it asks for none.
     """
 
     x: Any
@@ -113,6 +114,7 @@ class Opened:
     fit: dict[str, Any] = field(default_factory=dict)
     title: str = ""
     ignores_workers: bool = False
+    asked_workers: int = 1
 
     def length(self) -> int | None:
         """Batches in an epoch, where it tells."""
@@ -172,6 +174,7 @@ def _set_workers_of_sequence(loader: Opened, source: Source) -> None:
     loader.processes = source.processes or bool(getattr(loader.x, "_use_multiprocessing", False))
     set_itself = own is not None and (own > 1 or (own > 0 and loader.processes and not source.processes))
     loader.workers = source.workers or (own if set_itself else WORKERS)
+    loader.asked_workers = own if set_itself else 1
     if not loader.ignores_workers and own is not None:
         loader.x.workers, loader.x.use_multiprocessing = loader.workers, loader.processes
 

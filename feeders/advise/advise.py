@@ -1,0 +1,184 @@
+"""Advice: a loader is looked at, audited, carried by every safe feeder, and compared with how it is fed now."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from typing import Callable, Sequence
+
+from feeders.audit import Audit, audit
+from feeders.errors import FeedersError
+from feeders.loaders import INDEX
+from feeders.measure import Cell, Settings, preload
+from feeders.measure.alone import measure_limit
+from feeders.measure.cells import usable_cores
+from feeders.measure.stack import describe_host, describe_stack, is_untouched
+
+from .advice import Advice
+from .answer import answer
+from .bench import HostBench
+from .candidates import ONE, PROCESSES, THREADS, candidates, today, use_of
+from .evidence import Evidence, Tried, unsafe_by_audit
+from .look import Look, look_at
+from .request import AdviseRequest
+from .search import Budget, Search
+
+# Of the budget: a sampled pass, an audit, the end of the takes, the end of the pairs. Ending takes the rest.
+PASS_SHARE, AUDIT_SHARE, TAKES_SHARE, PAIRS_SHARE = 0.02, 0.1, 0.65, 0.97
+
+# Workers that an audit provokes races with, where the loader asks for none itself.
+AUDIT_WORKERS = 4
+
+# Processes of an audit that make the loader before it counts its budget, and of a limit.
+MADE_BY_AUDIT, MADE_BY_LIMIT = 6, 3
+
+# Audits after the takes: each may rule out a way, and the next best may need another.
+MOST_AUDITS = 3
+
+
+def advise(loader: str | AdviseRequest, progress: Callable[[str, float], None] = lambda text, share: None) -> Advice:
+    """Say how a loader is best carried on this host: safe, near its limit, with the lines to copy.
+
+    All code of the loader and of the model runs in watched child processes.
+
+    Args:
+        loader: FILE.py:NAME or package.module:NAME; or a whole request.
+        progress: told what goes on, and the share of the budget that is used.
+
+    Raises:
+        FeedersError: the call is wrong, the backend of Keras is missing or has computed here already, or the loader
+            can't be opened.
+    """
+    request = (loader if isinstance(loader, AdviseRequest) else AdviseRequest(loader)).checked()
+    budget = Budget(request.seconds)
+    preload()
+    if not is_untouched():
+        raise FeedersError(
+            "advise: this process has trained or computed already, and what is forked from it would hang; expected one "
+            "that has only imported Keras. Try: feeders advise in a terminal"
+        )
+    progress("looking at the loader", budget.share)
+    course = _Course(request, budget, look_at(request, max(0.5, PASS_SHARE * request.seconds)), progress)
+    with contextlib.suppress(KeyboardInterrupt):
+        course.run()
+    evidence = course.evidence()
+    return Advice(evidence, answer(evidence))
+
+
+class _Course:
+    """One course of advice; what it has found so far is there at any time."""
+
+    def __init__(
+        self, request: AdviseRequest, budget: Budget, look: Look, progress: Callable[[str, float], None]
+    ) -> None:
+        self._request, self._budget, self._look, self._progress = request, budget, look, progress
+        self._start = time.perf_counter()
+        self._cells, self._left_out = candidates(request, look, usable_cores())
+        self._today = today(request, look)
+        self._used: Audit | None = None
+        self._audits: dict[str, Audit] = {}
+        self._search: Search | None = None
+        self._ended = False
+
+    def evidence(self) -> Evidence:
+        """Return what has been seen so far."""
+        search = self._search
+        return Evidence(
+            request=self._request,
+            look=self._look,
+            today=self._today,
+            used=self._used,
+            audits=dict(self._audits),
+            limit=search.limit if search else None,
+            tried=tuple(search.tried.values()) if search else (),
+            dropped=(*self._left_out, *(search.dropped if search else ())),
+            duels=tuple(search.duels.values()) if search else (),
+            interrupted=not self._ended,
+            seconds=self._budget.used,
+            stack=describe_stack(),
+            host=describe_host(),
+        )
+
+    def run(self) -> None:
+        """Audit, measure and compare, until it is decided or the budget is used."""
+        self._audit_today()
+        settings = self._settings()
+        self._progress("measuring the limit", self._budget.share)
+        limit = None
+        if self._budget.fits(MADE_BY_LIMIT * self._look.seconds, TAKES_SHARE):
+            limit = measure_limit(self._request.loader, settings)
+        with HostBench(settings, self._request.epoch) as bench:
+            self._search = Search(
+                bench, self._budget, self._today, self._request.epoch, limit, self._progress, self._unsafe
+            )
+            self._search.screen(self._cells if self._is_worth_it() else (), TAKES_SHARE)
+            for _ in range(MOST_AUDITS):
+                if not self._audit_best():
+                    break
+            self._search.compare(PAIRS_SHARE)
+        self._ended = True
+
+    def _settings(self) -> Settings:
+        request = self._request
+        base = Settings.from_environment()
+        return dataclasses.replace(
+            base,
+            model=request.model or base.model,
+            step_ms=request.step_ms,
+            call=request.call,
+            steps=self._look.steps,
+        )
+
+    def _unsafe(self, tried: Tried) -> str:
+        return tried.fault or unsafe_by_audit(tried.cell, self._audits)
+
+    # Audits.
+
+    def _audit_today(self) -> None:
+        """Audit how it is used now, and how it could be used if it can be indexed."""
+        use = use_of(self._today)
+        self._used = self._audit(use, self._today.workers)
+        if self._used and self._used.request.steps and not self._look.steps:
+            self._look = dataclasses.replace(self._look, steps=self._used.request.steps)
+        if use != ONE and self._used and not self._used.safe:
+            self._audit(ONE, 1)
+        if THREADS not in self._audits and INDEX in self._look.offers and self._is_worth_it():
+            self._audit(THREADS, AUDIT_WORKERS)
+
+    def _is_worth_it(self) -> bool:
+        """Whether one reader is safe: what goes wrong with one goes wrong with several."""
+        one = self._audits.get(ONE)
+        return one is None or one.safe
+
+    def _audit(self, use: str, workers: int) -> Audit | None:
+        """Audit a way of reading, if there is time for it; a loader that is slowly made takes it several times."""
+        seconds = max(5.0, AUDIT_SHARE * self._request.seconds)
+        needed = seconds + MADE_BY_AUDIT * self._look.seconds
+        if not self._budget.fits(needed, PAIRS_SHARE):
+            return None
+        self._progress(f"auditing it with {_readers(use, workers)}", self._budget.share)
+        found = audit(
+            self._request.loader,
+            workers=workers if self._look.kind == "sequence" else None,
+            processes=use == PROCESSES and self._look.kind == "sequence",
+            call=self._request.call,
+            steps=self._request.steps,
+            seconds=seconds,
+        )
+        self._audits[use] = found
+        return found
+
+    def _audit_best(self) -> bool:
+        """Audit how the best two read the loader, if that has not been done; whether one was."""
+        assert self._search is not None
+        best = self._search.best()
+        rivals: Sequence[Cell | None] = (best, self._search.second(best) if best else None)
+        for cell in rivals:
+            if cell and use_of(cell) not in self._audits:
+                return self._audit(use_of(cell), max(AUDIT_WORKERS, cell.workers)) is not None
+        return False
+
+
+def _readers(use: str, workers: int) -> str:
+    return use if use == ONE else f"{workers} {use}"
