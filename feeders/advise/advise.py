@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import time
 from typing import Callable, Sequence
 
 from feeders.audit import Audit, audit
 from feeders.errors import FeedersError
 from feeders.loaders import INDEX
-from feeders.measure import Cell, Settings, preload
+from feeders.measure import Cell, Record, Settings, preload
 from feeders.measure.alone import measure_limit
 from feeders.measure.cells import usable_cores
 from feeders.measure.stack import describe_host, describe_stack, is_untouched
+from feeders.measure.survey import Survey, survey
+from feeders.results.record import FAILED, REFUSED
 
 from .advice import Advice
 from .answer import answer
@@ -32,9 +33,6 @@ AUDIT_WORKERS = 4
 
 # Processes of an audit that make the loader before it counts its budget, and of a limit.
 MADE_BY_AUDIT, MADE_BY_LIMIT = 6, 3
-
-# Audits after the takes: each may rule out a way, and the next best may need another.
-MOST_AUDITS = 3
 
 
 def advise(loader: str | AdviseRequest, progress: Callable[[str, float], None] = lambda text, share: None) -> Advice:
@@ -73,7 +71,6 @@ class _Course:
         self, request: AdviseRequest, budget: Budget, look: Look, progress: Callable[[str, float], None]
     ) -> None:
         self._request, self._budget, self._look, self._progress = request, budget, look, progress
-        self._start = time.perf_counter()
         self._cells, self._left_out = candidates(request, look, usable_cores())
         self._today = today(request, look)
         self._used: Audit | None = None
@@ -104,20 +101,56 @@ class _Course:
         """Audit, measure and compare, until it is decided or the budget is used."""
         self._audit_today()
         settings = self._settings()
+        survey = self._surveyed(settings)
+        if survey is not None:
+            self._measure(settings, survey)
+        self._ended = True
+
+    def _surveyed(self, settings: Settings) -> Survey | None:
+        """Learn what the loader should deliver; None where it breaks, which the audit has told.
+
+        Raises:
+            FeedersError: it breaks, and the audit did not say so.
+        """
+        self._progress("reading it for what it should deliver", self._budget.share)
+        try:
+            found = survey(self._request.loader, settings)
+        except FeedersError:
+            if self._used is None or self._used.safe:
+                raise
+            return None
+        self._look = dataclasses.replace(self._look, steps=found.length or found.steps)
+        return found
+
+    def _measure(self, settings: Settings, found: Survey) -> None:
         self._progress("measuring the limit", self._budget.share)
         limit = None
         if self._budget.fits(MADE_BY_LIMIT * self._look.seconds, TAKES_SHARE):
-            limit = measure_limit(self._request.loader, settings)
-        with HostBench(settings, self._request.epoch) as bench:
-            self._search = Search(
-                bench, self._budget, self._today, self._request.epoch, limit, self._progress, self._unsafe
+            limit = measure_limit(self._request.loader, found.settled(settings))
+        # Of a long epoch the first batches are measured, and the answer is for the whole of it.
+        epoch = self._request.epoch or (found.length if found.is_cut else None)
+        with HostBench(settings, found, epoch) as bench:
+            search = Search(bench, self._budget, self._today, epoch, limit, self._progress, self._unsafe)
+            self._search = search
+            self._check_model(search.begin())
+            if self._is_worth_it():
+                search.screen(self._cells, TAKES_SHARE)
+            while self._audit_best(search):
+                continue
+            search.compare(PAIRS_SHARE)
+
+    def _check_model(self, first: Record) -> None:
+        """See to it that the person's model trains on the batches, which an audit does not need.
+
+        Raises:
+            FeedersError: it does not.
+        """
+        broken = first.outcome in (FAILED, REFUSED)
+        if broken and self._request.model and self._used and self._used.safe:
+            raise FeedersError(
+                f"--model {self._request.model}: {first.outcome} on the batches of {self._request.loader}: "
+                f"{first.message}. Try: --step-ms 20, which stands in for a model"
             )
-            self._search.screen(self._cells if self._is_worth_it() else (), TAKES_SHARE)
-            for _ in range(MOST_AUDITS):
-                if not self._audit_best():
-                    break
-            self._search.compare(PAIRS_SHARE)
-        self._ended = True
 
     def _settings(self) -> Settings:
         request = self._request
@@ -169,11 +202,10 @@ class _Course:
         self._audits[use] = found
         return found
 
-    def _audit_best(self) -> bool:
+    def _audit_best(self, search: Search) -> bool:
         """Audit how the best two read the loader, if that has not been done; whether one was."""
-        assert self._search is not None
-        best = self._search.best()
-        rivals: Sequence[Cell | None] = (best, self._search.second(best) if best else None)
+        best = search.best()
+        rivals: Sequence[Cell | None] = (best, search.second(best) if best else None)
         for cell in rivals:
             if cell and use_of(cell) not in self._audits:
                 return self._audit(use_of(cell), max(AUDIT_WORKERS, cell.workers)) is not None

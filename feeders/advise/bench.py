@@ -12,6 +12,7 @@ from feeders.compare.lockstep import Side, measure_pair, numbers
 from feeders.compare.lockstep_client import LockstepProcess
 from feeders.errors import FeedersError
 from feeders.measure import Cell, Record, Settings, take
+from feeders.measure.survey import Survey
 from feeders.results.changes import BrokenPair
 
 from .evidence import gist
@@ -25,11 +26,13 @@ class HostBench:
 
     Args:
         settings: of the loader and of what trains.
+        survey: of the loader: what it should deliver.
         epoch: batches of an epoch that pairs tell of; None is the loader's own.
     """
 
-    def __init__(self, settings: Settings, epoch: int | None) -> None:
-        self._settings, self._epoch, self._rng = settings, epoch, random.Random()
+    def __init__(self, settings: Settings, survey: Survey, epoch: int | None) -> None:
+        self._settings, self._survey = survey.settled(settings), survey
+        self._epoch, self._rng = epoch, random.Random()
         self._running = contextlib.ExitStack()
         self._processes: list[LockstepProcess] = []
 
@@ -48,7 +51,7 @@ class HostBench:
             FeedersError: the call is wrong.
         """
         settings = dataclasses.replace(self._settings, steady_seconds=steady_seconds, deadline_seconds=deadline_seconds)
-        return take(cell, settings)
+        return take(cell, settings, self._survey)
 
     def pair(self, a: Cell, b: Cell) -> float | str:
         """Return the log of B's time over A's in a lockstep pair, or what was seen where a side broke."""

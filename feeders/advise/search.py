@@ -113,14 +113,18 @@ class Search:
 
     # Takes.
 
+    def begin(self) -> Record:
+        """Take today's way, which all others are held against."""
+        self._take(self.today, 0)
+        return self.tried[self.today].takes[0]
+
     def screen(self, cells: Sequence[Cell], until: float) -> None:
-        """Take each way once, the promising ones first, then the better ones again.
+        """Take each other way once, the promising ones first, then the better ones again.
 
         Args:
-            cells: to try, beside today's.
+            cells: to try.
             until: share of the budget at which it ends.
         """
-        self._take(self.today, 0)
         waiting = sorted((cell for cell in cells if cell != self.today), key=self._promise)
         for place, cell in enumerate(waiting):
             if not self.budget.fits(self._longest_take, until):

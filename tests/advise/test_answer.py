@@ -19,6 +19,7 @@ def seen(speeds, *, compare=True, known=None, audits=None, records=None, today=N
     """What is known once these ways were tried."""
     audits = SAFE if audits is None else audits
     found = search(Bench(speeds, records=records or {}), today=today, audits=audits, known=known)
+    found.begin()
     found.screen(list(speeds), 0.65)
     if compare:
         found.compare(0.97)

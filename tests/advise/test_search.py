@@ -15,6 +15,7 @@ SEQUENCE, THREADS_4, PROCESSES_2 = cell("sequence"), cell("lookahead-threads", 4
 
 def searched(bench, **options):
     found = search(bench, **options)
+    found.begin()
     found.screen(CELLS, 0.65)
     found.compare(0.97)
     return found
