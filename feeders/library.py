@@ -15,7 +15,9 @@ from feeders.compare.evidence import ComparisonEvidence, evidence
 from feeders.compare.request import CellPair, parse_request
 from feeders.compare.run import compare as _compare
 from feeders.compare.sampling import Comparison
+from feeders.errors import FeedersError
 from feeders.measure import Cell, Record, Settings, preload, take
+from feeders.measure.asked import as_used, look
 
 __all__ = [
     "Advice",
@@ -31,26 +33,47 @@ __all__ = [
 ]
 
 
-def measure(feeder: str, workload: str = "jpeg", workers: int = 1, settings: Settings | None = None) -> Record:
-    """Measure a feeder on a workload once, in fresh processes.
+def measure(
+    feeder: str,
+    workload: str = "jpeg",
+    workers: int | None = None,
+    settings: Settings | None = None,
+    by: str | None = None,
+) -> Record:
+    """Measure a feeder on a workload, or a loader of your own, once, in fresh processes.
 
     One take says little: takes of one cell spread by some per cent, and `compare` says which differences are there.
 
     Args:
-        feeder: its name, as ``feeders list`` has it.
-        workload: its name.
-        workers: threads or processes that prepare batches.
-        settings: how long, and with which model; those of the environment by default.
+        feeder: its name, as ``feeders list`` has it; or your loader, ``"FILE.py:NAME"`` or ``"package.module:NAME"``.
+        workload: its name; of no meaning with your loader.
+        workers: threads or processes that prepare batches; 1 by default, or what your loader sets itself.
+        settings: how long, with which model, and how your loader is made; those of the environment by default.
+        by: the feeder that carries your loader; by default as ``fit()`` is given it.
 
     Returns:
         The record: its ``outcome``, ``metrics`` in the units of `feeders.measure.METRICS`, and the delivery.
 
     Raises:
-        FeedersError: a name is in no catalogue, or the backend of Keras is missing.
+        FeedersError: a name is in no catalogue, the backend of Keras is missing, or your loader or your model is not
+            what it has to be.
     """
-    cell = Cell(feeder, workload, workers).checked()
+    if ":" in feeder:
+        return _measure_own(feeder, by, workers, settings)
+    if by:
+        raise FeedersError(f"by={by!r} is for a loader of your own; {feeder} is a feeder itself")
+    cell = Cell(feeder, workload, workers or 1).checked()
     preload()
     return take(cell, settings)
+
+
+def _measure_own(address: str, by: str | None, workers: int | None, settings: Settings | None) -> Record:
+    preload()
+    settings = settings or Settings.from_environment()
+    found = look(address, [by] if by else [], settings)
+    used = as_used(address, found)
+    cell = Cell(by or used.feeder, address, workers or (1 if by else used.workers))
+    return take(cell.checked(), found.settled(settings), found)
 
 
 def audit(loader: str, **options: Any) -> Audit:

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Callable, Iterator
 
-from feeders.audit.datasets import one_at_a_time
 from feeders.loaders.opening import ARRAYS, DATASET, SEQUENCE, Opened
+from feeders.loaders.own import one_at_a_time
 
 # Between two looks. A line of 1 % is seen ten times in a pass of 2 s.
 EVERY_SECONDS = 0.002

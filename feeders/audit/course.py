@@ -8,12 +8,12 @@ from typing import Callable
 
 from feeders.errors import FeedersError
 from feeders.loaders.opening import SEQUENCE
+from feeders.measure.identity import LABELS
 from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
 
 from .causes import UNEXPLAINED
 from .epochs import count_epochs, is_part_of_a_pass, reference_of
 from .evidence import ENDED, Evidence, FitRun, Growth
-from .identity import LABELS
 from .judge import AuditVerdict, judge
 from .leaks import EPOCHS_AT_LEAST, PATIENCE
 from .probes import Probes

@@ -6,8 +6,9 @@ import random
 import time
 from typing import Any, Callable, Iterator, Sequence
 
+from feeders.measure.identity import Columns
+
 from .findings import Seen
-from .identity import Columns
 from .loader import AuditedLoader
 from .request import AuditRequest
 from .stress_plan import StressPlan

@@ -14,12 +14,13 @@ from functools import cached_property
 from typing import Any, Callable, Iterator, Sequence, Tuple, Union
 
 from feeders.loaders.opening import DATASET, GENERATOR, ITERATOR, SEQUENCE, WORKERS
+from feeders.loaders.own import one_at_a_time
+from feeders.measure.identity import Columns
 
 from .crew import CALLS_PER_WORKER, Crew
-from .datasets import is_endless, one_at_a_time
+from .datasets import is_endless
 from .exceptions import RaisedException, describe_exception
 from .findings import SOUND, ChangedBatch, RaisedCall, Seen, compare, compare_sets
-from .identity import Columns
 from .loader import AuditedLoader, identity_of, open_loader, provoked_files
 from .request import AuditRequest
 from .stress_plan import StressPlan

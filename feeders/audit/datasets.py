@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Iterator, Sequence
 
-from .identity import Columns
+from feeders.measure.identity import Columns
 
 # What tf.data.Dataset.cardinality() says of a dataset that repeats.
 INFINITE = -1
-
-
-def one_at_a_time(dataset: Any, threads: int = 1) -> Iterator[Any]:
-    """Iterate a dataset on a thread pool of its own."""
-    import tensorflow as tf
-
-    options = tf.data.Options()
-    options.threading.private_threadpool_size = threads
-    options.autotune.enabled = False
-    return iter(dataset.with_options(options).as_numpy_iterator())
 
 
 def is_endless(dataset: Any) -> bool:

@@ -7,12 +7,12 @@ from collections import Counter
 from typing import Sequence
 
 from feeders.loaders.opening import DATASET, SEQUENCE
+from feeders.measure.counts import Epoch, Reference, count
+from feeders.measure.identity import Columns
 
-from .counts import Epoch, Reference, count
 from .events import BatchRead, BatchTrained, EpochBegan
 from .evidence import ENDED, FitRun
 from .findings import CONTENTS, KEYS
-from .identity import Columns
 from .readings import Description, Reading
 from .request import AuditRequest
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from feeders.measure.identity import Columns
+
 from .findings import Finding
-from .identity import Columns
 from .readings import Description
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .counts import Epoch, Reference
+from feeders.measure.counts import Epoch, Reference
+
 from .events import BatchRead, BatchTrained, EpochEnded, Event, HookEnded, Logged
 from .exceptions import Frame, RaisedException
 from .findings import Finding

@@ -6,8 +6,9 @@ import collections
 from dataclasses import dataclass
 from typing import Iterator, Sequence, Union
 
+from feeders.measure.identity import Columns
+
 from .exceptions import RaisedException, first_line
-from .identity import Columns
 from .switches import Place
 
 # What calls are compared by: a column of `Columns`, or the checksum that each sample of this suite carries.

@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
-from multiprocessing.reduction import ForkingPickler
 from typing import Any, Iterator
 
 import numpy as np
 
-from .identity import leaves
-
-# How deep attributes are followed; loaders hold readers that hold files.
-DEPTH = 4
-
-# Of a list or dict, so many entries are looked at.
-ENTRIES = 50
-
-
-@dataclass(frozen=True)
-class PicklingFault:
-    """What keeps an object from being pickled for a worker process.
-
-    Attributes:
-        attribute: the part that can't be.
-        type: of that part.
-        error: what pickling says.
-    """
-
-    attribute: str
-    type: str
-    error: str
-
-    def text(self) -> str:
-        """Say it in a line."""
-        return f"{self.attribute} ({self.type}): {self.error}"
+from feeders.loaders.pickling import DEPTH, parts_of
+from feeders.measure.identity import leaves
 
 
 @dataclass(frozen=True)
@@ -67,42 +41,6 @@ class DtypeChange:
     path: str
     first: str
     now: str
-
-
-class _Nowhere:
-    def write(self, data: Any) -> int:
-        return memoryview(data).nbytes
-
-
-def pickling_fault(thing: Any) -> PicklingFault | None:
-    """Return what keeps an object from being pickled for a worker process, or None."""
-    error = _refuses(thing)
-    if error is None:
-        return None
-    path, culprit = "self", thing
-    for _ in range(DEPTH):
-        inner = next(((name, part) for name, part in _parts(culprit) if _refuses(part)), None)
-        if inner is None:
-            break
-        path, culprit = path + inner[0], inner[1]
-    return PicklingFault(path, type(culprit).__name__, error)
-
-
-def _refuses(thing: Any) -> str | None:
-    try:
-        ForkingPickler(_Nowhere(), pickle.HIGHEST_PROTOCOL).dump(thing)
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return None
-
-
-def _parts(thing: Any) -> list[tuple[str, Any]]:
-    if isinstance(thing, dict):
-        return [(f"[{key!r}]", part) for key, part in list(thing.items())[:ENTRIES]]
-    if isinstance(thing, (list, tuple)):
-        return [(f"[{number}]", part) for number, part in enumerate(thing[:ENTRIES])]
-    state = getattr(thing, "__dict__", {})
-    return [(f".{name}", part) for name, part in state.items()]
 
 
 def memory_owner(thing: Any, batch: Any) -> str | None:
@@ -178,7 +116,7 @@ def reachable(thing: Any) -> Iterator[tuple[str, Any]]:
         yield path, part
         if depth == DEPTH or isinstance(part, (str, bytes, np.ndarray, type)):
             continue
-        for name, inner in _parts(part):
+        for name, inner in parts_of(part):
             if id(inner) not in seen:
                 seen.add(id(inner))
                 queue.append((path + name, inner, depth + 1))

@@ -10,11 +10,11 @@ import numpy as np
 
 from feeders.keras_api import seed_everything
 from feeders.loaders.opening import DATASET, SEQUENCE
+from feeders.loaders.own import one_at_a_time
+from feeders.measure.identity import as_array
 
-from .datasets import one_at_a_time
 from .events import Heartbeat
 from .evidence import Key
-from .identity import as_array
 from .journal import Journal
 from .loader import AuditedLoader, open_loader
 from .request import AuditRequest

@@ -13,9 +13,9 @@ from typing import Callable, Iterator
 
 from feeders.keras_api import seed_everything
 from feeders.loaders.opening import DATASET, SEQUENCE
+from feeders.loaders.own import one_at_a_time
 from feeders.measure.processes import tree
 
-from .datasets import one_at_a_time
 from .events import Heartbeat
 from .evidence import Growth, HeavyLine, Held
 from .exceptions import Frame

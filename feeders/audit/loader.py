@@ -15,11 +15,12 @@ from feeders.errors import FeedersError
 from feeders.keras_api import generation
 from feeders.loaders import workload
 from feeders.loaders.opening import ARRAYS, ITERATOR, PACKAGE, SEQUENCE, WORKERS, Opened, kind_of, open_own, own_files
+from feeders.loaders.pickling import pickling_fault
+from feeders.measure.identity import ByContent, ByKey, ByStamp, Identity
 from feeders.strategies import feeder
 
 from .fixed_random import fix_calls, give_each_thread_its_own
-from .identity import ByContent, ByKey, ByStamp, Identity
-from .inspection import handles, pickling_fault
+from .inspection import handles
 from .readings import EXHAUSTED, SUSPENDED, Description
 from .request import AuditRequest
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from feeders.loaders.opening import GENERATOR, ITERATOR
+from feeders.loaders.pickling import PicklingFault
+from feeders.measure.identity import Columns
 
 from .exceptions import RaisedException
-from .identity import Columns
-from .inspection import DtypeChange, Handle, PicklingFault
+from .inspection import DtypeChange, Handle
 
 SUSPENDED, EXHAUSTED = "suspended", "exhausted"
 

@@ -6,10 +6,10 @@ import time
 from typing import Any, Callable
 
 from feeders.loaders.opening import GENERATOR, ITERATOR, SEQUENCE
+from feeders.measure.identity import Columns
 
 from .events import Heartbeat
 from .exceptions import describe_exception
-from .identity import Columns
 from .inspection import DtypeChange, dtype_change, dtypes, memory_owner, share_memory
 from .journal import Journal
 from .loader import AuditedLoader

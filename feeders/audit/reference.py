@@ -12,11 +12,12 @@ from typing import Any, Callable, Iterator, Sequence
 from feeders.errors import FeedersError
 from feeders.keras_api import generation, seed_everything
 from feeders.loaders.opening import ARRAYS, DATASET, GENERATOR, ITERATOR, SEQUENCE
+from feeders.loaders.own import one_at_a_time
+from feeders.measure.identity import Columns
 
-from .datasets import is_blurred, is_endless, one_at_a_time, overlap
+from .datasets import is_blurred, is_endless, overlap
 from .events import LoaderOpened
 from .hooks import HOOKS, ON_EPOCH_BEGIN, ON_EPOCH_END, call_hook, overrides
-from .identity import Columns
 from .journal import Journal
 from .loader import AuditedLoader, describe_loader, open_loader
 from .readings import Agreement, Description, FailedRead, Reading

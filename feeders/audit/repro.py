@@ -9,10 +9,10 @@ import tempfile
 from pathlib import Path
 
 from feeders.loaders.opening import ARRAYS, SEQUENCE
+from feeders.measure.identity import LABELS
 from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
 from feeders.terminal import write_atomically
 
-from .identity import LABELS
 from .result import Audit
 
 # Of the script, which ends by itself before where its fit() hangs.

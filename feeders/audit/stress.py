@@ -13,13 +13,13 @@ from types import CodeType
 from typing import Iterator, Sequence
 
 from feeders.keras_api import seed_everything
+from feeders.measure.identity import Columns
 
 from .crew import Crew
 from .crews import make_crew
 from .events import Found, Heartbeat, LinesRan, TrialBegan
 from .evidence import StressAnswer
 from .findings import Finding, Seen
-from .identity import Columns
 from .journal import Journal
 from .loader import open_loader, provoked_files
 from .request import AuditRequest

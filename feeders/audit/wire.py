@@ -6,7 +6,10 @@ import dataclasses
 import json
 from typing import Any, TypeVar
 
-from . import events, evidence, exceptions, findings, identity, inspection, readings, switches
+from feeders.loaders import pickling
+from feeders.measure import identity
+
+from . import events, evidence, exceptions, findings, inspection, readings, switches
 
 Kind = TypeVar("Kind")
 
@@ -21,7 +24,7 @@ CLASSES: dict[str, type] = {
         exceptions.RaisedException,
         identity.Columns,
         inspection.Handle,
-        inspection.PicklingFault,
+        pickling.PicklingFault,
         switches.Place,
         findings.WrongBatch,
         findings.ChangedBatch,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from feeders.errors import FeedersError
 
@@ -34,6 +35,36 @@ def seconds(text: str) -> float:
     if not 0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number of seconds above 0")
     return value
+
+
+def milliseconds(text: str) -> float:
+    """Read a number of milliseconds above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of milliseconds above 0")
+    return value
+
+
+def add_own(parser: argparse.ArgumentParser) -> None:
+    """Add what a loader and a model of a person's own take."""
+    parser.add_argument("--call", metavar="'NAME(args)'", help="makes your loader; default: NAME without arguments")
+    parser.add_argument("--steps", type=count, metavar="N", help="batches per epoch of a loader without end")
+    parser.add_argument("--model", metavar="FILE.py:NAME", help="compiled, or a function that returns one")
+    parser.add_argument(
+        "--step-ms", type=milliseconds, metavar="T", help="a step takes T ms without a core, as on an accelerator"
+    )
+
+
+# Of `add_own`, as they are called in a line and in `Settings`.
+OWN_OPTIONS = {"--call": "call", "--steps": "steps", "--model": "model", "--step-ms": "step_ms"}
+
+
+def given_of_own(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what was given of `OWN_OPTIONS`, as `Settings` has it."""
+    return {name: value for name in OWN_OPTIONS.values() if (value := getattr(options, name)) is not None}
 
 
 def writable(path: Path, option: str = "--json", example: str = "evidence.json") -> None:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
 from feeders import variables
+from feeders.errors import FeedersError
 from feeders.measure.device import DEVICES
 from feeders.terminal import Progress, table, write_atomically
 
-from .arguments import count, counts, writable
+from .arguments import OWN_OPTIONS, add_own, count, counts, given_of_own, names, writable
 
 if TYPE_CHECKING:
+    from feeders.measure import Cell, Settings
     from feeders.measure.limit import Limit
+    from feeders.measure.survey import Survey
     from feeders.results.record import Record
+
+# Of a verified epoch: what makes its speed worth nothing.
+FAULTS = ("missing", "duplicated", "corrupt", "stale")
 
 # Of what --json writes.
 SCHEMA = 1
@@ -27,10 +34,16 @@ WRITTEN = ("effective_throughput", "seconds_per_batch", "gap", "limit", "share_o
 
 def add(commands: Any) -> None:
     """Add the command to a parser's."""
-    parser = commands.add_parser("measure", help="measure one feeder on one workload, now")
-    parser.add_argument("feeder", metavar="FEEDER")
-    parser.add_argument("--workload", default="jpeg", help="default: %(default)s")
-    parser.add_argument("--workers", type=counts, default=[1], metavar="N,N,...", help="default: 1")
+    parser = commands.add_parser("measure", help="measure a feeder on a workload, or your own loader, now")
+    parser.add_argument(
+        "feeder", metavar="FEEDER|LOADER", help="a feeder of `list`, FILE.py:NAME or package.module:NAME"
+    )
+    parser.add_argument("--workload", metavar="W", help="what a feeder of `list` feeds; default: jpeg")
+    parser.add_argument(
+        "--by", type=names, metavar="FEEDER,...", help="what carries your loader; default: as fit() is given it"
+    )
+    parser.add_argument("--workers", type=counts, metavar="N,N,...", help="default: 1, or what your loader sets itself")
+    add_own(parser)
     parser.add_argument(
         "--epoch", type=count, metavar="N", help="effective throughput is of epochs of so many batches; default: 1000"
     )
@@ -40,24 +53,40 @@ def add(commands: Any) -> None:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from feeders.measure import BROKEN, Cell, preload, take
-    from feeders.measure.alone import measure_limit
-    from feeders.measure.bottleneck import bottleneck
-    from feeders.measure.epochs import EPOCH_BATCHES, of_length
-    from feeders.measure.limit import with_limit
+    from feeders.measure.epochs import EPOCH_BATCHES
 
     if options.json:
         writable(options.json, example="measured.json")
     if options.device:
         os.environ[variables.DEVICE] = options.device
-    cells = [Cell(options.feeder, options.workload, workers).checked() for workers in options.workers]
+    epoch = options.epoch or EPOCH_BATCHES
+    if ":" in options.feeder:
+        return _measure_own(options, epoch)
+    given = [option for option, name in (("--by", "by"), *OWN_OPTIONS.items()) if getattr(options, name) is not None]
+    if options.feeder.endswith(".py"):
+        raise FeedersError(f"{options.feeder}: which loader in it? Expected FILE.py:NAME, as {options.feeder}:MyLoader")
+    if given:
+        raise FeedersError(
+            f"{given[0]} is for a loader of your own, FILE.py:NAME; {options.feeder} is fed with a workload of `list`"
+        )
+    return _measure_feeder(options, epoch)
+
+
+def _measure_feeder(options: argparse.Namespace, epoch: int) -> int:
+    from feeders.measure import BROKEN, Cell, preload, take
+    from feeders.measure.alone import measure_limit
+    from feeders.measure.bottleneck import bottleneck
+    from feeders.measure.epochs import of_length
+    from feeders.measure.limit import with_limit
+
+    load, records = options.workload or "jpeg", []
+    cells = [Cell(options.feeder, load, workers).checked() for workers in options.workers or [1]]
     with Progress() as progress:
         progress.update("importing Keras")
         preload()
-    epoch, records = options.epoch or EPOCH_BATCHES, []
     with Progress() as progress:
-        progress.update(f"how fast this host can prepare and train on {options.workload}, each alone")
-        limit = measure_limit(options.workload)
+        progress.update(f"how fast this host can prepare and train on {load}, each alone")
+        limit = measure_limit(load)
     # Two takes more for each: see `bottleneck`.
     for made, cell in enumerate(cells):
         with Progress() as progress:
@@ -66,16 +95,83 @@ def _measure(options: argparse.Namespace) -> int:
         records.append(record)
         print("\n".join(_lines(of_length(record, epoch), epoch)))
     if limit:
-        print(_gains(limit, options.workload))
+        print(_gains(limit, load))
     with Progress() as progress:
         progress.update("how often the device takes a batch, and how often the feeder delivers one")
         lines = list(bottleneck(records))
     for line in lines:
         print(line)
     if options.json:
-        cells_json = [_json(of_length(record, epoch), epoch) for record in records]
-        write_atomically(options.json, json.dumps({"schema": SCHEMA, "cells": cells_json}, indent=2) + "\n")
+        _write(options.json, records, epoch)
     return int(any(record.outcome in BROKEN for record in records))
+
+
+def _measure_own(options: argparse.Namespace, epoch: int) -> int:
+    from feeders.measure import BROKEN, Settings, preload, take
+    from feeders.measure.alone import measure_limit
+    from feeders.measure.asked import look
+    from feeders.measure.epochs import of_length
+    from feeders.measure.limit import with_limit
+    from feeders.strategies import feeder
+
+    if options.workload:
+        raise FeedersError(f"--workload {options.workload}: {options.feeder} is a loader itself. Try: leave it away")
+    for name in options.by or ():
+        feeder(name)
+    address, records = options.feeder, []
+    with Progress() as progress:
+        progress.update("importing Keras")
+        preload()
+        asked = dataclasses.replace(Settings.from_environment(), **given_of_own(options))
+        progress.update(f"reading {address} by one thread")
+        found = look(address, options.by or (), asked)
+        print(_opening(address, found, asked))
+        settings = found.settled(asked)
+        progress.update(f"how fast this host can prepare and train on {address}, each alone")
+        limit = measure_limit(address, settings)
+    cells = list(_cells(address, found, options.by, options.workers))
+    for made, cell in enumerate(cells):
+        with Progress() as progress:
+            progress.update(str(cell), made / len(cells))
+            record = with_limit(take(cell, settings, found), cell.rows()[0], limit)
+        records.append(record)
+        print("\n".join(_lines(of_length(record, epoch), epoch)))
+    if limit:
+        print(_gains(limit, address))
+    if options.json:
+        _write(options.json, records, epoch)
+    return int(any(record.outcome in BROKEN for record in records))
+
+
+def _opening(address: str, found: Survey, settings: Settings) -> str:
+    """Say what is fed, and what trains."""
+    from feeders.measure import device, trains
+
+    where = device.current().upper()
+    first = f"{address}, {found.title}: trained on by {trains.in_words(settings)}, on this {where}"
+    known = found.length is not None and found.steps == found.length
+    epoch = f"{found.steps:,} batches" if known else f"its first {found.steps:,} batches"
+    return f"{first}\n  an epoch: {epoch}, {found.samples:,} samples; a batch: {found.batch}"
+
+
+def _cells(address: str, found: Survey, by: Sequence[str] | None, workers: Sequence[int] | None) -> Iterator[Cell]:
+    """The cells that are asked for; a feeder without workers has one."""
+    from feeders.measure import Cell
+    from feeders.measure.asked import as_used
+    from feeders.strategies import feeder
+
+    used = as_used(address, found)
+    for name in by or [used.feeder]:
+        counts = workers or [1 if by else used.workers]
+        for number in counts if feeder(name).parallel else [1]:
+            yield Cell(name, address, number)
+
+
+def _write(path: Path, records: Sequence[Record], epoch: int) -> None:
+    from feeders.measure.epochs import of_length
+
+    cells = [_json(of_length(record, epoch), epoch) for record in records]
+    write_atomically(path, json.dumps({"schema": SCHEMA, "cells": cells}, indent=2) + "\n")
 
 
 def _lines(record: Record, epoch: int) -> list[str]:
@@ -83,10 +179,16 @@ def _lines(record: Record, epoch: int) -> list[str]:
 
     cell = Cell(record.feeder, record.workload, record.workers)
     rows = [(row.name, row.format(record.metrics[row.name])) for row in METRICS if row.name in record.metrics]
-    head = f"{cell}: {record.outcome} {record.guarantee or record.message}"
+    head = f"{cell}: {record.outcome} {record.guarantee or record.message}{_faults(record)}"
     if not rows:
         return [head]
     return [head, *table(rows, indent=2), f"  effective throughput and share of the limit: epochs of {epoch:,} batches"]
+
+
+def _faults(record: Record) -> str:
+    """What went wrong in the verified epoch, said before its speed; empty if nothing did."""
+    wrong = [f"{record.metrics[name]:,.0f} {name}" for name in FAULTS if record.metrics.get(name)]
+    return f" ({', '.join(wrong)} of {record.delivered:,} samples)" if wrong else ""
 
 
 def _gains(limit: Limit, workload: str) -> str:

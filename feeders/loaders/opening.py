@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import GeneratorType, ModuleType
-from typing import Any
+from typing import Any, Callable
 
 from feeders.errors import FeedersError
 from feeders.keras_api import flatten, generation, is_dataset, sequence_base
 
-from ._making import PACKAGE, make_loader
+from ._making import PACKAGE, find_maker
 from ._source import Source, own_files
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Opened",
     "Signature",
     "Source",
+    "find_maker",
     "is_array",
     "kind_of",
     "open_own",
@@ -102,8 +103,9 @@ class Opened:
         processes: whether they are processes.
         fit: further arguments of ``fit()`` that belong to it.
         title: what it is, in words.
+        sets_workers: its workers are what it sets itself, not what people set first.
         ignores_workers: it does not call ``super().__init__()``, so Keras 3 takes its workers to be 1.
-        asked_workers: workers that it asks for itself; 1 where it asks for none.
+        again: makes another one, of a generator or an iterator.
     """
 
     x: Any
@@ -114,7 +116,8 @@ class Opened:
     fit: dict[str, Any] = field(default_factory=dict)
     title: str = ""
     ignores_workers: bool = False
-    asked_workers: int = 1
+    sets_workers: bool = False
+    again: Callable[[], Any] | None = None
 
     def length(self) -> int | None:
         """Batches in an epoch, where it tells."""
@@ -142,7 +145,8 @@ def open_own(source: Source) -> Opened:
     Raises:
         FeedersError: no such module or name, it can't be made, or it is no loader.
     """
-    thing = make_loader(source.place, source.name, source.call, lambda thing: kind_of(thing) is not None)
+    make = find_maker(source.place, source.name, source.call, lambda thing: kind_of(thing) is not None)
+    thing = make()
     kind = kind_of(thing)
     if kind is None:
         raise FeedersError(f"{source.loader} is {_describe(thing)}; expected {EXPECTED}")
@@ -152,9 +156,11 @@ def open_own(source: Source) -> Opened:
         loader.fit = {"sample_weight": weights}
     if kind == SEQUENCE:
         _set_workers_of_sequence(loader, source)
-    elif kind in (GENERATOR, ITERATOR) and generation() == 2:
-        loader.workers, loader.processes = source.workers or WORKERS, source.processes
-        loader.fit = _workers(loader)
+    elif kind in (GENERATOR, ITERATOR):
+        loader.again = make
+        if generation() == 2:
+            loader.workers, loader.processes = source.workers or WORKERS, source.processes
+            loader.fit = _workers(loader)
     return loader
 
 
@@ -173,8 +179,8 @@ def _set_workers_of_sequence(loader: Opened, source: Source) -> None:
     loader.ignores_workers = own is None and hasattr(loader.x, "_warn_if_super_not_called")
     loader.processes = source.processes or bool(getattr(loader.x, "_use_multiprocessing", False))
     set_itself = own is not None and (own > 1 or (own > 0 and loader.processes and not source.processes))
+    loader.sets_workers = bool(set_itself and not source.workers)
     loader.workers = source.workers or (own if set_itself else WORKERS)
-    loader.asked_workers = own if set_itself else 1
     if not loader.ignores_workers and own is not None:
         loader.x.workers, loader.x.use_multiprocessing = loader.workers, loader.processes
 

@@ -1,17 +1,18 @@
-"""A person's own opened loader, served to feeders as a `Loader`."""
+"""A person's own loader, served to feeders as a `Loader`."""
 
 from __future__ import annotations
 
 import itertools
-from typing import Any, Iterator
+from dataclasses import dataclass
+from typing import Any, Callable, Iterator
 
 import numpy as np
 
 from feeders.errors import FeedersError
-from feeders.keras_api import map_structure, sequence_base
+from feeders.keras_api import flatten, map_structure, sequence_base
 
 from ._loader import Leaf, Loader
-from .opening import ARRAYS, DATASET, SEQUENCE, Opened
+from .opening import ARRAYS, DATASET, SEQUENCE, Opened, Source, open_own
 
 # Rows of a batch that ``fit(x, y)`` cuts unless it is told otherwise.
 KERAS_BATCH_SIZE = 32
@@ -19,26 +20,76 @@ KERAS_BATCH_SIZE = 32
 HOOKS = ("on_epoch_begin", "on_epoch_end")
 
 
-def serve(opened: Opened, name: str, steps: int | None = None) -> Loader:
+@dataclass(frozen=True)
+class Own:
+    """A person's loader, where a `Workload` could stand.
+
+    Attributes:
+        name: its address: FILE.py:NAME or package.module:NAME.
+        call: Python that makes it; None calls it without arguments.
+        steps: batches of an epoch; None takes its own length.
+    """
+
+    name: str
+    call: str | None = None
+    steps: int | None = None
+
+    @property
+    def source(self) -> Source:
+        """Where it comes from."""
+        return Source(self.name, self.call)
+
+    def material(self) -> None:
+        """See to it that it can be there; nothing of it is imported.
+
+        Raises:
+            FeedersError: no place, no name, no such file.
+        """
+        self.source.checked()
+
+    def open(self) -> OwnLoader:
+        """Make it and serve it; call this in a process of its own, since its code may do anything.
+
+        Raises:
+            FeedersError: it can't be made, is no loader, or nobody tells how many batches an epoch has.
+        """
+        return serve(open_own(self.source), self.name, self.steps)
+
+
+def serve(opened: Opened, name: str, steps: int | None = None) -> OwnLoader:
     """Return a loader that gives what the person's gives.
 
     Args:
         opened: the person's.
         name: what messages call it.
-        steps: batches of an epoch, for one that does not tell; others keep their own.
+        steps: batches of an epoch: the first ones of a longer one, of which each epoch is made then.
 
     Raises:
         FeedersError: nobody tells how many batches an epoch has.
     """
     if opened.kind == ARRAYS:
-        return _Arrays(opened, name)
-    length = opened.length() or steps
+        return _Arrays(opened, name, steps)
+    length = min(filter(None, (opened.length(), steps)), default=None)
     if not length:
         raise FeedersError(
-            f"{name}: {opened.title} does not tell how many batches an epoch has; expected a number of steps"
+            f"{name}: {opened.title} does not tell how many batches an epoch has; expected a number of steps. "
+            "Try: --steps N"
         )
-    kind = {SEQUENCE: _Sequence, DATASET: _Dataset}.get(opened.kind, _Iterator)
-    return kind(opened.x, name, length)
+    if opened.kind == SEQUENCE:
+        return _Sequence(opened.x, name, length)
+    if opened.kind == DATASET:
+        return _Dataset(opened.x, name, length)
+    return _Iterator(opened.x, name, length, opened.again)
+
+
+def one_at_a_time(dataset: Any, threads: int = 1) -> Iterator[Any]:
+    """Iterate a ``tf.data.Dataset`` on a thread pool of its own."""
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = threads
+    options.autotune.enabled = False
+    return iter(dataset.with_options(options).as_numpy_iterator())
 
 
 def signature_of(*batches: Any) -> Any:
@@ -58,15 +109,39 @@ def _leaf(*leaves: Any) -> Leaf:
     return Leaf((None, *shape) if arrays[0].ndim else (), "string" if text else arrays[0].dtype.name)
 
 
-class _Own(Loader):
+class OwnLoader(Loader):
+    """What a person's loader is served as.
+
+    Args:
+        x: what ``fit()`` is called with.
+        name: what messages call it.
+        length: batches of an epoch.
+    """
+
     def __init__(self, x: Any, name: str, length: int) -> None:
         self.x, self.name, self._length = x, name, length
+        self._signature: Any = None
 
     def __len__(self) -> int:
         return self._length
 
+    @property
+    def signature(self) -> Any:
+        """Looked at once: that may take a batch."""
+        if self._signature is None:
+            self._signature = self._look()
+        return self._signature
 
-class _Sequence(_Own):
+    def _look(self) -> Any:
+        """Return the `Leaf` of each array of a batch."""
+        raise NotImplementedError
+
+    def serially(self, epoch: int) -> Iterator[Any]:
+        """Yield the batches of an epoch, prepared one after the other whatever workers it brings itself."""
+        yield from self.batches(epoch)
+
+
+class _Sequence(OwnLoader):
     """A ``Sequence``/``PyDataset``: it keeps its own epoch, which its hooks change."""
 
     def __init__(self, x: Any, name: str, length: int) -> None:
@@ -74,9 +149,7 @@ class _Sequence(_Own):
         kept = {getattr(sequence_base(), hook, None) for hook in HOOKS}
         self.hooks = any(getattr(type(x), hook, None) not in {None, *kept} for hook in HOOKS)
 
-    @property
-    def signature(self) -> Any:
-        """That of its first and last batch, prepared for that."""
+    def _look(self) -> Any:
         return signature_of(self.x[0], self.x[len(self) - 1])
 
     def batch(self, index: int, epoch: int) -> Any:
@@ -92,16 +165,18 @@ class _Sequence(_Own):
         getattr(self.x, "on_epoch_end", lambda: None)()
 
 
-class _Iterator(_Own):
-    """A generator or iterator: whatever comes next, whichever epoch that is."""
+class _Iterator(OwnLoader):
+    """A generator or iterator: whatever comes next, whichever epoch that is.
 
-    def __init__(self, x: Any, name: str, length: int) -> None:
+    Args:
+        again: makes a new one, where one has ended; None if it can't be made again.
+    """
+
+    def __init__(self, x: Any, name: str, length: int, again: Callable[[], Any] | None) -> None:
         super().__init__(x, name, length)
-        self._rest = iter(x)
+        self._rest = _pass_after_pass(x, again)
 
-    @property
-    def signature(self) -> Any:
-        """That of the next batch, which stays the next."""
+    def _look(self) -> Any:
         batch = next(self._rest)
         self._rest = itertools.chain([batch], self._rest)
         return signature_of(batch)
@@ -120,35 +195,36 @@ class _Iterator(_Own):
             raise RuntimeError(f"{self.name}: it ended with {left} of the {len(self)} batches of an epoch to come")
 
 
-class _Dataset(_Own):
+class _Dataset(OwnLoader):
     """A ``tf.data.Dataset``: its own pipeline, with its own number of parallel calls."""
 
-    @property
-    def signature(self) -> Any:
-        """That of its elements."""
+    def _look(self) -> Any:
         return map_structure(lambda spec: Leaf((None, *spec.shape[1:]), spec.dtype.name), self.x.element_spec)
 
     def batches(self, epoch: int) -> Iterator[Any]:
         """Yield the batches of one pass, as NumPy arrays."""
         yield from self.native(1, epoch).as_numpy_iterator()
 
+    def serially(self, epoch: int) -> Iterator[Any]:
+        """Yield the batches of one pass, with one thread."""
+        yield from one_at_a_time(self.native(1, epoch))
+
     def native(self, workers: int, epoch: Any) -> Any:
         """Return it, an endless one cut to an epoch; its own parallel calls stay."""
         return self.x if int(self.x.cardinality()) == len(self) else self.x.take(len(self))
 
 
-class _Arrays(_Own):
+class _Arrays(OwnLoader):
     """Arrays as ``fit(x, y)`` cuts them, in order."""
 
-    def __init__(self, opened: Opened, name: str) -> None:
+    def __init__(self, opened: Opened, name: str, steps: int | None) -> None:
         parts = [opened.x, opened.y, opened.fit.get("sample_weight")]
-        arrays = tuple(np.asarray(part) for part in parts if part is not None)
+        arrays = tuple(map_structure(np.asarray, part) for part in parts if part is not None)
         self.batch_size = opened.fit.get("batch_size", KERAS_BATCH_SIZE)
-        super().__init__(arrays, name, -(-len(arrays[0]) // self.batch_size))
+        length = -(-len(flatten(arrays)[0]) // self.batch_size)
+        super().__init__(arrays, name, min(length, steps or length))
 
-    @property
-    def signature(self) -> Any:
-        """That of the arrays."""
+    def _look(self) -> Any:
         return signature_of(self.x)
 
     def batch(self, index: int, epoch: int) -> Any:
@@ -160,4 +236,15 @@ class _Arrays(_Own):
         if not 0 <= index < len(self):
             raise IndexError(f"{self.name}: batch {index} asked for; an epoch has 0 to {len(self) - 1}")
         first = int(index) * self.batch_size
-        return tuple(array[first : first + self.batch_size] for array in self.x)
+        return map_structure(lambda array: array[first : first + self.batch_size], self.x)
+
+
+def _pass_after_pass(x: Any, again: Callable[[], Any] | None) -> Iterator[Any]:
+    """Yield what an iterator gives, and what those give that are made after it; end with one that gives nothing."""
+    given = True
+    while given:
+        given = False
+        for batch in x:
+            given = True
+            yield batch
+        x = again() if again else ()

@@ -6,25 +6,31 @@ import dataclasses
 import itertools
 import json
 import threading
+import time
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
 
 from feeders.errors import FeedersError
-from feeders.keras_api import TENSORFLOW, backend, map_structure
-from feeders.loaders import STATIC_EPOCH, Stamped, Workload, workload
+from feeders.keras_api import TENSORFLOW, backend, flatten, is_dataset, map_structure
+from feeders.loaders import INDEX, STATIC_EPOCH, Loader, Stamped, Workload, workload
+from feeders.loaders.own import Own, OwnLoader
 from feeders.strategies import Feed
+from feeders.strategies.arrays import rows
+from feeders.strategies.tfdata import as_tensors
 
 from . import device
 from .cells import usable_cores
-from .gil import preparation
+from .gil import Preparation, preparation
 from .limit import Limit
 from .settings import Settings
 from .stack import is_untouched
 from .supervise import Watch
+from .survey import survey
 from .takes import in_new_interpreter
-from .timed import Shapes, make_model
+from .timed import Shapes
+from .trains import model_for
 from .watched import watched
 from .within import LongEpoch, Pace
 
@@ -37,26 +43,28 @@ MOST_BATCHES = 64
 
 
 def measure_limit(name: str, settings: Settings | None = None) -> Limit | None:
-    """Measure what bounds every feeder of a workload here and now; None if one of its parts broke.
+    """Measure what bounds every feeder of a loader here and now; None if one of its parts broke.
 
     Forked from this process as takes are, or made in a new interpreter.
 
     Args:
-        name: of the workload.
+        name: of the workload, or the address of a person's loader.
         settings: as those of the takes that it is held against; those of the environment by default.
 
     Raises:
-        FeedersError: there is no such workload, or no backend.
+        FeedersError: there is no such workload, or no backend; a person's loader can't be opened.
     """
     settings = settings or Settings.from_environment()
-    load = workload(name)
+    load = Own(name, settings.call, settings.steps) if ":" in name else workload(name)
     if not is_untouched():
         answer = json.loads(in_new_interpreter([name, dataclasses.asdict(settings)], f"the limit of {name}"))
         return None if answer is None else Limit.from_json(answer)
+    if isinstance(load, Own) and settings.steps is None:
+        load = dataclasses.replace(load, steps=survey(name, settings).steps)
     return limit_of(load, settings)
 
 
-def limit_of(load: Workload, settings: Settings) -> Limit | None:
+def limit_of(load: Workload | Own, settings: Settings) -> Limit | None:
     """Measure the limit of a workload in processes that are forked from this one, which has started no backend."""
     try:
         load.material()
@@ -70,10 +78,13 @@ def limit_of(load: Workload, settings: Settings) -> Limit | None:
     return Limit(**prepared, **trained, cores=usable_cores())
 
 
-def _prepare(loader: Stamped) -> dict[str, float]:
+def _prepare(loader: Loader) -> dict[str, float]:
     """What preparing a sample costs, in one thread."""
-    seen = preparation(lambda call: loader.batch(call % len(loader), STATIC_EPOCH))
-    samples = loader.samples / len(loader)
+    if INDEX in loader.offers:
+        seen = preparation(lambda call: loader.batch(call % len(loader), STATIC_EPOCH))
+    else:
+        seen = _prepare_in_order(loader)
+    samples = _samples(loader)
     return {
         "prepare_cpu": seen.cpu_seconds / samples,
         "prepare_seconds": seen.seconds / samples,
@@ -81,35 +92,64 @@ def _prepare(loader: Stamped) -> dict[str, float]:
     }
 
 
-def _train(loader: Stamped, settings: Settings, finish: Callable[[Any], Any]) -> None:
+def _prepare_in_order(loader: Loader) -> Preparation:
+    """The same of batches that have no index; TensorFlow's threads prepare those of a dataset."""
+    threads = isinstance(loader, OwnLoader) and is_dataset(loader.x)
+    batches = itertools.chain.from_iterable(_passes(loader))
+    calls, cpu = itertools.count(), time.process_time()
+    seen = preparation(lambda _: (next(calls), next(batches)))
+    if not threads:
+        return seen
+    return dataclasses.replace(seen, cpu_seconds=(time.process_time() - cpu) / next(calls))
+
+
+def _passes(loader: Loader) -> Iterator[Iterator[Any]]:
+    while True:
+        yield loader.serially(0) if isinstance(loader, OwnLoader) else loader.batches(0)
+
+
+def _samples(loader: Loader) -> float:
+    """Samples of a batch, in the mean of an epoch."""
+    if isinstance(loader, Stamped):
+        return loader.samples / len(loader)
+    return float(rows(next(loader.batches(0))))
+
+
+def _train(loader: Loader, settings: Settings, finish: Callable[[Any], Any]) -> None:
     """What training on a sample takes, from batches that another thread has written and no cache holds."""
     shapes = Shapes()
-    model = device.on_device(lambda: make_model(loader.x_shape, loader.classes, settings, shapes.loss))
+    model = device.on_device(lambda: model_for(loader, settings, shapes.loss))
     batches = _written_elsewhere(loader)
+    samples = rows(batches[0])
 
     def ended(pace: Pace) -> None:
-        finish({"ceiling": loader.batch_size / pace.seconds, "train_cpu": pace.cpu_seconds / loader.batch_size})
+        finish({"ceiling": samples / pace.seconds, "train_cpu": pace.cpu_seconds / samples})
 
     long = LongEpoch(model, len(batches), 1, settings, shapes.count)
     long.run(_in_turn(batches, long.passes), ended)
 
 
-def _written_elsewhere(loader: Stamped) -> list[Any]:
+def _written_elsewhere(loader: Loader) -> list[Any]:
     """Return full batches, together twice what the cache holds, or `MOST_BATCHES`."""
-    first = loader.batch(0, STATIC_EPOCH)
-    size = sum(part.nbytes for part in first)
+    few = max(1, min(4, len(loader) - 1))
+    made = list(itertools.islice(loader.batches(STATIC_EPOCH), few))
+    size = sum(getattr(part, "nbytes", 0) for part in flatten(made[0])) or 1
     count = max(2, min(MOST_BATCHES, -(-2 * cache_bytes() // size)))
     batches: list[Any] = []
 
     def write() -> None:
         # Copies of a few batches: preparing them all would take longer than training on them.
-        made = [loader.batch(index, STATIC_EPOCH) for index in range(min(4, count, len(loader) - 1))]
-        batches.extend(map_structure(np.array, made[index % len(made)]) for index in range(count))
+        batches.extend(map_structure(_copy, made[index % len(made)]) for index in range(count))
 
     thread = threading.Thread(target=write)
     thread.start()
     thread.join()
     return batches
+
+
+def _copy(part: Any) -> Any:
+    """A copy of an array; a ragged or sparse tensor stays what it is."""
+    return np.array(part) if hasattr(part, "__array__") and not hasattr(part, "nested_row_splits") else part
 
 
 def cache_bytes() -> int:
@@ -128,6 +168,6 @@ def _in_turn(batches: Sequence[Any], passes: int) -> Feed:
         return Feed((batch for batch in itertools.cycle(batches)), fit=steps)
     import tensorflow as tf
 
-    datasets = [tf.data.Dataset.from_tensors(map_structure(tf.constant, batch)).repeat() for batch in batches]
+    datasets = [tf.data.Dataset.from_tensors(as_tensors(batch)).repeat() for batch in batches]
     choose = getattr(tf.data.Dataset, "choose_from_datasets", tf.data.experimental.choose_from_datasets)
     return Feed(choose(datasets, tf.data.Dataset.range(len(batches)).repeat()), fit=steps)

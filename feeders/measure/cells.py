@@ -9,6 +9,7 @@ from feeders import variables
 from feeders.catalogue import Catalogue
 from feeders.errors import FeedersError
 from feeders.loaders import WORKLOADS, Workload, workload
+from feeders.loaders.own import Own
 from feeders.strategies import FEEDERS, Feeder, feeder
 
 # asv parameters are appended to, and never reordered.
@@ -39,7 +40,7 @@ def core_workers(cores: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Cell:
-    """What one take measures: a feeder, a workload and a number of workers."""
+    """What one take measures: a feeder, a workload or a person's loader by its address, and a number of workers."""
 
     feeder: str
     workload: str
@@ -48,16 +49,33 @@ class Cell:
     def __str__(self) -> str:
         return f"{self.feeder} on {self.workload}, workers {self.workers}"
 
-    def rows(self) -> tuple[Feeder, Workload]:
-        """Return the rows of the catalogues that it names.
+    @property
+    def is_own(self) -> bool:
+        """Whether a person's loader is fed."""
+        return ":" in self.workload
+
+    def rows(self) -> tuple[Feeder, Workload | Own]:
+        """Return the rows of the catalogues that it names; a person's loader is a row of its own.
 
         Raises:
             FeedersError: there is no such row, or the number of workers is below one.
         """
-        found = feeder(self.feeder), workload(self.workload)
+        found = feeder(self.feeder), Own(self.workload) if self.is_own else workload(self.workload)
         if self.workers < 1:
             raise FeedersError(f"{self}: {self.workers} workers; expected 1 or more. Try: 1, 2, 4 or 8")
         return found
+
+    def load(self, call: str | None, steps: int | None) -> Workload | Own:
+        """Return what opens its loader.
+
+        Args:
+            call: makes a person's.
+            steps: batches of an epoch of a person's.
+
+        Raises:
+            FeedersError: as `rows`.
+        """
+        return Own(self.workload, call, steps) if self.is_own else self.rows()[1]
 
     def checked(self) -> Cell:
         """Return the cell.

@@ -12,6 +12,9 @@ import numpy as np
 from feeders.loaders import CHECKSUM, EPOCH, ID, STATIC_EPOCH
 from feeders.results.record import AT_LEAST_ONCE, AT_MOST_ONCE, EXACTLY_ONCE, NONE
 
+from .counts import Reference, count
+from .identity import ByContent, Columns
+
 FAULTS = ("missing", "duplicated", "disordered", "corrupt", "stale")
 
 
@@ -27,6 +30,7 @@ class Delivery:
         corrupt: samples whose content has not the checksum their id promises.
         stale: samples stamped with another epoch than most; None where the feeder can't stamp.
         whole: ids that arrived at least once, whole and in their epoch.
+        by_content: samples carry no id: one of other content is none of those that are due.
     """
 
     delivered: int
@@ -36,6 +40,7 @@ class Delivery:
     corrupt: int
     stale: int | None
     whole: int
+    by_content: bool = False
 
     def faults(self) -> dict[str, int | None]:
         """Return the counts of what may go wrong, None for one that is not known."""
@@ -49,7 +54,7 @@ class Delivery:
     @property
     def guarantee(self) -> str:
         """The field's word for it: exactly-once, at-least-once, at-most-once or none."""
-        if not self.missing:
+        if not self.missing and not (self.by_content and self.corrupt):
             return AT_LEAST_ONCE if self.duplicated else EXACTLY_ONCE
         return NONE if self.duplicated else AT_MOST_ONCE
 
@@ -60,6 +65,10 @@ class DeliveryLog:
     def __init__(self) -> None:
         # One append for each batch: several devices take theirs at once.
         self._batches: list[tuple[Any, Any, Any]] = []
+
+    def take_down(self, batch: Any) -> None:
+        """Take down one batch of (x, y)."""
+        self.add(*batch)
 
     def add(self, x: Any, y: Any) -> None:
         """Take down one batch.
@@ -96,6 +105,47 @@ class DeliveryLog:
             corrupt=int(np.count_nonzero(~sound)),
             stale=stale,
             whole=len(np.unique(ids[sound & fresh])),
+        )
+
+
+class ContentLog:
+    """Collects what a training step gets of a person's loader; `count` judges it by what it holds.
+
+    Args:
+        reference: what an epoch should deliver.
+    """
+
+    def __init__(self, reference: Reference) -> None:
+        self._reference, self._identity = reference, ByContent()
+        self._batches: list[Columns] = []
+
+    def take_down(self, batch: Any) -> None:
+        """Take down one batch, in the structure it was fed in."""
+        self._batches.append(self._identity.columns(batch))
+
+    @property
+    def batches(self) -> int:
+        """How many batches reached the training step so far."""
+        return len(self._batches)
+
+    def count(self, samples: int) -> Delivery | None:
+        """Judge the epoch; None where two serial passes differ, or too many samples are alike.
+
+        Args:
+            samples: how many samples the epoch should have had.
+        """
+        seen = count(self._batches, self._reference, None)
+        if seen.missing is None or seen.duplicated is None or seen.corrupt is None or not self._reference.tells:
+            return None
+        return Delivery(
+            delivered=seen.delivered,
+            missing=seen.missing,
+            duplicated=seen.duplicated,
+            disordered=seen.disordered,
+            corrupt=seen.corrupt,
+            stale=None,
+            whole=max(0, samples - seen.missing - seen.corrupt),
+            by_content=True,
         )
 
 

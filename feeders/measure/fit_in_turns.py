@@ -9,8 +9,7 @@ import sys
 from typing import Any, Callable
 
 from feeders.keras_api import flatten
-from feeders.loaders import workload
-from feeders.strategies import Feed, feeder
+from feeders.strategies import Feed
 
 from . import device
 from .cells import Cell
@@ -18,7 +17,8 @@ from .lockstep_worker import run_worker
 from .settings import Settings
 from .stack import describe_stack, preload
 from .taps import StepTap, epoch_clock
-from .timed import MANY_EPOCHS, make_model
+from .timed import MANY_EPOCHS
+from .trains import model_for
 from .turns import Turns
 
 
@@ -56,11 +56,11 @@ def fit_in_turns(command: Any, turns: Turns) -> None:
         turns: told of every step and epoch.
     """
     cell, settings = Cell(**command["cell"]), Settings(**command["settings"])
-    cell.checked()
-    material = workload(cell.workload).open()
-    model = device.on_device(lambda: make_model(material.x_shape, material.classes, settings))
-    turns.begin(len(material))
-    _fit(feeder(cell.feeder).build(material, cell.workers), model, turns)
+    row, _ = cell.rows()
+    loader = cell.load(settings.call, settings.steps).open()
+    model = device.on_device(lambda: model_for(loader, settings))
+    turns.begin(len(loader))
+    _fit(row.build(loader, cell.workers), model, turns)
 
 
 def _fit(feed: Feed, model: Any, turns: Turns) -> None:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Callable
 
 from feeders.keras_api import keras
 
 from . import backends
+from .supervise import exact_sleeps
 
 
-def idle_model() -> Any:
-    """Return a compiled model that trains nothing, and brings its batches nowhere that Keras does not bring them."""
-    return _model(None)
+def idle_model(step_seconds: float = 0.0) -> Any:
+    """Return a compiled model that trains nothing, and brings its batches nowhere that Keras does not bring them.
+
+    Args:
+        step_seconds: what a step takes beside that, without using a core: it stands in for an accelerator.
+    """
+
+    def pause() -> None:
+        exact_sleeps()  # of whatever thread computes the step
+        time.sleep(step_seconds)
+
+    return _model(None, pause if step_seconds else None)
 
 
 def recording_model(take_down: Callable[[Any], None]) -> Any:
@@ -23,13 +34,13 @@ def recording_model(take_down: Callable[[Any], None]) -> Any:
         take_down: called with each batch, in the structure it was fed in, its tensors as NumPy arrays, ragged ones as
             ``RaggedTensorValue``.
     """
-    return _model(take_down)
+    return _model(take_down, None)
 
 
-def _model(take_down: Callable[[Any], None] | None) -> Any:
+def _model(take_down: Callable[[Any], None] | None, pause: Callable[[], None] | None) -> Any:
     backend = backends.current()
     # Up to 2.8 Keras calls the model to learn its shapes.
-    body = {"train_step": backend.train_step(take_down), "call": lambda self, x: x}
+    body = {"train_step": backend.train_step(take_down, pause), "call": lambda self, x: x}
     model = type("Recorder", (keras().Model,), body)()
     model.compile(**backend.compile_options())
     return model

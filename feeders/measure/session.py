@@ -7,18 +7,23 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, cast
 
 from feeders.errors import Unsupported
-from feeders.loaders import STATIC_EPOCH, Repeated, Stamped, Workload
+from feeders.keras_api import flatten, seed_everything
+from feeders.loaders import INDEX, STATIC_EPOCH, Loader, Repeated, Stamped, Workload
+from feeders.loaders.own import Own
 from feeders.messages import message_of
 from feeders.results.record import FAILED, MEASURED, REFUSED, UNSUPPORTED
 from feeders.strategies import Feeder
+from feeders.strategies.arrays import rows
 
 from . import device
-from .delivery import DeliveryLog
+from .delivery import ContentLog, DeliveryLog
 from .settings import Settings
-from .timed import Shapes, Timed, TimedFit, make_model
+from .survey import FORWARD_SEED, Survey
+from .timed import Shapes, Timed, TimedFit
+from .trains import model_for
 from .verify import verify
 from .within import LongEpoch, Pace
 
@@ -40,49 +45,85 @@ class Answered:
     value: Mapping[str, Any] | None = None
 
 
-def verify_cell(row: Feeder, load: Workload, workers: int, answer: Callable[[Answered], None]) -> None:
-    """Answer with the `Verified` epoch of a feeder on a workload."""
-    log = DeliveryLog()
+def verify_cell(
+    row: Feeder,
+    load: Workload | Own,
+    workers: int,
+    answer: Callable[[Answered], None],
+    survey: Survey | None = None,
+) -> None:
+    """Answer with the `Verified` epoch of a feeder on a workload, or on a person's loader.
+
+    Args:
+        row: of the feeder.
+        load: opens the loader.
+        workers: of the feeder.
+        answer: is called with it.
+        survey: of a person's loader: what an epoch of it should deliver.
+    """
+    log = ContentLog(survey.reference) if survey else DeliveryLog()
     try:
-        answer(Answered(MEASURED, value=verify(row, load.open(), workers, log).to_json()))
+        if survey:  # a loader that draws at random draws what the reference drew
+            seed_everything(FORWARD_SEED)
+        loader = load.open()
+        samples = survey.samples if survey else cast(Stamped, loader).samples
+        answer(Answered(MEASURED, value=verify(row, loader, workers, log, samples).to_json()))
     except Exception as error:
         answer(_broken(error, before_any_batch=not log.batches))
 
 
 def time_cell(
-    row: Feeder, load: Workload, workers: int, settings: Settings, answer: Callable[[Answered], None]
+    row: Feeder,
+    load: Workload | Own,
+    workers: int,
+    settings: Settings,
+    samples: int,
+    answer: Callable[[Answered], None],
 ) -> None:
-    """Answer with the `Timed` fit of a feeder on a workload.
+    """Answer with the `Timed` fit of a feeder on a workload, or on a person's loader.
 
     It answers from within a last ``fit()`` with an epoch that does not end: how long Keras takes to close that is not
     our matter.
+
+    Args:
+        row: of the feeder.
+        load: opens the loader.
+        workers: of the feeder.
+        settings: how.
+        samples: of an epoch.
+        answer: is called with it.
     """
     try:
         loader, shapes = load.open(), Shapes()
-        model = device.on_device(lambda: make_model(loader.x_shape, loader.classes, settings, shapes.loss))
+        model = device.on_device(lambda: model_for(loader, settings, shapes.loss))
         fit = TimedFit(row.build(loader, workers), model, len(loader), settings, shapes.count)
         fit.run()
-        timed = _timed(fit, loader)
+        timed = _timed(fit, loader, samples)
         if settings.taps and not row.whole:
             long = LongEpoch(model, len(loader), workers, settings, shapes.count)
             feed = row.build(Repeated(loader, long.passes), workers)
-            long.run(feed, lambda pace: answer(Answered(MEASURED, value=_with_batch(timed, pace, row, loader))))
+
+            def ended(pace: Pace) -> None:
+                answer(Answered(MEASURED, value=_with_batch(timed, pace, row, loader, samples)))
+
+            long.run(feed, ended)
         answer(Answered(MEASURED, value=timed.to_json()))
     except Exception as error:
         answer(_broken(error, before_any_batch=False))
 
 
-def _with_batch(timed: Timed, pace: Pace, row: Feeder, loader: Stamped) -> dict[str, Any]:
+def _with_batch(timed: Timed, pace: Pace, row: Feeder, loader: Loader, samples: int) -> dict[str, Any]:
     """Put in the time of a batch in long epochs."""
     # The ceiling repeats a full batch there; in an epoch of the loader the last one is short.
-    share = loader.samples / (len(loader) * loader.batch_size) if row.ceiling else 1.0
+    share = samples / (len(loader) * rows(loader.batch(0, STATIC_EPOCH))) if row.ceiling else 1.0
     metrics = {**timed.metrics, "seconds_per_batch": pace.seconds * share}
     return dataclasses.replace(timed, metrics=metrics).to_json()
 
 
-def _timed(fit: TimedFit, loader: Stamped) -> Timed:
-    copy = device.copy_seconds(loader.batch(0, STATIC_EPOCH)) if device.current() != device.CPU else None
-    return fit.timed(loader.samples, copy)
+def _timed(fit: TimedFit, loader: Loader, samples: int) -> Timed:
+    known = device.current() != device.CPU and INDEX in loader.offers
+    copy = device.copy_seconds(tuple(flatten(loader.batch(0, STATIC_EPOCH)))) if known else None
+    return fit.timed(samples, copy)
 
 
 def _broken(error: Exception, before_any_batch: bool) -> Answered:

@@ -17,6 +17,11 @@ NO_MODEL = "none"
 GPU_STEADY_SECONDS = 2.0
 
 
+def is_own_model(model: str) -> bool:
+    """Whether a model is a person's, named by its address."""
+    return ":" in model
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of a take.
@@ -24,8 +29,12 @@ class Settings:
     Attributes:
         steady_seconds: the steady part of the timed fit ends with the first epoch that reaches this length.
         deadline_seconds: a fit, verified or timed, that has not ended by then has hung.
-        model: one of `MODELS`, or `NO_MODEL`.
+        model: one of `MODELS`, or `NO_MODEL`, or a person's: FILE.py:NAME or package.module:NAME, a compiled model or a
+            function that returns one. A person's loader is trained on by none of `MODELS`: they stand for `NO_MODEL`.
         taps: whether the wait and step taps are in; False only to measure what they cost.
+        step_ms: a step of `NO_MODEL` takes so long without using a core, and stands in for an accelerator.
+        call: Python that makes a person's loader, evaluated in its module; None calls it without arguments.
+        steps: batches of an epoch of a person's loader; None takes its own length, or what a look at it finds.
     """
 
     # One epoch of the slow cells, several of the fast ones: the spread between processes outweighs that within one, so
@@ -35,6 +44,9 @@ class Settings:
     deadline_seconds: float = 60.0
     model: str = "light"
     taps: bool = True
+    step_ms: float | None = None
+    call: str | None = None
+    steps: int | None = None
 
     @classmethod
     def from_environment(cls) -> Settings:

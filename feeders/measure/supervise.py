@@ -49,6 +49,7 @@ class Watch:
         deadline_seconds: after that it has hung.
         memory: whether to sample the memory of its process tree; it costs, so not while something is timed.
         heartbeat: descriptor of a file; if given, the deadline counts from when it last grew.
+        patient: whether whoever computes at the deadline is given longer: a person's code may be slow.
         memory_limit: bytes that its process tree may hold; it is ended beyond that.
         gpu_span: if given, the GPU that it uses is watched, which costs it nothing; called with its answer it returns
             the span of time to tell of, in seconds of ``time.time()``, or None.
@@ -57,6 +58,7 @@ class Watch:
     deadline_seconds: float
     memory: bool
     heartbeat: int | None = None
+    patient: bool = False
     memory_limit: int | None = None
     gpu_span: Callable[[Any], tuple[float, float] | None] | None = None
 
@@ -232,7 +234,7 @@ class _Patience:
         if left <= 0 and limit and _resident_bytes(tree(self._child)) - self._resident > limit * self.GROWTH_SHARE:
             self._beat()
             return self._watch.deadline_seconds
-        if left <= 0 and size >= 0 and passed < self.BUSY * self._watch.deadline_seconds:
+        if left <= 0 and (size >= 0 or self._watch.patient) and passed < self.BUSY * self._watch.deadline_seconds:
             computing = cpu_seconds(tree(self._child)) - self._cpu > passed * self.BUSY_SHARE
             return 1.0 if computing else left
         return left

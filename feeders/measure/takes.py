@@ -16,6 +16,7 @@ from feeders import variables
 from feeders.errors import FeedersError, Unsupported
 from feeders.keras_api import asked_backend
 from feeders.loaders import Workload
+from feeders.loaders.own import Own
 from feeders.results.record import FAILED, MEASURED, UNSUPPORTED, Record
 from feeders.strategies import Feeder
 
@@ -25,6 +26,7 @@ from .session import Answered, time_cell, verify_cell
 from .settings import Settings
 from .stack import describe_host, describe_stack, is_untouched
 from .supervise import Seen, Watch
+from .survey import Survey, survey
 from .timed import Timed
 from .verify import Verified
 from .watched import watched
@@ -33,7 +35,11 @@ from .watched import watched
 NEW_VARIABLE = "FEEDERS_NEW_INTERPRETER"
 
 
-def take(cell: Cell, settings: Settings | None = None) -> Record:
+# Stands for the guarantee of a loader whose content tells nothing.
+NOT_COUNTED = "not counted: its content differs from pass to pass, or too many samples are alike"
+
+
+def take(cell: Cell, settings: Settings | None = None, seen: Survey | None = None) -> Record:
     """Measure a cell once: a fresh process verifies the delivery of an epoch, another one times ``fit()``.
 
     They are forked from this process if the backend has been imported here and has run nothing (see `preload`), else
@@ -42,12 +48,18 @@ def take(cell: Cell, settings: Settings | None = None) -> Record:
     Args:
         cell: what to measure.
         settings: how; those of the environment by default.
+        seen: of a person's loader, if it has been looked at; else it is now, which takes some seconds.
 
     Raises:
-        FeedersError: unknown cell, or no backend.
+        FeedersError: unknown cell, or no backend; a person's loader can't be opened, or breaks while one thread reads
+            it.
     """
     settings = settings or Settings.from_environment()
     row, load = cell.rows()
+    if isinstance(load, Own) and is_untouched():
+        seen = seen or survey(load.name, settings)
+        settings = seen.settled(settings)
+        load = cell.load(settings.call, settings.steps)
     base = Record(
         **dataclasses.asdict(cell),
         outcome=FAILED,
@@ -62,7 +74,7 @@ def take(cell: Cell, settings: Settings | None = None) -> Record:
     except FeedersError as error:
         return dataclasses.replace(base, message=str(error))
     if is_untouched():
-        return _forked(row, load, settings, base)
+        return _forked(row, load, settings, base, seen)
     if os.environ.get(NEW_VARIABLE):
         raise FeedersError(
             f"{cell}: this interpreter was started for this take alone, and importing {asked_backend()} has touched a "
@@ -71,17 +83,22 @@ def take(cell: Cell, settings: Settings | None = None) -> Record:
     return Record.from_json(in_new_interpreter([dataclasses.asdict(cell), dataclasses.asdict(settings)], str(cell)))
 
 
-def _forked(row: Feeder, load: Workload, settings: Settings, base: Record) -> Record:
+def _forked(row: Feeder, load: Workload | Own, settings: Settings, base: Record, survey: Survey | None) -> Record:
     base, deadline, workers = dataclasses.replace(base, stack=describe_stack()), settings.deadline_seconds, base.workers
     start = time.perf_counter()
-    answer, checked = _in_child(lambda answer: verify_cell(row, load, workers, answer), Watch(deadline, memory=True))
+    patient = isinstance(load, Own)
+    watch = Watch(deadline, memory=True, patient=patient)
+    answer, checked = _in_child(lambda answer: verify_cell(row, load, workers, answer, survey), watch)
     if answer.value is None:
         return dataclasses.replace(base, outcome=answer.outcome, message=answer.message)
     verified = Verified.from_json(answer.value)
     # Known whatever becomes of the timed fit.
     base = _with_delivery(base, verified)
-    watch = Watch(deadline, memory=False, gpu_span=None if device.current() == device.CPU else _steady_span)
-    answer, seen = _in_child(lambda answer: time_cell(row, load, workers, settings, answer), watch)
+    if survey and verified.delivery is None and not row.ceiling:
+        base = dataclasses.replace(base, message=NOT_COUNTED)
+    gpu_span = None if device.current() == device.CPU else _steady_span
+    watch = Watch(deadline, memory=False, patient=patient, gpu_span=gpu_span)
+    answer, seen = _in_child(lambda answer: time_cell(row, load, workers, settings, verified.samples, answer), watch)
     if answer.value is None:
         return dataclasses.replace(base, outcome=answer.outcome, message=answer.message)
     timed = Timed.from_json(answer.value)

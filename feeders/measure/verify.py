@@ -7,13 +7,13 @@ import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
-from feeders.loaders import Loader, Stamped
+from feeders.loaders import Loader
 from feeders.strategies import Feeder
 
 from . import device
-from .delivery import Delivery, DeliveryLog
+from .delivery import ContentLog, Delivery, DeliveryLog
 from .processes import tree
 from .recording import recording_model
 
@@ -57,9 +57,23 @@ class CountedLoader(Loader):
         os.write(self._descriptor, b".")
         return self._loader.batch(index, epoch)
 
+    def batches(self, epoch: int) -> Iterator[Any]:
+        """Yield those of the loader, and count."""
+        for batch in self._loader.batches(epoch):
+            os.write(self._descriptor, b".")
+            yield batch
+
     def native(self, workers: int, epoch: Any) -> Any:
         """Return that of the loader: what is read there is not known."""
         return self._loader.native(workers, epoch)
+
+    def on_epoch_begin(self) -> None:
+        """Tell the loader."""
+        self._loader.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        """Tell the loader."""
+        self._loader.on_epoch_end()
 
     def reads(self) -> int:
         """Batches prepared so far."""
@@ -71,16 +85,19 @@ class Verified:
     """The verified epoch.
 
     Attributes:
-        delivery: what reached the training step; None for one that repeats a batch, which has no delivery to judge.
+        delivery: what reached the training step; None where that is not judged: for a feeder that repeats a batch, and
+            a loader whose content differs from pass to pass.
         reads: batches prepared for each that was trained on; None where that is not known.
         left: Python threads and child processes still alive after ``fit()`` returned.
         seconds: what the ``fit()`` took.
+        samples: of an epoch.
     """
 
     delivery: Delivery | None
     reads: float | None
     left: int
     seconds: float
+    samples: int
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -99,7 +116,7 @@ class Verified:
         return {name: value for name, value in known.items() if value is not None}
 
 
-def verify(row: Feeder, loader: Stamped, workers: int, log: DeliveryLog) -> Verified:
+def verify(row: Feeder, loader: Loader, workers: int, log: DeliveryLog | ContentLog, samples: int) -> Verified:
     """Feed one epoch to a model whose training step only takes down ids, stamps and content.
 
     Args:
@@ -107,10 +124,11 @@ def verify(row: Feeder, loader: Stamped, workers: int, log: DeliveryLog) -> Veri
         loader: what is fed.
         workers: of the feeder.
         log: filled batch by batch, so that it tells how far delivery got when ``fit()`` raises.
+        samples: of an epoch.
     """
     with tempfile.NamedTemporaryFile() as counter:
         # Before the feed, which may wake up TensorFlow and its devices. Several of them get batches in another way.
-        model = device.on_device(lambda: recording_model(lambda batch: log.add(*batch)))
+        model = device.on_device(lambda: recording_model(log.take_down))
         counted = CountedLoader(loader, counter.name)
         feed = row.build(counted, workers)
         before = counted.reads()
@@ -119,13 +137,13 @@ def verify(row: Feeder, loader: Stamped, workers: int, log: DeliveryLog) -> Veri
         model.fit(feed.x, feed.y, epochs=1, shuffle=False, verbose=0, **feed.fit)
         seconds = time.perf_counter() - start
         reads, left = counted.reads() - before, _left_behind(threads, children)
-    delivery = None if row.ceiling else log.count(loader.samples)
+    delivery = None if row.ceiling else log.count(samples)
     # A feeder may prepare before fit(), or without Python.
     share = reads / log.batches if reads and log.batches else None
     if delivery and device.current() == device.GPUS:
         # Each takes its part of a batch, in no order.
         delivery, share = replace(delivery, disordered=None), None
-    return Verified(delivery, share, left, seconds)
+    return Verified(delivery, share, left, seconds, samples)
 
 
 def _threads() -> int:

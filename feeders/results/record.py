@@ -33,9 +33,10 @@ class Record:
     """One take of one cell.
 
     Attributes:
-        feeder, workload, workers: the cell.
+        feeder, workload, workers: the cell; the workload is the address of a person's loader where that was fed.
         outcome: one of `OUTCOMES`.
-        message: for outcomes other than measured, what was seen: exception text, stacks of a hang, signal.
+        message: for outcomes other than measured, what was seen: exception text, stacks of a hang, signal; for one
+            that was measured, why its delivery was not counted.
         metrics: name of a `Metric` to its value; a value that is not known is absent.
         guarantee: exactly-once, at-least-once, at-most-once or none, for the verified epoch; empty if not verified.
         delivered: samples that reached the training step in the verified epoch; None if not verified.

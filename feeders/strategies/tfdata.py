@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any, Callable, Iterator
 
+import numpy as np
+
 from feeders.errors import Unsupported
 from feeders.keras_api import TENSORFLOW, backend, flatten, map_structure, no_autograph
 from feeders.loaders import ITERATOR, OPS, STATIC_EPOCH, Leaf, Loader
@@ -36,11 +38,20 @@ def _prefetched(dataset: Any) -> Feed:
     return Feed(dataset.prefetch(tf.data.experimental.AUTOTUNE))
 
 
+def as_tensors(batch: Any) -> Any:
+    """Return a batch as a dataset takes it: tensors, in tuples and dicts."""
+    import tensorflow as tf
+
+    return map_structure(
+        lambda leaf: tf.convert_to_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf, _tuples(batch)
+    )
+
+
 def repeated(batch: Any, count: int, short: int) -> Any:
     """Return a dataset that repeats a batch, `count` to the epoch, of which the last is cut to `short` rows."""
     import tensorflow as tf
 
-    batch = map_structure(tf.constant, _tuples(batch))
+    batch = as_tensors(batch)
     full = tf.data.Dataset.from_tensors(batch).repeat(count - 1)
     last = tf.data.Dataset.from_tensors(map_structure(lambda leaf: leaf[:short], batch))
     return full.concatenate(last)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from feeders.audit import AuditRequest
-from feeders.audit.counts import Epoch, Reference
 from feeders.audit.evidence import ENDED, Evidence, FitAnswer, FitRun, Left
 from feeders.audit.judge import judge
 from feeders.audit.readings import Description, Reading
+from feeders.measure.counts import Epoch, Reference
 
 LOADER = """\
 import threading

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from feeders.audit.findings import CONTENTS, KEYS, SOUND, WrongBatch, WrongSet, compare, compare_sets
-from feeders.audit.identity import Columns
+from feeders.measure.identity import Columns
 
 RIGHT = [Columns((1, 2), (11, 12)), Columns((3, 4), (13, 14)), Columns((5,), (15,))]
 

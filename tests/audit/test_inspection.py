@@ -11,7 +11,8 @@ from types import SimpleNamespace as Thing
 import numpy as np
 import pytest
 
-from feeders.audit.inspection import handles, memory_owner, pickling_fault, reachable
+from feeders.audit.inspection import handles, memory_owner, reachable
+from feeders.loaders.pickling import pickling_fault
 
 
 @pytest.mark.parametrize(

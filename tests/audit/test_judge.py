@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 
 from feeders.audit.causes import CAUSES, FAMILIES, Case
-from feeders.audit.counts import Epoch, Reference
 from feeders.audit.events import BatchRead, BatchTrained, EpochEnded, HookEnded, Logged
 from feeders.audit.evidence import (
     ENDED,
@@ -27,13 +26,15 @@ from feeders.audit.evidence import (
 )
 from feeders.audit.exceptions import Frame, RaisedException
 from feeders.audit.findings import ChangedBatch, Finding, RaisedCall, WrongBatch
-from feeders.audit.identity import Columns
-from feeders.audit.inspection import Handle, PicklingFault
+from feeders.audit.inspection import Handle
 from feeders.audit.judge import judge
 from feeders.audit.readings import BrokenReading, Description, FailedRead, Reading, ReusedBuffer
 from feeders.audit.request import AuditRequest
 from feeders.audit.sayings import SAYINGS, meaning_of
 from feeders.audit.switches import Place
+from feeders.loaders.pickling import PicklingFault
+from feeders.measure.counts import Epoch, Reference
+from feeders.measure.identity import Columns
 
 REQUEST = AuditRequest("mine.py:Mine")
 

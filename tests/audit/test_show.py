@@ -11,7 +11,6 @@ import pytest
 from feeders.audit import Audit, AuditRequest
 from feeders.audit.causes import Fault
 from feeders.audit.causes.handles import SHARED_HANDLE
-from feeders.audit.counts import Epoch
 from feeders.audit.events import BatchTrained, Logged
 from feeders.audit.evidence import ENDED, Evidence, FitAnswer, FitRun, Left, StressAnswer, StressRun
 from feeders.audit.exceptions import Frame, RaisedException
@@ -21,6 +20,7 @@ from feeders.audit.readings import Description, Reading
 from feeders.audit.show import headline, to_text
 from feeders.audit.source import Mark
 from feeders.audit.switches import Place
+from feeders.measure.counts import Epoch
 from feeders.results.audits import SCHEMA
 
 STACK = {"keras": "3.15.1", "backend": "tensorflow", "tensorflow": "2.21.0", "python": "3.12.1"}

@@ -7,9 +7,10 @@ import inspect
 
 import pytest
 
-from feeders.audit import events, evidence, exceptions, findings, identity, inspection, readings, switches, wire
+from feeders.audit import events, evidence, exceptions, findings, inspection, readings, switches, wire
 from feeders.audit.evidence import FitAnswer, Growth, Left
 from feeders.audit.readings import Description
+from feeders.measure import identity
 
 # What is put together on this side, and crosses nothing.
 STAYS = {"BrokenReading", "FitRun", "StressRun", "Evidence", "ByContent", "Event"}

@@ -98,7 +98,7 @@ def test_a_generator_goes_on_where_it_was(in_child):
 def test_an_iterator_that_ends_early_says_so(in_child):
     def work():
         opened = open_own(Source(f"{OWN}/generators.py:endless"))
-        opened.x = iter([(np.zeros((2, 3)),)] * 3)
+        opened.x, opened.again = iter([(np.zeros((2, 3)),)] * 3), None
         with pytest.raises(RuntimeError) as error:
             list(serve(opened, "three.py:three", 5).batches(0))
         return str(error.value)

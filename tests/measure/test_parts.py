@@ -16,8 +16,8 @@ DELIVERY = Delivery(delivered=5, missing=2, duplicated=1, disordered=0, corrupt=
 @pytest.mark.parametrize(
     "part",
     [
-        Verified(DELIVERY, reads=1.25, left=2, seconds=0.5),
-        Verified(None, reads=None, left=0, seconds=0.5),
+        Verified(DELIVERY, reads=1.25, left=2, seconds=0.5, samples=4),
+        Verified(None, reads=None, left=0, seconds=0.5, samples=4),
         Timed({"epoch": 0.25}, epochs=(0.5, 0.25), waits=(0.0, 0.125), span=(10.0, 10.5), seconds=0.75, batches=4),
         Timed({}, epochs=(0.5,), waits=(), span=(10.0, 10.5), seconds=0.75, batches=4),
     ],
@@ -28,14 +28,14 @@ def test_a_part_survives_json(part):
 
 def test_what_is_not_known_of_a_delivery_is_no_metric():
     """A feeder that can't stamp has no stale samples to count, and none that never were."""
-    assert Verified(DELIVERY, reads=None, left=2, seconds=0.5).metrics() == {
+    assert Verified(DELIVERY, reads=None, left=2, seconds=0.5, samples=4).metrics() == {
         **{"missing": 2, "duplicated": 1, "disordered": 0, "corrupt": 1},
         "left": 2,
     }
 
 
 def test_a_repeated_batch_has_no_delivery_to_judge():
-    assert Verified(None, reads=None, left=1, seconds=0.5).metrics() == {"left": 1}
+    assert Verified(None, reads=None, left=1, seconds=0.5, samples=4).metrics() == {"left": 1}
 
 
 def test_whole_is_a_share_of_what_should_have_arrived():

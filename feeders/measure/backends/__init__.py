@@ -33,12 +33,15 @@ class Backend(Protocol):
     def wait_tap(self) -> WaitTap:
         """Return a new tap."""
 
-    def train_step(self, take_down: Callable[[Any], None] | None) -> Callable[..., Any]:
+    def train_step(
+        self, take_down: Callable[[Any], None] | None, pause: Callable[[], None] | None
+    ) -> Callable[..., Any]:
         """Return a training step that trains nothing.
 
         Args:
             take_down: called with each batch, in the structure it was fed in, its tensors as NumPy arrays; None brings
                 batches nowhere that Keras does not bring them.
+            pause: called once the batch is there, in a step that takes nothing down; it stands in for training.
         """
 
     def compile_options(self) -> dict[str, bool]:

@@ -27,12 +27,14 @@ def wait_tap() -> PulledWaitTap:
     return PulledWaitTap(trainer_module().JAXEpochIterator)
 
 
-def train_step(take_down: Callable[[Any], None] | None) -> Callable[..., Any]:
+def train_step(take_down: Callable[[Any], None] | None, pause: Callable[[], None] | None) -> Callable[..., Any]:
     """See `Backend`; there are no 64-bit integers by default."""
 
     def train_step(self: Any, state: Any, data: Any) -> Any:
         if take_down:
             take_down(map_structure(np.asarray, data))
+        if pause:
+            pause()
         return {"batches": 0.0}, state
 
     return train_step

@@ -46,14 +46,24 @@ def copier(batch: tuple[Any, ...]) -> Callable[[], Any] | None:
     return bring
 
 
-def train_step(take_down: Callable[[Any], None] | None) -> Callable[..., Any]:
+def train_step(take_down: Callable[[Any], None] | None, pause: Callable[[], None] | None) -> Callable[..., Any]:
     """See `Backend`."""
-    return no_autograph(_recording_step(take_down) if take_down else _counting_step)
+    return no_autograph(_recording_step(take_down) if take_down else _counting_step(pause))
 
 
-def _counting_step(self: Any, data: Any) -> dict[str, Any]:
-    # The output depends on the batch, or TensorFlow would not fetch it.
-    return {"batches": tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], tf.float32)}
+def _counting_step(pause: Callable[[], None] | None) -> Callable[..., Any]:
+    def paused(size: Any) -> Any:
+        assert pause
+        pause()
+        return size
+
+    def train_step(self: Any, data: Any) -> dict[str, Any]:
+        # The output depends on the batch, or TensorFlow would not fetch it.
+        first = next(leaf for leaf in tf.nest.flatten(data, expand_composites=True) if leaf is not None)
+        size = tf.size(first)
+        return {"batches": tf.cast(tf.numpy_function(paused, [size], tf.int32) if pause else size, tf.float32)}
+
+    return train_step
 
 
 def _recording_step(take_down: Callable[[Any], None]) -> Callable[..., Any]:

@@ -34,12 +34,14 @@ def wait_tap() -> PulledWaitTap:
     return PulledWaitTap(trainer_module().TorchEpochIterator)
 
 
-def train_step(take_down: Callable[[Any], None] | None) -> Callable[..., Any]:
+def train_step(take_down: Callable[[Any], None] | None, pause: Callable[[], None] | None) -> Callable[..., Any]:
     """See `Backend`."""
 
     def train_step(self: Any, data: Any) -> dict[str, Any]:
         if take_down:
             take_down(map_structure(lambda leaf: leaf.detach().cpu().numpy(), data))
+        if pause:
+            pause()
         return {"batches": 0.0}
 
     return train_step

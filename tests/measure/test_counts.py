@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from feeders.audit.counts import Reference, count
-from feeders.audit.identity import Columns
+from feeders.measure.counts import Reference, count
+from feeders.measure.identity import Columns
 
 
 def columns(*parts, stamps=None, contents=None):

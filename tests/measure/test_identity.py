@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from feeders.audit.identity import ByContent, ByKey, ByStamp, content_hashes
 from feeders.errors import FeedersError
+from feeders.measure.identity import ByContent, ByKey, ByStamp, content_hashes
 from feeders.measure.stack import is_untouched
 
 X = np.random.RandomState(1).rand(4, 3)
