@@ -9,12 +9,11 @@ from typing import Callable, Sequence
 from feeders.audit import Audit, audit
 from feeders.errors import FeedersError
 from feeders.loaders import INDEX
-from feeders.measure import Cell, Record, Settings, preload
+from feeders.measure import Cell, Settings, asked, preload
 from feeders.measure.alone import measure_limit
 from feeders.measure.cells import usable_cores
 from feeders.measure.stack import describe_host, describe_stack, is_untouched
 from feeders.measure.survey import Survey, survey
-from feeders.results.record import FAILED, REFUSED
 
 from .advice import Advice
 from .answer import answer
@@ -98,27 +97,34 @@ class _Course:
         )
 
     def run(self) -> None:
-        """Audit, measure and compare, until it is decided or the budget is used."""
-        self._audit_today()
-        settings = self._settings()
-        survey = self._surveyed(settings)
-        if survey is not None:
-            self._measure(settings, survey)
-        self._ended = True
-
-    def _surveyed(self, settings: Settings) -> Survey | None:
-        """Learn what the loader should deliver; None where it breaks, which the audit has told.
+        """Audit, measure and compare, until it is decided or the budget is used.
 
         Raises:
-            FeedersError: it breaks, and the audit did not say so.
+            FeedersError: the model does not take the batches; or the loader breaks, and the audit did not say so.
         """
+        settings = self._settings()
         self._progress("reading it for what it should deliver", self._budget.share)
+        found = self._surveyed(settings)
+        self._audit_today()
+        if isinstance(found, Survey):
+            self._measure(settings, found)
+        elif self._used is None or self._used.safe:
+            raise found
+        self._ended = True
+
+    def _surveyed(self, settings: Settings) -> Survey | FeedersError:
+        """Learn what the loader should deliver, or what keeps it from being read.
+
+        Raises:
+            FeedersError: the model does not take its batches.
+        """
         try:
-            found = survey(self._request.loader, settings)
-        except FeedersError:
-            if self._used is None or self._used.safe:
-                raise
-            return None
+            found = asked.look(self._request.loader, (), settings)
+        except FeedersError as error:
+            if not self._request.model:
+                return error
+            survey(self._request.loader, settings)  # if that breaks, it is not the model's fault
+            raise
         self._look = dataclasses.replace(self._look, steps=found.length or found.steps)
         return found
 
@@ -128,29 +134,17 @@ class _Course:
         if self._budget.fits(MADE_BY_LIMIT * self._look.seconds, TAKES_SHARE):
             limit = measure_limit(self._request.loader, found.settled(settings))
         # Of a long epoch the first batches are measured, and the answer is for the whole of it.
-        epoch = self._request.epoch or (found.length if found.is_cut else None)
+        whole = found.length if found.steps != found.length else None
+        epoch = self._request.epoch or whole
         with HostBench(settings, found, epoch) as bench:
             search = Search(bench, self._budget, self._today, epoch, limit, self._progress, self._unsafe)
             self._search = search
-            self._check_model(search.begin())
+            search.begin()
             if self._is_worth_it():
                 search.screen(self._cells, TAKES_SHARE)
             while self._audit_best(search):
                 continue
             search.compare(PAIRS_SHARE)
-
-    def _check_model(self, first: Record) -> None:
-        """See to it that the person's model trains on the batches, which an audit does not need.
-
-        Raises:
-            FeedersError: it does not.
-        """
-        broken = first.outcome in (FAILED, REFUSED)
-        if broken and self._request.model and self._used and self._used.safe:
-            raise FeedersError(
-                f"--model {self._request.model}: {first.outcome} on the batches of {self._request.loader}: "
-                f"{first.message}. Try: --step-ms 20, which stands in for a model"
-            )
 
     def _settings(self) -> Settings:
         request = self._request
@@ -172,8 +166,6 @@ class _Course:
         """Audit how it is used now, and how it could be used if it can be indexed."""
         use = use_of(self._today)
         self._used = self._audit(use, self._today.workers)
-        if self._used and self._used.request.steps and not self._look.steps:
-            self._look = dataclasses.replace(self._look, steps=self._used.request.steps)
         if use != ONE and self._used and not self._used.safe:
             self._audit(ONE, 1)
         if THREADS not in self._audits and INDEX in self._look.offers and self._is_worth_it():

@@ -11,11 +11,12 @@ from typing import Any
 
 import psutil
 
-from feeders.audit.inspection import pickling_fault
 from feeders.errors import FeedersError
 from feeders.keras_api import generation
 from feeders.loaders import own
-from feeders.loaders.opening import DATASET, GENERATOR, ITERATOR, SEQUENCE, Opened, open_own, own_files
+from feeders.loaders.opening import SEQUENCE, Opened, open_own, own_files
+from feeders.loaders.pickling import pickling_fault
+from feeders.measure.asked import AS_USED
 from feeders.measure.supervise import Watch
 from feeders.measure.watched import watched
 
@@ -73,7 +74,7 @@ class Look:
         """The feeder that stands for how it is fed now."""
         if self.kind == SEQUENCE:
             return "sequence-processes" if self.processes else "sequence"
-        return {DATASET: "tfdata-native", GENERATOR: "generator", ITERATOR: "generator"}.get(self.kind, "arrays")
+        return AS_USED.get(self.kind, "generator")
 
     @classmethod
     def from_json(cls, values: Any) -> Look:

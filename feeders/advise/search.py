@@ -113,10 +113,9 @@ class Search:
 
     # Takes.
 
-    def begin(self) -> Record:
+    def begin(self) -> None:
         """Take today's way, which all others are held against."""
         self._take(self.today, 0)
-        return self.tried[self.today].takes[0]
 
     def screen(self, cells: Sequence[Cell], until: float) -> None:
         """Take each other way once, the promising ones first, then the better ones again.

@@ -10,7 +10,7 @@ from typing import Any
 
 from feeders.terminal import UNBOUNDED, Progress, write_atomically
 
-from .arguments import count, seconds, writable
+from .arguments import add_own, count, given_of_own, seconds, writable
 from .needs import require
 
 
@@ -23,16 +23,7 @@ def add(commands: Any) -> None:
         "to copy. Exit status: 0 safe as it is used, 1 not, 2 the call is wrong.",
     )
     parser.add_argument("loader", metavar="LOADER", help="FILE.py:NAME or package.module:NAME")
-    parser.add_argument("--call", metavar="'NAME(args)'", help="makes the loader; default: NAME without arguments")
-    parser.add_argument("--steps", type=count, metavar="N", help="batches per epoch of a loader without end")
-    parser.add_argument(
-        "--model",
-        metavar="FILE.py:NAME",
-        help="a compiled model, or a function that returns one; default: next to none",
-    )
-    parser.add_argument(
-        "--step-ms", type=milliseconds, metavar="T", help="a step takes T ms without a core, as on an accelerator"
-    )
+    add_own(parser)
     parser.add_argument("--epoch", type=count, metavar="N", help="batches of an epoch; default: the loader's own")
     parser.add_argument(
         "--workers", type=count, metavar="MAX", help="most to try; default: twice the cores, 4 at least"
@@ -43,22 +34,11 @@ def add(commands: Any) -> None:
     parser.set_defaults(command=_advise)
 
 
-def milliseconds(text: str) -> float:
-    """Read a number of milliseconds from 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of milliseconds from 0")
-    return value
-
-
 def _advise(options: argparse.Namespace) -> int:
     from feeders.advise import AdviseRequest, advise
 
-    names = ("loader", "call", "steps", "model", "step_ms", "epoch", "workers", "seconds")
-    request = AdviseRequest(**{name: getattr(options, name) for name in names}).checked()
+    named = {name: getattr(options, name) for name in ("loader", "epoch", "workers", "seconds")}
+    request = AdviseRequest(**named, **given_of_own(options)).checked()
     if options.json:
         writable(options.json)
     if options.output:
