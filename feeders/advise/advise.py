@@ -56,7 +56,9 @@ def advise(loader: str | AdviseRequest, progress: Callable[[str, float], None] =
             "that has only imported Keras. Try: feeders advise in a terminal"
         )
     progress("looking at the loader", budget.share)
-    course = _Course(request, budget, look_at(request, max(0.5, PASS_SHARE * request.seconds)), progress)
+    look = look_at(request, max(0.5, PASS_SHARE * request.seconds))
+    budget.begin()
+    course = _Course(request, budget, look, progress)
     with contextlib.suppress(KeyboardInterrupt):
         course.run()
     evidence = course.evidence()
@@ -178,7 +180,7 @@ class _Course:
 
     def _audit(self, use: str, workers: int) -> Audit | None:
         """Audit a way of reading, if there is time for it; a loader that is slowly made takes it several times."""
-        seconds = max(5.0, AUDIT_SHARE * self._request.seconds)
+        seconds = max(5.0, self._budget.of(AUDIT_SHARE))
         needed = seconds + MADE_BY_AUDIT * self._look.seconds
         if not self._budget.fits(needed, PAIRS_SHARE):
             return None

@@ -7,6 +7,7 @@ from typing import Mapping, Sequence
 
 from feeders.audit.judge import NOT_COUNTED
 from feeders.compare.verdict import MARGIN
+from feeders.loaders.opening import ARRAYS, DATASET
 from feeders.measure import METRICS, Cell
 from feeders.strategies import FEEDERS
 
@@ -161,7 +162,7 @@ class _Answering:
             return UNSAFE
         if self._best is not None and self._best is not self._today:
             return CHANGE
-        if self._is_unproven() or self._is_fed() or not self._is_bound_by_preparation():
+        if self._is_unproven() or self._is_fed() or not (self._is_bound_by_preparation() and self._is_searched()):
             return LEAVE
         return PREPARATION
 
@@ -185,6 +186,11 @@ class _Answering:
         fastest = max((each.speed or 0.0 for each in self._safe), default=0.0)
         return bool(limit and fastest and fastest < BELOW_CEILING * limit.ceiling)
 
+    def _is_searched(self) -> bool:
+        """Whether another way than today's was measured and proven safe, if there is any for its kind."""
+        rivals = [each for each in self._safe if each is not self._today]
+        return bool(rivals) or self._evidence.look.kind in (DATASET, ARRAYS)
+
     # What is said.
 
     def _sentence(self, kind: str) -> str:
@@ -201,8 +207,8 @@ class _Answering:
             return "Leave it: nothing tells its samples apart, so that no way of feeding can be proven safe."
         if self._is_fed():
             return "Leave it: the device is fed."
-        if self._best is None:
-            return "Leave it: no way of feeding was proven better before the time was used."
+        if not self._is_searched():
+            return "Leave it for now: no other way of feeding could be tried and proven in the time."
         return f"Leave it: nothing that was tried is better by more than {MARGIN:.0%}."
 
     def _unsafe_sentence(self) -> str:
@@ -273,7 +279,7 @@ class _Answering:
         share, limit = self._share(best), self._evidence.limit
         if kind == CHANGE and share and limit and share >= 90 and limit.samples < BELOW_CEILING * limit.ceiling:
             notes.append(f"After that the preparation is the limit{self._named_lines()}.")
-        if kind == PREPARATION and "index" not in self._evidence.look.offers and self._evidence.look.kind != "dataset":
+        if kind == PREPARATION and "index" not in self._evidence.look.offers and self._evidence.look.kind != DATASET:
             notes.append(
                 "One thread reads it, since its batches have no index. As a PyDataset with __getitem__ several "
                 "workers could prepare them."
@@ -287,6 +293,8 @@ class _Answering:
             notes.append(
                 "The ratio is that of single takes, which spread by some per cent; there was no time for pairs."
             )
+        if kind == LEAVE and not self._is_searched() and not self._is_unproven() and not self._is_fed():
+            notes.append(f"Try: --seconds {2 * self._evidence.request.seconds:.0f}, or again when this host is idle.")
         if self._evidence.interrupted:
             notes.append("Interrupted: this is what is known so far.")
         return notes

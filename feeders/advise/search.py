@@ -59,7 +59,11 @@ class Budget:
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds, self._clock = seconds, clock
-        self._start = clock()
+        self._start, self._begun = clock(), 0.0
+
+    def begin(self) -> None:
+        """Count shares from now on: what came before, such as importing Keras, is not the search's to divide."""
+        self._begun = self.used
 
     @property
     def used(self) -> float:
@@ -77,8 +81,12 @@ class Budget:
         return self.seconds - self.used
 
     def fits(self, seconds: float, until: float = 1.0) -> bool:
-        """Whether something that takes so long ends before a share of the budget is used."""
-        return self.used + seconds <= until * self.seconds
+        """Whether something that takes so long ends before a share of what was left at the beginning is used."""
+        return self.used + seconds <= self._begun + until * (self.seconds - self._begun)
+
+    def of(self, share: float) -> float:
+        """Return the seconds of a share of what was left at the beginning."""
+        return share * (self.seconds - self._begun)
 
 
 @dataclass

@@ -65,8 +65,23 @@ def test_the_lines_of_the_preparation_are_named_where_nothing_helps():
 
 def test_without_lines_the_sentence_names_none():
     look = dataclasses.replace(INDEXED, lines=Lines())
-    given = answer(seen({SEQUENCE: 19_000}, known=limit(gil=1.0), look=look))
+    given = answer(seen({SEQUENCE: 19_000, PROCESSES_2: 19_000}, known=limit(gil=1.0), look=look))
     assert given.sentence == "No way of feeding helps, the preparation is the limit."
+
+
+def test_what_could_not_be_tried_is_not_called_no_better():
+    given = answer(seen({SEQUENCE: 10_000}, known=limit(gil=1.0)))
+    assert given.kind == "leave"
+    assert "no other way of feeding could be tried" in given.sentence
+    assert any("--seconds 360" in note for note in given.notes)
+
+
+def test_a_pipeline_whose_python_holds_it_back_is_told_the_lines():
+    """TensorFlow reads it itself: there is no other way of feeding to try."""
+    look = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"))
+    native = cell("tfdata-native")
+    given = answer(seen({native: 19_000}, known=limit(gil=1.0), look=look, today=native))
+    assert given.kind == "preparation"
 
 
 def test_unsafe_as_used_comes_first_with_the_repair_and_what_is_safe_all_the_same():
