@@ -24,8 +24,12 @@ from .look import Look, look_at
 from .request import AdviseRequest
 from .search import Budget, Search
 
-# Of the budget: a sampled pass, an audit, the end of the takes, the end of the pairs. Ending takes the rest.
-PASS_SHARE, AUDIT_SHARE, TAKES_SHARE, PAIRS_SHARE = 0.02, 0.1, 0.65, 0.97
+# Of the budget: a sampled pass, and the ends of what is audited before anything is taken, of the takes, and of the
+# pairs. Ending takes the rest.
+PASS_SHARE, EARLY_SHARE, TAKES_SHARE, PAIRS_SHARE = 0.02, 0.35, 0.6, 0.97
+
+# The same of an audit. With one reader there is no race to wait for.
+AUDIT_SHARES = {ONE: 0.05, THREADS: 0.1, PROCESSES: 0.1}
 
 # Workers that an audit provokes races with, where the loader asks for none itself.
 AUDIT_WORKERS = 4
@@ -76,6 +80,7 @@ class _Course:
         self._today = today(request, look)
         self._used: Audit | None = None
         self._audits: dict[str, Audit] = {}
+        self._longest_audit = 0.0
         self._search: Search | None = None
         self._ended = False
 
@@ -165,25 +170,26 @@ class _Course:
     # Audits.
 
     def _audit_today(self) -> None:
-        """Audit how it is used now, and how it could be used if it can be indexed."""
+        """Audit how it is used now, and how else it could be used where there is time; the best are audited later."""
         use = use_of(self._today)
-        self._used = self._audit(use, self._today.workers)
+        self._used = self._audit(use, self._today.workers, PAIRS_SHARE)
         if use != ONE and self._used and not self._used.safe:
-            self._audit(ONE, 1)
+            self._audit(ONE, 1, PAIRS_SHARE)
         if THREADS not in self._audits and INDEX in self._look.offers and self._is_worth_it():
-            self._audit(THREADS, AUDIT_WORKERS)
+            self._audit(THREADS, AUDIT_WORKERS, EARLY_SHARE)
 
     def _is_worth_it(self) -> bool:
         """Whether one reader is safe: what goes wrong with one goes wrong with several."""
         one = self._audits.get(ONE)
         return one is None or one.safe
 
-    def _audit(self, use: str, workers: int) -> Audit | None:
-        """Audit a way of reading, if there is time for it; a loader that is slowly made takes it several times."""
-        seconds = max(5.0, self._budget.of(AUDIT_SHARE))
-        needed = seconds + MADE_BY_AUDIT * self._look.seconds
-        if not self._budget.fits(needed, PAIRS_SHARE):
+    def _audit(self, use: str, workers: int, until: float) -> Audit | None:
+        """Audit a way of reading, if it ends before a share of the budget; one that is slowly made takes it longer."""
+        seconds = max(5.0, self._budget.of(AUDIT_SHARES[use]))
+        needed = max(seconds + MADE_BY_AUDIT * self._look.seconds, self._longest_audit)
+        if not self._budget.fits(needed, until):
             return None
+        before = self._budget.used
         self._progress(f"auditing it with {_readers(use, workers)}", self._budget.share)
         found = audit(
             self._request.loader,
@@ -193,6 +199,7 @@ class _Course:
             steps=self._request.steps,
             seconds=seconds,
         )
+        self._longest_audit = max(self._longest_audit, self._budget.used - before)
         self._audits[use] = found
         return found
 
@@ -202,7 +209,7 @@ class _Course:
         rivals: Sequence[Cell | None] = (best, search.second(best) if best else None)
         for cell in rivals:
             if cell and use_of(cell) not in self._audits:
-                return self._audit(use_of(cell), max(AUDIT_WORKERS, cell.workers)) is not None
+                return self._audit(use_of(cell), max(AUDIT_WORKERS, cell.workers), PAIRS_SHARE) is not None
         return False
 
 
