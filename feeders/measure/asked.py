@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any, Sequence
 
 from feeders.errors import FeedersError
 from feeders.keras_api import backend
-from feeders.loaders.opening import ARRAYS, DATASET, SEQUENCE
+from feeders.loaders.opening import ARRAYS, DATASET, SEQUENCE, Source
 from feeders.loaders.own import Own, OwnLoader
-from feeders.messages import message_of
 from feeders.strategies import feeder
 
 from . import device
 from .cells import Cell
-from .settings import Settings, is_own_model
+from .models import MODELS
+from .settings import NO_MODEL, Settings, is_own_model
 from .supervise import Finish, Watch
 from .survey import Survey, survey
 from .trains import open_model
@@ -35,11 +36,7 @@ def look(address: str, feeders: Sequence[str], settings: Settings) -> Survey:
     Raises:
         FeedersError: one thing can't be; the text says what to try.
     """
-    if is_own_model(settings.model) and settings.step_ms:
-        raise FeedersError(
-            f"--model {settings.model}, --step-ms {settings.step_ms:g}: a step that stands in for a model has none. "
-            "Try: one of the two"
-        )
+    _check_what_trains(settings)
     found = survey(address, settings)
     for name in feeders:
         if found.unpicklable and _starts_anew(name):
@@ -50,6 +47,20 @@ def look(address: str, feeders: Sequence[str], settings: Settings) -> Survey:
     if is_own_model(settings.model):
         _check_model(Own(address, settings.call, found.steps), found, settings)
     return found
+
+
+def _check_what_trains(settings: Settings) -> None:
+    """See to it that a model may be there; nothing of it is imported."""
+    if not is_own_model(settings.model):
+        if settings.model != NO_MODEL and all(row.name != settings.model for row in MODELS):
+            raise FeedersError(f"--model {settings.model}: expected FILE.py:NAME or package.module:NAME")
+        return
+    Source(settings.model).checked()
+    if settings.step_ms:
+        raise FeedersError(
+            f"--model {settings.model}, --step-ms {settings.step_ms:g}: a step that stands in for a model has none. "
+            "Try: one of the two"
+        )
 
 
 def as_used(address: str, found: Survey) -> Cell:
@@ -83,7 +94,8 @@ def _train_a_step(load: Own, found: Survey, settings: Settings, finish: Finish) 
         model.fit(_first_batch(loader, found.kind), steps_per_epoch=1, epochs=1, verbose=0)
     except Exception as error:
         finish(
-            f"--model {settings.model}: it does not fit the batches of {load.name}, {found.batch}: {message_of(error)}"
+            f"--model {settings.model}: it does not fit the batches of {load.name}, {found.batch}: "
+            f"{_first_lines(error)}"
         )
     finish("")
 
@@ -92,3 +104,9 @@ def _first_batch(loader: OwnLoader, kind: str) -> Any:
     if kind == DATASET:
         return loader.native(1, 0).take(1)
     return (batch for batch in itertools.islice(loader.batches(0), 1))
+
+
+def _first_lines(error: Exception) -> str:
+    """What an exception of Keras says, without colours and without the arguments of the call that it came from."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error)).partition("\nArguments received")[0]
+    return f"{type(error).__name__}: {' '.join(text.split())}"
