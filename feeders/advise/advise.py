@@ -16,7 +16,7 @@ from feeders.measure.stack import describe_host, describe_stack, is_untouched
 from feeders.measure.survey import Survey, survey
 
 from .advice import Advice
-from .answer import answer
+from .answer import answer, is_fed
 from .bench import HostBench
 from .candidates import ONE, PROCESSES, THREADS, candidates, today, use_of
 from .evidence import Evidence, Tried, unsafe_by_audit
@@ -147,11 +147,11 @@ class _Course:
             search = Search(bench, self._budget, self._today, epoch, limit, self._progress, self._unsafe)
             self._search = search
             search.begin()
-            if self._is_worth_it():
+            if self._is_worth_it() and not is_fed(search.tried[self._today], limit):
                 search.screen(self._cells, TAKES_SHARE)
-            while self._audit_best(search):
-                continue
-            search.compare(PAIRS_SHARE)
+                while self._audit_best(search):
+                    continue
+                search.compare(PAIRS_SHARE)
 
     def _settings(self) -> Settings:
         request = self._request
@@ -161,7 +161,7 @@ class _Course:
             model=request.model or base.model,
             step_ms=request.step_ms,
             call=request.call,
-            steps=self._look.steps,
+            steps=self._request.steps,
         )
 
     def _unsafe(self, tried: Tried) -> str:

@@ -9,6 +9,7 @@ from feeders.audit.judge import NOT_COUNTED
 from feeders.compare.verdict import MARGIN
 from feeders.loaders.opening import ARRAYS, DATASET
 from feeders.measure import METRICS, Cell
+from feeders.measure.limit import Limit
 from feeders.strategies import FEEDERS
 
 from .evidence import Evidence, Tried, simplest
@@ -88,6 +89,11 @@ class Answer:
 def answer(evidence: Evidence) -> Answer:
     """Return what the evidence says, as far as it goes."""
     return _Answering(evidence).answer()
+
+
+def is_fed(tried: Tried, limit: Limit | None) -> bool:
+    """Whether a way of feeding gives nearly all that training can take."""
+    return bool(limit and (tried.speed or 0.0) >= FED * limit.ceiling)
 
 
 class _Answering:
@@ -178,8 +184,7 @@ class _Answering:
         return used is not None and used.verdict.word == NOT_COUNTED and not used.verdict.faults
 
     def _is_fed(self) -> bool:
-        limit = self._evidence.limit
-        return bool(limit and self._today and (self._today.speed or 0.0) >= FED * limit.ceiling)
+        return bool(self._today and is_fed(self._today, self._evidence.limit))
 
     def _is_bound_by_preparation(self) -> bool:
         limit = self._evidence.limit

@@ -175,7 +175,7 @@ class Search:
         reason = self.unsafe(Tried(cell, ()))
         if reason and not reason.startswith("not audited"):
             return f"unsafe: {reason}"
-        best = max((each.speed or 0.0 for each in self.tried.values()), default=0.0)
+        best = max((each.speed or 0.0 for each in self.safe()), default=0.0)
         bound = self._bound(cell)
         if bound is not None and bound < HOPELESS * best:
             return f"{bound:,.0f} samples/s at best, as the loader holds the GIL or a core"
