@@ -14,7 +14,7 @@ from feeders.measure.limit import Limit
 from feeders.results.record import REFUSED, UNSUPPORTED
 from feeders.strategies import FEEDERS
 
-from .candidates import Dropped, gain
+from .candidates import Dropped, gain, use_of
 from .evidence import Duel, Tried, simplest
 
 # Of the fastest so far: what is slower than this in one take goes no further. Takes spread by some per cent.
@@ -116,7 +116,8 @@ class Search:
     tried: dict[Cell, Tried] = dataclasses.field(default_factory=dict)
     dropped: list[Dropped] = dataclasses.field(default_factory=list)
     duels: dict[tuple[Cell, Cell], Duel] = dataclasses.field(default_factory=dict)
-    _longest_take: float = 0.0
+    # By how the loader is read: processes that start anew take ten times as long.
+    _longest_take: dict[str, float] = dataclasses.field(default_factory=dict)
     _longest_pair: float = 0.0
 
     # Takes.
@@ -133,27 +134,30 @@ class Search:
             until: share of the budget at which it ends.
         """
         waiting = sorted((cell for cell in cells if cell != self.today), key=self._promise)
-        for place, cell in enumerate(waiting):
-            if not self.budget.fits(self._longest_take, until):
-                left = waiting[place:]
-                self.dropped += [Dropped(each.feeder, "no time was left to try it", each.workers) for each in left]
-                break
-            reason = self._hopeless(cell)
+        for cell in waiting:
+            reason = "" if self._fits(cell, until) else "no time was left to try it"
+            reason = reason or self._hopeless(cell)
             if reason:
                 self.dropped.append(Dropped(cell.feeder, reason, cell.workers))
             else:
                 self._take(cell, 0)
         for level, most in enumerate(SURVIVORS, 1):
             for each in self._survivors(PROMISING[level - 1], most):
-                if self.budget.fits(self._longest_take, until):
+                if self._fits(each.cell, until):
                     self._take(each.cell, level)
+
+    def _fits(self, cell: Cell, until: float) -> bool:
+        """Whether a take ends before a share of the budget, as far as those before it tell."""
+        known = self._longest_take.get(use_of(cell), min(self._longest_take.values(), default=0.0))
+        return self.budget.fits(known, until)
 
     def _take(self, cell: Cell, level: int) -> None:
         self.progress(f"measuring {name_of(cell)}", self.budget.share)
         before = self.budget.used
         deadline = max(5.0, min(60.0, self.budget.left / 2))
         record = self.bench.take(cell, STEADY_SECONDS[level], deadline)
-        self._longest_take = max(self._longest_take, self.budget.used - before)
+        use = use_of(cell)
+        self._longest_take[use] = max(self._longest_take.get(use, 0.0), self.budget.used - before)
         known = self.tried.get(cell, Tried(cell, (), self.epoch))
         self.tried[cell] = dataclasses.replace(known, takes=(*known.takes, record))
 
@@ -180,11 +184,19 @@ class Search:
         if bound is not None and bound < HOPELESS * best:
             return f"{bound:,.0f} samples/s at best, as the loader holds the GIL or a core"
         same = [each for each in self.tried.values() if each.cell.feeder == cell.feeder]
+        enough = next((each for each in same if self._is_enough(each.cell, cell)), None)
+        if enough:
+            return f"{enough.cell.workers} workers are all that the cores or the GIL allow"
         refused = next((each.fault for each in same if each.takes[-1].outcome in (REFUSED, UNSUPPORTED)), "")
         slow = next((each for each in same if self._expected(each, cell) < HOPELESS * best), None)
         if refused or slow is None:
             return refused
         return f"{slow.speed:,.0f} samples/s with {slow.cell.workers}, where {best:,.0f} were seen elsewhere"
+
+    def _is_enough(self, known: Cell, cell: Cell) -> bool:
+        """Whether fewer workers of the same feeder are bound by the same."""
+        fewer, more = self._bound(known), self._bound(cell)
+        return known.workers < cell.workers and fewer is not None and more is not None and more <= fewer * (1 + MARGIN)
 
     def _expected(self, known: Tried, cell: Cell) -> float:
         """Samples per second that a way gives if it gains from workers all that can be gained."""

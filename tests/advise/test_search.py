@@ -114,3 +114,26 @@ def test_processes_are_told_from_threads_and_from_one_reader():
     assert use_of(cell("prefetch-thread")) == ONE
     assert use_of(cell("sequence", 4)) == use_of(cell("tfdata-map", 2)) == THREADS
     assert use_of(cell("sequence-processes")) == use_of(PROCESSES_2) == PROCESSES
+
+
+def test_workers_beyond_what_the_cores_allow_are_not_tried():
+    """Processes are dear to start: of a loader that computes on two cores, two of them are all that can help."""
+    bench = Bench({SEQUENCE: 10_000, PROCESSES_2: 19_000}, other=10_000)
+    found = searched(bench, known=limit(gil=1.0))
+    assert cell("lookahead-processes", 4) not in bench.taken
+    reasons = {(each.feeder, each.workers): each.reason for each in found.dropped}
+    assert "all that the cores or the GIL allow" in reasons["lookahead-processes", 4]
+
+
+def test_a_way_that_is_slow_to_start_keeps_no_other_from_being_tried():
+    """Processes that start anew take ten times as long as threads; what they take says nothing of threads."""
+
+    class SlowProcesses(Bench):
+        def take(self, of, *seconds):
+            if FEEDERS.named(of.feeder).shared_by == "processes":
+                self.now += 40
+            return super().take(of, *seconds)
+
+    bench = SlowProcesses({SEQUENCE: 10_000, cell("lookahead-threads", 4): 38_000}, other=11_000)
+    found = searched(bench, known=limit(cpu=1e-6))
+    assert found.best() == cell("lookahead-threads", 4)
