@@ -144,7 +144,9 @@ class _Course:
         whole = found.length if found.steps != found.length else None
         epoch = self._request.epoch or whole
         with HostBench(settings, found, epoch) as bench:
-            search = Search(bench, self._budget, self._today, epoch, limit, self._progress, self._unsafe)
+            search = Search(
+                bench, self._budget, self._today, epoch, limit, self._progress, self._unsafe, self._look.seconds
+            )
             self._search = search
             search.begin()
             if self._is_worth_it() and not is_fed(search.tried[self._today], limit):

@@ -12,7 +12,7 @@ from feeders.measure import METRICS, Cell
 from feeders.measure.limit import Limit
 from feeders.strategies import FEEDERS
 
-from .evidence import Evidence, Tried, simplest
+from .evidence import UNAUDITED, Evidence, Tried, simplest
 from .lines import Line
 from .patches import lifted_file, patch
 from .search import NEAR, name_of
@@ -270,7 +270,7 @@ class _Answering:
         reasons: dict[str, list[Cell]] = {}
         for each in self._evidence.tried:
             why = self._evidence.unsafe(each)
-            if why:
+            if why and not why.startswith(UNAUDITED):
                 reasons.setdefault(f"{each.cell.feeder}\n{why}", []).append(each.cell)
         seen = [Reason(_several(cells), key.partition("\n")[2]) for key, cells in reasons.items()]
         for use, audit in self._evidence.audits.items():

@@ -34,6 +34,10 @@ SHARED_LAYOUT = 0.02
 OF_KERAS = ("keras-misdelivers", "keras-hangs", "hook-reorders", "epoch-leak", "steps-restart", "super-not-called")
 
 
+# Begins what is said of a way that no audit has covered: it is not proven, and not known to be unsafe.
+UNAUDITED = "not audited"
+
+
 @dataclass(frozen=True)
 class Tried:
     """A way of feeding and its takes.
@@ -188,7 +192,7 @@ def unsafe_by_audit(cell: Cell, audits: Mapping[str, Audit]) -> str:
     use = use_of(cell)
     audit = audits.get(use)
     if audit is None:
-        return f"not audited with {use}"
+        return f"{UNAUDITED} with {use}"
     names = [fault.cause.name for fault in audit.verdict.faults]
     if feeder(cell.feeder).own_workers:
         names = [name for name in names if name not in OF_KERAS]

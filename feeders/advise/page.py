@@ -17,7 +17,7 @@ from feeders.results.machines import name_of_host
 from feeders.strategies import FEEDERS
 
 from .answer import Answer
-from .evidence import Evidence, Tried
+from .evidence import UNAUDITED, Evidence, Tried
 from .show import time_texts
 
 # Of the layout that the page's script reads.
@@ -166,7 +166,7 @@ def _plain(value: Any) -> Any:
 def _cell(each: Tried, evidence: Evidence) -> dict[str, Any]:
     row, why = FEEDERS.named(each.cell.feeder), evidence.unsafe(each)
     measured = [take for take in each.takes if take.outcome == "measured"]
-    state = "no-number" if not measured else "unsafe" if why else "safe"
+    state = "no-number" if not measured else "unsafe" if why and not why.startswith(UNAUDITED) else "safe"
     return {
         "feeder": row.name,
         "workers": each.cell.workers,

@@ -15,7 +15,7 @@ from feeders.results.record import REFUSED, UNSUPPORTED
 from feeders.strategies import FEEDERS
 
 from .candidates import Dropped, gain, use_of
-from .evidence import Duel, Tried, simplest
+from .evidence import UNAUDITED, Duel, Tried, simplest
 
 # Of the fastest so far: what is slower than this in one take goes no further. Takes spread by some per cent.
 PROMISING = (0.7, 0.85)
@@ -25,6 +25,10 @@ SURVIVORS = (4, 2)
 
 # Steady seconds of a take in each round.
 STEADY_SECONDS = (0.25, 0.5, 0.5)
+
+# A fit that has not ended by then has hung, in seconds and as a share of what is left. A take has two of them, and whoever
+# computes at its deadline is given four times as long.
+LONGEST_DEADLINE, DEADLINE_SHARE = 60.0, 0.1
 
 # A way that at best gives less than this share of the fastest so far is not tried: what bounds it is measured roughly.
 HOPELESS = 0.75
@@ -100,6 +104,7 @@ class Search:
         epoch: batches of an epoch that speeds are of; None is the loader's own.
         limit: of the loader, which tells what is hopeless; None if not known.
         progress: told what goes on, and the share that is done.
+        made: seconds that the loader takes to be made, in every process.
         unsafe: tells why a way must not be used; empty if nothing is known against it.
         tried: by way, in the order of trial.
         dropped: ways that were not tried.
@@ -113,6 +118,7 @@ class Search:
     limit: Limit | None
     progress: Callable[[str, float], None]
     unsafe: Callable[[Tried], str]
+    made: float = 0.0
     tried: dict[Cell, Tried] = dataclasses.field(default_factory=dict)
     dropped: list[Dropped] = dataclasses.field(default_factory=list)
     duels: dict[tuple[Cell, Cell], Duel] = dataclasses.field(default_factory=dict)
@@ -154,7 +160,7 @@ class Search:
     def _take(self, cell: Cell, level: int) -> None:
         self.progress(f"measuring {name_of(cell)}", self.budget.share)
         before = self.budget.used
-        deadline = max(5.0, min(60.0, self.budget.left / 2))
+        deadline = min(LONGEST_DEADLINE, max(10.0 + 2 * self.made, self.budget.left * DEADLINE_SHARE))
         record = self.bench.take(cell, STEADY_SECONDS[level], deadline)
         use = use_of(cell)
         self._longest_take[use] = max(self._longest_take.get(use, 0.0), self.budget.used - before)
@@ -177,7 +183,7 @@ class Search:
     def _hopeless(self, cell: Cell) -> str:
         """Why a way is not worth a take; empty if it is."""
         reason = self.unsafe(Tried(cell, ()))
-        if reason and not reason.startswith("not audited"):
+        if reason and not reason.startswith(UNAUDITED):
             return f"unsafe: {reason}"
         best = max((each.speed or 0.0 for each in self.safe()), default=0.0)
         bound = self._bound(cell)
@@ -218,7 +224,7 @@ class Search:
 
         def fine(each: Tried) -> bool:
             reason = each.fault or self.unsafe(each)
-            return bool(each.speed) and (not reason or reason.startswith("not audited"))
+            return bool(each.speed) and (not reason or reason.startswith(UNAUDITED))
 
         return [each for each in self.tried.values() if fine(each)]
 
