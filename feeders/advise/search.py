@@ -26,8 +26,8 @@ SURVIVORS = (4, 2)
 # Steady seconds of a take in each round.
 STEADY_SECONDS = (0.25, 0.5, 0.5)
 
-# A fit that has not ended by then has hung, in seconds and as a share of what is left. A take has two of them, and whoever
-# computes at its deadline is given four times as long.
+# A fit that has not ended by then has hung, in seconds and as a share of what is left. A take has two of them, and
+# whoever computes at its deadline is given four times as long.
 LONGEST_DEADLINE, DEADLINE_SHARE = 60.0, 0.1
 
 # A way that at best gives less than this share of the fastest so far is not tried: what bounds it is measured roughly.
