@@ -194,10 +194,9 @@ def unsafe_by_audit(cell: Cell, audits: Mapping[str, Audit]) -> str:
     if audit is None:
         return f"{UNAUDITED} with {use}"
     names = [fault.cause.name for fault in audit.verdict.faults]
-    if feeder(cell.feeder).own_workers:
-        names = [name for name in names if name not in OF_KERAS]
-        if not names and audit.verdict.faults:
-            return ""
+    pulled = any(run.answer.calls for run in audit.evidence.stress)
+    if names and pulled and feeder(cell.feeder).own_workers and set(names) <= set(OF_KERAS):
+        return ""  # the loader itself was pulled by several, and only what Keras does around it was wrong
     if names:
         return f"{', '.join(dict.fromkeys(names))}, with {use}"
     return "" if audit.safe else f"{audit.verdict.word} with {use}"

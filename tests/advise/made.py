@@ -29,8 +29,8 @@ def cell(name, workers=1):
     return Cell(name, LOADER, workers)
 
 
-def audit(*causes, word="exactly-once"):
-    """An audit that found these causes."""
+def audit(*causes, word="exactly-once", calls=100):
+    """An audit that found these causes, and pulled the loader so many times from several at once."""
     faults = tuple(
         SimpleNamespace(
             cause=SimpleNamespace(name=name, meaning=f"{name} means.", advice=f"Repair {name}."),
@@ -41,7 +41,9 @@ def audit(*causes, word="exactly-once"):
         for name in causes
     )
     verdict = SimpleNamespace(word=word, faults=faults, message="", deliveries=1000)
-    return SimpleNamespace(verdict=verdict, safe=not faults and word != "not-counted")
+    stress = [SimpleNamespace(answer=SimpleNamespace(calls=calls))]
+    evidence = SimpleNamespace(stress=stress)
+    return SimpleNamespace(verdict=verdict, evidence=evidence, safe=not faults and word != "not-counted")
 
 
 SAFE = {use: audit() for use in (ONE, THREADS, PROCESSES)}

@@ -129,6 +129,13 @@ def test_a_fault_of_keras_own_workers_does_not_touch_those_that_bring_their_own(
     assert given.feeder == "lookahead-threads"
 
 
+def test_nor_does_it_say_anything_where_the_loader_itself_was_never_pulled():
+    """Keras hung before the audit came to pull it from several threads: its own safety is not known."""
+    audits = {**SAFE, THREADS: audit("keras-hangs", calls=0)}
+    given = answer(seen({SEQUENCE: 10_000, THREADS_4: 30_000}, audits=audits))
+    assert given.feeder != "lookahead-threads"
+
+
 def test_what_nothing_tells_apart_is_left_and_no_false_alarm():
     uncounted = audit(word="not-counted")
     found = seen({SEQUENCE: 10_000, THREADS_4: 30_000}, audits={ONE: uncounted, THREADS: uncounted})
