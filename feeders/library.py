@@ -12,12 +12,13 @@ from feeders.audit import Audit, AuditRequest
 from feeders.audit import audit as _audit
 from feeders.commands.needs import require_for
 from feeders.compare.evidence import ComparisonEvidence, evidence
+from feeders.compare.own import first_takes, is_address, parse_own
 from feeders.compare.request import CellPair, parse_request
 from feeders.compare.run import compare as _compare
 from feeders.compare.sampling import Comparison
 from feeders.errors import FeedersError
 from feeders.measure import Cell, Record, Settings, preload, take
-from feeders.measure.asked import as_used, look
+from feeders.measure.asked import take_own
 
 __all__ = [
     "Advice",
@@ -59,21 +60,13 @@ def measure(
             what it has to be.
     """
     if ":" in feeder:
-        return _measure_own(feeder, by, workers, settings)
+        preload()
+        return take_own(feeder, by, workers, settings or Settings.from_environment())
     if by:
         raise FeedersError(f"by={by!r} is for a loader of your own; {feeder} is a feeder itself")
     cell = Cell(feeder, workload, workers or 1).checked()
     preload()
     return take(cell, settings)
-
-
-def _measure_own(address: str, by: str | None, workers: int | None, settings: Settings | None) -> Record:
-    preload()
-    settings = settings or Settings.from_environment()
-    found = look(address, [by] if by else [], settings)
-    used = as_used(address, found)
-    cell = Cell(by or used.feeder, address, workers or (1 if by else used.workers))
-    return take(cell.checked(), found.settled(settings), found)
 
 
 def audit(loader: str, **options: Any) -> Audit:
@@ -100,16 +93,20 @@ def compare(
     workloads: Sequence[str] = (),
     release: str | None = None,
     budget_seconds: float | None = None,
+    loader: str | None = None,
+    settings: Settings | None = None,
 ) -> ComparisonEvidence:
-    """Compare two feeders, or two releases, by pairs of takes that train in turns: ten to thirty of each.
+    """Compare two feeders, releases or loaders by pairs of takes that train in turns: ten to thirty of each.
 
     Args:
-        a: a feeder as FEEDER or FEEDER:WORKERS, or the id of a release.
+        a: a feeder as FEEDER or FEEDER:WORKERS, the id of a release, or your loader, ``"FILE.py:NAME"``.
         b: the same kind of thing.
         cells: of releases: names or patterns of cells, "feeder/workload/workers"; by default those that tell releases
             apart.
         workloads: of feeders: what they are compared on; by default ``jpeg``.
         release: of feeders: on which release; by default the one that is installed.
+        loader: your loader, that two feeders carry, or that is fed on two releases.
+        settings: with which model, and how your loaders are made.
         budget_seconds: no pair begins after it; what is undecided by then is called so.
 
     Returns:
@@ -118,8 +115,13 @@ def compare(
     Raises:
         FeedersError: the call makes no sense, or a release can't be measured here.
     """
-    request = parse_request(a, b, cells, workloads, release)
-    require_for(request.release_a, request.release_b)
+    if loader or is_address(a) or is_address(b):
+        sides = parse_own(a, b, loader, release)
+        require_for(*(side.release for side in sides))
+        request = first_takes(sides, settings or Settings.from_environment(), lambda text: None)
+    else:
+        request = parse_request(a, b, cells, workloads, release)
+        require_for(request.release_a, request.release_b)
     end = time.monotonic() + budget_seconds if budget_seconds else None
     comparisons: dict[CellPair, Comparison] = {}
     with contextlib.closing(_compare(request, lambda text, share: None, end=end)) as pairs:

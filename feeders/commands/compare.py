@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from feeders.errors import FeedersError
 from feeders.terminal import Progress, write_atomically
 
-from .arguments import count, names, writable
+from .arguments import add_own, count, given_of_own, names, writable
 from .needs import require_for
+
+if TYPE_CHECKING:
+    from feeders.compare.request import ComparisonRequest
 
 
 def add(commands: Any) -> None:
@@ -23,12 +28,14 @@ def add(commands: Any) -> None:
         description="Compare two releases on cells, or two feeders of one release on workloads, by lockstep pairs: at "
         "least ten, at most thirty. Exit status: 0, 1 if B is slower or breaks somewhere, 2 the call is wrong.",
     )
-    parser.add_argument("a", metavar="A", help="a release of `releases`, or FEEDER or FEEDER:WORKERS of `list`")
+    parser.add_argument("a", metavar="A", help="a release of `releases`, FEEDER[:WORKERS] of `list`, or your loader")
     parser.add_argument("b", metavar="B", help="the same")
     parser.add_argument(
         "--cells", type=names, default=[], metavar="C,C", help="of releases: sequence/remote/4, or 'tfdata-*/*/4'"
     )
     parser.add_argument("--workload", type=names, default=[], metavar="W,W", help="of feeders; default: jpeg")
+    parser.add_argument("--loader", metavar="LOADER", help="your own, that two feeders carry, or on two releases")
+    add_own(parser)
     parser.add_argument("--release", metavar="ID", help="of feeders; default: what is installed")
     parser.add_argument("--budget", type=count, metavar="MINUTES", help="for all comparisons together")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
@@ -37,14 +44,14 @@ def add(commands: Any) -> None:
 
 def _compare(options: argparse.Namespace) -> int:
     from feeders.compare.evidence import evidence
-    from feeders.compare.request import parse_request
+    from feeders.compare.own import is_address
     from feeders.compare.run import compare
     from feeders.compare.show import comparison_text
 
     if options.json:
         writable(options.json)
-    request = parse_request(options.a, options.b, options.cells, options.workload, options.release)
-    require_for(request.release_a, request.release_b)
+    own = options.loader or is_address(options.a) or is_address(options.b)
+    request = _own_request(options) if own else _request(options)
     comparisons = {}
     try:
         with Progress() as progress:
@@ -59,3 +66,29 @@ def _compare(options: argparse.Namespace) -> int:
             if options.json:
                 write_atomically(options.json, json.dumps(shown.to_json()) + "\n")
     return int(shown.is_bad)
+
+
+def _request(options: argparse.Namespace) -> ComparisonRequest:
+    from feeders.compare.request import parse_request
+
+    if given_of_own(options):
+        raise FeedersError(
+            f"compare {options.a} {options.b}: {', '.join(given_of_own(options))}: of a loader of your own. "
+            "Try: --loader FILE.py:NAME"
+        )
+    request = parse_request(options.a, options.b, options.cells, options.workload, options.release)
+    require_for(request.release_a, request.release_b)
+    return request
+
+
+def _own_request(options: argparse.Namespace) -> ComparisonRequest:
+    from feeders.compare.own import first_takes, parse_own
+    from feeders.measure import Settings
+
+    if options.cells or options.workload:
+        raise FeedersError(f"compare {options.a} {options.b}: --cells and --workload are not of a loader of your own")
+    sides = parse_own(options.a, options.b, options.loader, options.release)
+    require_for(*(side.release for side in sides))
+    settings = dataclasses.replace(Settings.from_environment(), **given_of_own(options))
+    with Progress() as progress:
+        return first_takes(sides, settings, progress.update)

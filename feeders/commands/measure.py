@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from feeders.measure.survey import Survey
     from feeders.results.record import Record
 
-# Of a verified epoch: what makes its speed worth nothing.
-FAULTS = ("missing", "duplicated", "corrupt", "stale")
-
 # Of what --json writes.
 SCHEMA = 1
 
@@ -176,19 +173,14 @@ def _write(path: Path, records: Sequence[Record], epoch: int) -> None:
 
 def _lines(record: Record, epoch: int) -> list[str]:
     from feeders.measure import METRICS, Cell
+    from feeders.measure.delivery import delivery_text
 
     cell = Cell(record.feeder, record.workload, record.workers)
     rows = [(row.name, row.format(record.metrics[row.name])) for row in METRICS if row.name in record.metrics]
-    head = f"{cell}: {record.outcome} {record.guarantee or record.message}{_faults(record)}"
+    head = f"{cell}: {record.outcome} {delivery_text(record)}"
     if not rows:
         return [head]
     return [head, *table(rows, indent=2), f"  effective throughput and share of the limit: epochs of {epoch:,} batches"]
-
-
-def _faults(record: Record) -> str:
-    """What went wrong in the verified epoch, said before its speed; empty if nothing did."""
-    wrong = [f"{record.metrics[name]:,.0f} {name}" for name in FAULTS if record.metrics.get(name)]
-    return f" ({', '.join(wrong)} of {record.delivered:,} samples)" if wrong else ""
 
 
 def _gains(limit: Limit, workload: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 
 from feeders.measure import Settings
+from feeders.measure.delivery import has_faults
 from feeders.measure.stack import describe_host
 from feeders.results.changes import SpeedVerdict
 
@@ -47,11 +48,11 @@ class ComparisonEvidence:
 
     @property
     def is_bad(self) -> bool:
-        """Whether B is slower somewhere, or breaks."""
+        """Whether B is slower somewhere, breaks, or does not deliver every sample once and whole."""
         return any(
             each.verdict.word == SLOWER if each.verdict else each.broken[-1].side == "b"
             for each in self.comparisons.values()
-        )
+        ) or any(has_faults(take) for take in self.request.takes[1:])
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it, as JSON keeps it."""
@@ -59,8 +60,9 @@ class ComparisonEvidence:
         return {
             "schema": SCHEMA,
             **{name: getattr(asked, name) for name in ("a", "b", "release_a", "release_b")},
-            "settings": dataclasses.asdict(Settings.from_environment()),
+            "settings": dataclasses.asdict(asked.settings or Settings.from_environment()),
             "host": describe_host(),
+            "takes": [dataclasses.asdict(take) for take in asked.takes],
             "unanswered": self.not_compared,
             "comparisons": [_to_json(cells, each) for cells, each in self.comparisons.items()],
         }

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Sequence
 
 from feeders.errors import FeedersError
-from feeders.measure import Cell, profile
+from feeders.measure import Cell, Record, Settings, profile
 from feeders.releases.catalogue import RELEASES
 from feeders.releases.installed import NONE_INSTALLED, installed
 from feeders.releases.interpreters import is_release
+from feeders.strategies import feeder
 
 # The cells that tell releases apart, and what they are named by.
 HISTORY = "history"
@@ -23,7 +24,7 @@ class CellPair:
     Attributes:
         name: what a table calls it.
         a: cell of side A.
-        b: cell of side B, on the same workload.
+        b: cell of side B, on the same workload, or on another loader of a person's.
     """
 
     name: str
@@ -41,6 +42,8 @@ class ComparisonRequest:
         release_a: release of side A.
         release_b: release of side B.
         cell_pairs: the comparisons.
+        settings: of the takes; None for those of the environment.
+        takes: of a person's loader: one of each side, made before, which tells how it is delivered.
     """
 
     a: str
@@ -48,6 +51,8 @@ class ComparisonRequest:
     release_a: str
     release_b: str
     cell_pairs: tuple[CellPair, ...]
+    settings: Settings | None = None
+    takes: tuple[Record, ...] = ()
 
 
 def parse_request(
@@ -125,8 +130,18 @@ def _exactly(name: str) -> dict[str, Cell]:
     return {name: Cell(parts[0], parts[1], int(parts[2])).checked()}
 
 
-def _side(text: str, workload: str) -> Cell:
-    feeder, _, workers = text.partition(":")
+def feeder_and_workers(text: str) -> tuple[str, int]:
+    """Return what FEEDER or FEEDER:WORKERS says.
+
+    Raises:
+        FeedersError: no number of workers, or no such feeder.
+    """
+    name, _, workers = text.partition(":")
     if workers and not workers.isdecimal():
         raise FeedersError(f"compare {text}: {workers!r} workers; expected FEEDER or FEEDER:WORKERS, like sequence:4")
-    return Cell(feeder, workload, int(workers or 1)).checked()
+    return feeder(name).name, int(workers or 1)
+
+
+def _side(text: str, workload: str) -> Cell:
+    name, workers = feeder_and_workers(text)
+    return Cell(name, workload, workers).checked()

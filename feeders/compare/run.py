@@ -10,8 +10,9 @@ from typing import Callable, Generator, Iterator, Mapping, Sequence
 
 from feeders import variables
 from feeders.errors import FeedersError
-from feeders.measure import Settings, device
+from feeders.measure import MEASURED, Settings, device
 from feeders.releases.interpreters import interpreter
+from feeders.results.changes import BrokenPair
 
 from .lockstep import Side
 from .lockstep_client import LockstepProcess
@@ -75,7 +76,12 @@ def compare(
     Raises:
         FeedersError: a release can't be measured here, or its interpreter dies.
     """
-    settings, rng = Settings.from_environment(), random.Random()
+    broken = [(side, take) for side, take in zip("ab", request.takes) if take.outcome != MEASURED]
+    if broken:
+        side, take = broken[0]
+        yield request.cell_pairs[0], Comparison((), (BrokenPair(side, take.outcome, take.message),), None, True)
+        return
+    settings, rng = request.settings or Settings.from_environment(), random.Random()
     family = family or len(request.cell_pairs)
     open_ = {
         cells: Sampling(rng, maximum=maximum, family=family, begun=(begun or {}).get(cells, ()))

@@ -6,6 +6,8 @@ import sys
 from statistics import median
 from typing import Sequence
 
+from feeders.measure import MEASURED
+from feeders.measure.delivery import delivery_text
 from feeders.releases.installed import installed
 from feeders.releases.stacks import KERAS_PACKAGE, TENSORFLOW_PACKAGE, difference, stacks
 from feeders.results.changes import BrokenPair, PairNumbers, ReleaseFinding, SpeedVerdict
@@ -39,6 +41,11 @@ def comparison_text(evidence: ComparisonEvidence) -> str:
         f"Lockstep pairs; slower and faster hold for all {family} together at 99 % (Holm) and exceed 3 %."
         if family > 1
         else "Lockstep pairs; slower and faster hold at 99 % and exceed 3 %."
+    )
+    head += "".join(
+        f"\ndelivery of {side}: {delivery_text(take)}"
+        for side, take in zip("AB", evidence.request.takes)
+        if take.outcome == MEASURED
     )
     return "\n".join([head, "", *table(rows, TABLE_HEADS), "", *notes])
 

@@ -9,6 +9,7 @@ import sys
 from feeders.errors import FeedersError
 
 from .alone import measure_limit
+from .asked import take_own
 from .cells import Cell
 from .settings import Settings
 from .stack import preload
@@ -24,6 +25,8 @@ def _main(request: str) -> int:
         if isinstance(subject, str):  # a workload
             found = measure_limit(subject, Settings(**settings))
             answer = json.dumps(found and dataclasses.asdict(found))
+        elif "loader" in subject:
+            answer = take_own(subject["loader"], subject["by"], subject["workers"], Settings(**settings)).to_json()
         else:
             answer = take(Cell(**subject), Settings(**settings)).to_json()
     except FeedersError as error:

@@ -10,6 +10,7 @@ from feeders.errors import FeedersError
 from feeders.keras_api import backend
 from feeders.loaders.opening import ARRAYS, DATASET, SEQUENCE, Source
 from feeders.loaders.own import Own, OwnLoader
+from feeders.results.record import Record
 from feeders.strategies import feeder
 
 from . import device
@@ -18,6 +19,7 @@ from .models import MODELS
 from .settings import NO_MODEL, Settings, is_own_model
 from .supervise import Finish, Watch
 from .survey import Survey, survey
+from .takes import take
 from .trains import open_model
 from .watched import watched
 
@@ -47,6 +49,24 @@ def look(address: str, feeders: Sequence[str], settings: Settings) -> Survey:
     if is_own_model(settings.model):
         _check_model(Own(address, settings.call, found.steps), found, settings)
     return found
+
+
+def take_own(address: str, by: str | None, workers: int | None, settings: Settings) -> Record:
+    """Take a person's loader once.
+
+    Args:
+        address: of the loader.
+        by: the feeder that carries it; None as ``fit()`` is given it.
+        workers: of the feeder; None is 1, or what the loader sets itself.
+        settings: name the model, and how the loader is made.
+
+    Raises:
+        FeedersError: as `look`.
+    """
+    found = look(address, [by] if by else [], settings)
+    used = as_used(address, found)
+    cell = Cell(by or used.feeder, address, workers or (1 if by else used.workers))
+    return take(cell.checked(), found.settled(settings), found)
 
 
 def _check_what_trains(settings: Settings) -> None:

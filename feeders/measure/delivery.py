@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from feeders.loaders import CHECKSUM, EPOCH, ID, STATIC_EPOCH
-from feeders.results.record import AT_LEAST_ONCE, AT_MOST_ONCE, EXACTLY_ONCE, NONE
+from feeders.results.record import AT_LEAST_ONCE, AT_MOST_ONCE, EXACTLY_ONCE, NONE, Record
 
 from .counts import Reference, count
 from .identity import ByContent, Columns
+
+# What makes a speed worth nothing.
+WRONG = ("missing", "duplicated", "corrupt", "stale")
 
 FAULTS = ("missing", "duplicated", "disordered", "corrupt", "stale")
 
@@ -147,6 +150,18 @@ class ContentLog:
             whole=max(0, samples - seen.missing - seen.corrupt),
             by_content=True,
         )
+
+
+def has_faults(record: Record) -> bool:
+    """Whether a sample was missing, duplicated, corrupt or stale in the verified epoch of a take."""
+    return any(record.metrics.get(name) for name in WRONG)
+
+
+def delivery_text(record: Record) -> str:
+    """Say how the verified epoch of a take was delivered: the guarantee, and the samples that break it."""
+    wrong = [f"{record.metrics[name]:,.0f} {name}" for name in WRONG if record.metrics.get(name)]
+    faults = f" ({', '.join(wrong)} of {record.delivered:,} samples)" if wrong else ""
+    return f"{record.guarantee or record.message}{faults}"
 
 
 def _fresh(stamps: Any) -> tuple[Any, int | None]:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 from feeders import variables
 from feeders.errors import FeedersError, Unsupported
@@ -148,23 +148,28 @@ def _with_speed(base: Record, verified: Verified, timed: Timed, checked: Seen, s
     )
 
 
-def in_new_interpreter(request: Any, what: str) -> str:
+def in_new_interpreter(
+    request: Any, what: str, python: str = sys.executable, environment: Mapping[str, str] | None = None
+) -> str:
     """Return the line with which a new interpreter answers.
 
     Args:
         request: as `feeders.measure.__main__` takes it.
         what: is measured, in words.
+        python: path of the interpreter.
+        environment: variables on top of those of this process.
 
     Raises:
         FeedersError: it could not; the text is what it said.
     """
     root = Path(__file__).resolve().parents[2]
-    path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
+    variables = {**os.environ, **(environment or {})}
+    path = os.pathsep.join(filter(None, (str(root), variables.get("PYTHONPATH"))))
     answer = subprocess.run(
-        [sys.executable, "-m", "feeders.measure", json.dumps(request)],
+        [python, "-m", "feeders.measure", json.dumps(request)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": path, NEW_VARIABLE: "1"},
+        env={**variables, "PYTHONPATH": path, NEW_VARIABLE: "1"},
     )
     if answer.returncode:
         raise FeedersError(answer.stdout.strip() or f"{what}: the measuring process ended with {answer.returncode}")

@@ -1,0 +1,121 @@
+"""Loaders and models of a person's, as they stand in a file of theirs."""
+
+import threading
+import time
+
+import keras
+import numpy as np
+
+ROWS = np.random.RandomState(0).rand(95, 6).astype("float32")
+
+BATCHES, SIZE = 12, 8
+
+
+def rows(index):
+    return ROWS[SIZE * index : SIZE * index + SIZE]
+
+
+class Named(keras.utils.PyDataset):
+    """Inputs with names, and weights."""
+
+    def __init__(self):
+        super().__init__(workers=2)
+
+    def __len__(self):
+        return BATCHES
+
+    def __getitem__(self, index):
+        part = rows(index)
+        return {"a": part, "b": part[:, :2]}, part[:, 0], np.ones(len(part), "float32")
+
+
+class Plain(Named):
+    def __getitem__(self, index):
+        part = rows(index)
+        return part, part[:, 0]
+
+
+class Meeting(Named):
+    """Two calls at once mix up their indices; so that it happens each time, one waits for another."""
+
+    def __init__(self):
+        super().__init__()
+        self.barrier = threading.Barrier(2)
+
+    def __getitem__(self, index):
+        self.index = index
+        if threading.current_thread() is not threading.main_thread():
+            self.barrier.wait(20)
+        return super().__getitem__(self.index)
+
+
+class Random(Named):
+    def __getitem__(self, index):
+        return rows(index) + np.random.rand(), rows(index)[:, 0]
+
+
+class Long(Named):
+    """Its epoch takes five minutes."""
+
+    def __len__(self):
+        return 3000
+
+    def __getitem__(self, index):
+        time.sleep(0.1)
+        return np.full((4, 2), index, "float32"), np.zeros(4, "float32")
+
+
+class Raising(Named):
+    def __getitem__(self, index):
+        raise ValueError(f"no row {index}")
+
+
+class Locked(Named):
+    def __init__(self):
+        super().__init__()
+        self.lock = threading.Lock()
+
+
+def endless():
+    while True:
+        yield from ended()
+
+
+def ended():
+    for index in range(BATCHES):
+        yield rows(index), rows(index)[:, 0]
+
+
+def dataset():
+    import tensorflow as tf
+
+    def prepared(index):
+        x = tf.numpy_function(lambda index: ROWS[SIZE * index : SIZE * index + SIZE], [index], tf.float32)
+        x.set_shape((None, 6))
+        return x, x[:, 0]
+
+    return tf.data.Dataset.range(BATCHES).map(prepared, num_parallel_calls=2)
+
+
+def made(number):
+    return ended() if number == 1 else None
+
+
+def model():
+    made = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
+    made.compile("sgd", "mse")
+    return made
+
+
+def other_shape():
+    made = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
+    made.compile("sgd", "mse")
+    return made
+
+
+def uncompiled():
+    return keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
+
+
+def number():
+    return 3

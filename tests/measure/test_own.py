@@ -1,0 +1,200 @@
+"""A person's loader and model: what is found by a look, what is delivered, and what is refused in one line."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from feeders.errors import FeedersError
+from feeders.loaders.own import Own
+from feeders.measure import Cell, Settings, take
+from feeders.measure.alone import measure_limit
+from feeders.measure.asked import as_used, look
+from feeders.measure.recording import idle_model
+from feeders.measure.survey import survey
+
+OWN = Path(__file__).with_name("own_loaders.py")
+
+SHORT = Settings(steady_seconds=0.1, deadline_seconds=100)
+
+
+def address(name):
+    return f"{OWN}:{name}"
+
+
+def taken(feeder, name, workers=1, **settings):
+    return take(Cell(feeder, address(name), workers), dataclasses.replace(SHORT, **settings))
+
+
+def test_a_cell_may_hold_an_address():
+    """What stands in the place of a workload opens the loader."""
+    cell = Cell("sequence", "package.module:Train", 4)
+    row, load = cell.rows()
+    assert (row.name, load, cell.is_own) == ("sequence", Own("package.module:Train"), True)
+    assert cell.load("Train(2)", 7) == Own("package.module:Train", "Train(2)", 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "length", "batch"),
+    [
+        ("Named", "sequence", 12, "({a: float32 (8, 6), b: float32 (8, 2)}, float32 (8,), float32 (8,))"),
+        ("endless", "generator", 12, "(float32 (8, 6), float32 (8,))"),
+        ("ended", "generator", 12, "(float32 (8, 6), float32 (8,))"),
+        ("dataset", "dataset", 12, "(float32 (8, 6), float32 (8,))"),
+    ],
+)
+def test_a_look_finds_the_epoch(loaded, name, kind, length, batch):
+    """Also of a generator, which does not tell: by its end, or where it begins again."""
+    found = survey(address(name), SHORT)
+    assert (found.kind, found.length, found.steps, found.samples, found.batch) == (kind, length, length, 95, batch)
+    assert found.tells
+
+
+def test_of_a_long_epoch_the_first_batches_are_measured(loaded, monkeypatch):
+    monkeypatch.setattr("feeders.measure.survey.LONGEST_SECONDS", 0.3)
+    found = survey(address("Long"), SHORT)
+    assert found.length == 3000
+    assert found.steps == 8
+    assert found.settled(SHORT).steps == 8
+
+
+@pytest.mark.parametrize(
+    ("feeder", "name", "workers"),
+    [
+        ("sequence", "Named", 2),
+        ("lookahead-threads", "Named", 2),
+        ("tfdata-map", "Named", 2),
+        ("generator", "endless", 1),
+        ("prefetch-thread", "ended", 1),
+        ("tfdata-native", "dataset", 1),
+    ],
+)
+def test_what_arrives_is_verified_by_content_and_timed(loaded, feeder, name, workers):
+    record = taken(feeder, name, workers)
+    assert (record.outcome, record.guarantee, record.delivered) == ("measured", "exactly-once", 95), record.message
+    assert (record.batches, record.metrics["corrupt"], record.metrics["missing"]) == (12, 0, 0)
+    assert {"seconds_per_batch", "gap", "first_batch", "wait_p99", "cpu", "memory"} <= set(record.metrics)
+    assert record.settings["steps"] == 12
+
+
+def test_what_two_threads_mix_up_is_never_exactly_once(loaded):
+    """A sample of other content is none of those that are due."""
+    record = taken("lookahead-threads", "Meeting", 2)
+    assert record.guarantee in ("at-most-once", "none")
+    assert record.metrics["missing"] + record.metrics["corrupt"] > 0
+
+
+def test_random_content_is_not_counted(loaded):
+    record = taken("sequence", "Random", 2)
+    assert (record.outcome, record.guarantee, record.delivered) == ("measured", "", None)
+    assert record.message.startswith("not counted: its content differs from pass to pass")
+
+
+def test_a_feeder_that_needs_an_index_is_unsupported_on_a_generator(loaded):
+    record = taken("sequence", "endless")
+    assert record.outcome == "unsupported"
+    assert "its batches have no index" in record.message
+
+
+def test_a_call_makes_it(loaded):
+    record = taken("generator", "made", call="made(1)")
+    assert record.guarantee == "exactly-once", record.message
+
+
+def test_a_persons_model_trains(loaded):
+    record = taken("sequence", "Plain", model=address("model"))
+    assert record.outcome == "measured", record.message
+    assert record.settings["model"] == address("model")
+
+
+def test_a_step_takes_what_it_is_told_to(loaded):
+    """It stands in for an accelerator: the loop is blocked, and no core is used."""
+    record = taken("sequence", "Plain", step_ms=20)
+    assert record.metrics["step_p50"] >= 0.02
+    assert record.metrics["seconds_per_batch"] >= 0.02
+
+
+def test_a_limit_has_the_persons_loader_and_model(loaded):
+    limit = measure_limit(address("Plain"), dataclasses.replace(SHORT, step_ms=20))
+    assert 0 < limit.ceiling <= 8 / 0.02
+    assert measure_limit(address("endless"), SHORT).prepare_seconds > 0
+
+
+def test_as_fit_is_given_it(loaded):
+    """A sequence has its own workers."""
+    found = survey(address("Named"), SHORT)
+    assert as_used("a.py:Named", found) == Cell("sequence", "a.py:Named", 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "text"),
+    [
+        ("Nmaed", {}, "has no 'Nmaed'. Nearest: Named"),
+        ("Raising", {}, "failed while it was read by one thread: ValueError: no row 0"),
+        ("made", {}, "needs number; it is called without arguments. Try: --call 'made(number=...)'"),
+        ("Plain", {"model": address("nothing")}, "has no 'nothing'."),
+        ("Plain", {"model": "no.py:model"}, "no.py: no such file"),
+        ("Plain", {"model": "model"}, "--model model: expected FILE.py:NAME or package.module:NAME"),
+        ("Plain", {"model": address("made")}, "made needs number; it is called without arguments. Try: a function"),
+        ("Plain", {"model": address("number")}, "number: gives an int; expected a compiled keras.Model, or a function"),
+        ("Plain", {"model": address("uncompiled")}, "uncompiled: it is not compiled. Try: call model.compile(...)"),
+        ("Plain", {"model": address("other_shape")}, "other_shape: it does not fit the batches of"),
+        ("Plain", {"model": address("model"), "step_ms": 2.0}, "a step that stands in for a model has none"),
+    ],
+)
+def test_what_is_not_as_it_has_to_be_is_told(loaded, name, settings, text):
+    with pytest.raises(FeedersError) as error:
+        look(address(name), [], dataclasses.replace(SHORT, **settings))
+    assert text in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_what_can_not_be_pickled_reaches_no_process_that_is_started_anew(loaded):
+    with pytest.raises(FeedersError) as error:
+        look(address("Locked"), ["sequence", "lookahead-processes"], SHORT)
+    assert "it can't be pickled, and lookahead-processes starts its workers as new interpreters" in str(error.value)
+    assert "self.lock (lock)" in str(error.value)
+    assert look(address("Locked"), ["sequence"], SHORT).steps == 12
+
+
+def test_a_file_that_trains_while_it_is_imported_is_refused(loaded, tmp_path):
+    """For hours, if nobody stopped it."""
+    file = tmp_path / "script.py"
+    file.write_text(
+        "import keras, numpy\nmodel = keras.Sequential([keras.layers.Dense(1)])\nmodel.compile('sgd', 'mse')\n"
+        "model.fit(numpy.zeros((8, 6)), numpy.zeros(8), epochs=10**9)\n"
+    )
+    with pytest.raises(FeedersError) as error:
+        look(address("Plain"), [], dataclasses.replace(SHORT, model=f"{file}:model"))
+    assert f"{file}: it calls fit() while it is imported, at {file}:4. Try: put what trains below" in str(error.value)
+
+
+def test_nothing_of_the_persons_runs_in_this_process(loaded, tmp_path):
+    file = tmp_path / "loud.py"
+    file.write_text("import os\nopen(os.path.dirname(__file__) + f'/{os.getpid()}', 'w').close()\n" + OWN.read_text())
+    settings = dataclasses.replace(SHORT, model=f"{file}:model")
+    found = look(f"{file}:Plain", ["sequence"], settings)
+    take(Cell("sequence", f"{file}:Plain", 1), found.settled(settings), found)
+
+    seen = {path.name for path in tmp_path.iterdir() if path.name.isdecimal()}
+    assert len(seen) >= 5
+    assert str(os.getpid()) not in seen
+
+
+def test_the_stand_in_sleeps_in_the_step(in_child):
+    """Also where a step is computed eagerly."""
+
+    def work():
+        import time
+
+        import numpy as np
+
+        model = idle_model(0.05)
+        start = time.perf_counter()
+        model.fit(np.zeros((4, 2)), np.zeros(4), batch_size=1, verbose=0)
+        return time.perf_counter() - start
+
+    assert in_child(work) >= 0.2
