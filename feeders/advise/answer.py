@@ -12,7 +12,7 @@ from feeders.measure import METRICS, Cell
 from feeders.measure.limit import Limit
 from feeders.strategies import FEEDERS
 
-from .evidence import UNAUDITED, Evidence, Tried, simplest
+from .evidence import UNAUDITED, Evidence, Tried, percent, simplest
 from .lines import Line
 from .patches import lifted_file, patch
 from .search import NEAR, name_of
@@ -214,7 +214,7 @@ class _Answering:
             return "Leave it: the device is fed."
         if not self._is_searched():
             return "Leave it for now: no other way of feeding could be tried and proven in the time."
-        return f"Leave it: nothing that was tried is better by more than {MARGIN:.0%}."
+        return f"Leave it: nothing that was tried is better by more than {percent(MARGIN)}."
 
     def _unsafe_sentence(self) -> str:
         used = self._evidence.used
@@ -245,7 +245,7 @@ class _Answering:
             return ""
         share = sum(line.share for line in lines)
         these = "this line is" if len(lines) == 1 else f"these {len(lines)} lines are"
-        return f": {these} {share:.0%} of it ({', '.join(str(line) for line in lines)})"
+        return f": {these} {percent(share)} of it ({', '.join(str(line) for line in lines)})"
 
     def _repair(self) -> tuple[str, ...]:
         """What the audit advises, once for each cause."""

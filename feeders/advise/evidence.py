@@ -91,6 +91,11 @@ class Tried:
         return {title: text for title, text in said.items() if text}
 
 
+def percent(share: float) -> str:
+    """Return a share as a person would say it."""
+    return METRICS.named("gil_share").format(share)
+
+
 def gist(message: str) -> str:
     """Return the first line of a message, cut."""
     line = next(iter(message.strip().splitlines()), "")

@@ -14,7 +14,7 @@ from feeders.measure.limit import Limit
 from feeders.results.record import REFUSED, UNSUPPORTED
 from feeders.strategies import FEEDERS
 
-from .candidates import Dropped, gain, use_of
+from .candidates import ONE, Dropped, gain, use_of
 from .evidence import UNAUDITED, Duel, Tried, simplest
 
 # Of the fastest so far: what is slower than this in one take goes no further. Takes spread by some per cent.
@@ -188,7 +188,8 @@ class Search:
         best = max((each.speed or 0.0 for each in self.safe()), default=0.0)
         bound = self._bound(cell)
         if bound is not None and bound < HOPELESS * best:
-            return f"{bound:,.0f} samples/s at best, as the loader holds the GIL or a core"
+            held = "one thread prepares its batches" if use_of(cell) == ONE else "the loader holds the GIL or a core"
+            return f"{bound:,.0f} samples/s at best, as {held}"
         same = [each for each in self.tried.values() if each.cell.feeder == cell.feeder]
         enough = next((each for each in same if self._is_enough(each.cell, cell)), None)
         if enough:

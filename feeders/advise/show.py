@@ -9,7 +9,7 @@ from feeders.measure import METRICS
 from feeders.terminal import table
 
 from .answer import CHANGE, UNSAFE, Answer
-from .evidence import Evidence, Tried
+from .evidence import Evidence, Tried, percent
 from .search import name_of
 
 # Lines that are longer are hard to read, whatever a terminal has.
@@ -85,7 +85,7 @@ def _time(evidence: Evidence, width: int) -> Iterator[str]:
         yield from _wrapped(text, "  ", width)
     if lines:
         kinds = {True: "waits", False: "computes"}
-        rows = [[f"{line.share:.0%}", kinds[line.waits], str(line), line.text] for line in lines]
+        rows = [[f"{percent(line.share)}", kinds[line.waits], str(line), line.text] for line in lines]
         yield from table(rows, indent=2)
 
 
@@ -95,12 +95,12 @@ def time_texts(evidence: Evidence) -> Iterator[str]:
     now = evidence.tried_of(evidence.today)
     if limit:
         yield f"ceiling: {speed(limit.ceiling)}, if batches cost nothing"
-        share = f"; today is {now.speed / limit.samples:.0%} of it" if now and now.speed else ""
+        share = f"; today is {percent(now.speed / limit.samples)} of it" if now and now.speed else ""
         yield f"limit: {speed(limit.samples)}, what no feeder can beat on {limit.cores} cores{share}"
         waits = max(0.0, 1 - limit.prepare_cpu / limit.prepare_seconds) if limit.prepare_seconds else 0.0
         yield (
             f"preparation: {speed(1 / limit.prepare_seconds) if limit.prepare_seconds else ''} by one thread; "
-            f"it waits {waits:.0%} of the time, computes the rest, and holds the GIL {limit.gil_share:.0%} of it"
+            f"it waits {percent(waits)} of the time, computes the rest, and holds the GIL {percent(limit.gil_share)} of it"
         )
     copy = now.metric("copy") if now else None
     if copy is not None:
@@ -137,7 +137,7 @@ def _proof(evidence: Evidence) -> str:
     deliveries = sum(audit.verdict.deliveries for audit in evidence.audits.values())
     uses = ", ".join(evidence.audits)
     audited = f"Audited with {uses}: {deliveries:,} batches. " if uses else "Not audited. "
-    dropped = f"{len(evidence.dropped)} ways were left out; --json says why. " if evidence.dropped else ""
+    dropped = f"Left out: {len(evidence.dropped)}; --json says why. " if evidence.dropped else ""
     return f"{audited}{dropped}Took {evidence.seconds:.0f} s of {evidence.request.seconds:.0f}."
 
 

@@ -57,7 +57,7 @@ def test_the_lines_of_the_preparation_are_named_where_nothing_helps():
     given = answer(seen({SEQUENCE: 19_000, PROCESSES_2: 19_100}, known=limit(gil=1.0, cpu=1e-4)))
     assert given.kind == "preparation"
     assert given.sentence == (
-        "No way of feeding helps, the preparation is the limit: these 2 lines are 90% of it "
+        "No way of feeding helps, the preparation is the limit: these 2 lines are 90 % of it "
         "(mine.py:10 in __getitem__, mine.py:11 in f)."
     )
     assert given.ratio == 1.0
