@@ -99,8 +99,8 @@ def time_texts(evidence: Evidence) -> Iterator[str]:
         yield f"limit: {speed(limit.samples)}, what no feeder can beat on {limit.cores} cores{share}"
         waits = max(0.0, 1 - limit.prepare_cpu / limit.prepare_seconds) if limit.prepare_seconds else 0.0
         yield (
-            f"preparation: {speed(1 / limit.prepare_seconds) if limit.prepare_seconds else ''} by one thread; "
-            f"it waits {percent(waits)} of the time, computes the rest, and holds the GIL {percent(limit.gil_share)} of it"
+            f"preparation: {speed(1 / limit.prepare_seconds) if limit.prepare_seconds else ''} by one thread; it waits "
+            f"{percent(waits)} of the time, computes the rest, and holds the GIL {percent(limit.gil_share)} of it"
         )
     copy = now.metric("copy") if now else None
     if copy is not None:
