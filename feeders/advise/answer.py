@@ -7,11 +7,12 @@ from typing import Mapping, Sequence
 
 from feeders.audit.judge import NOT_COUNTED
 from feeders.compare.verdict import MARGIN
-from feeders.loaders.opening import ARRAYS, DATASET
+from feeders.loaders.opening import DATASET
 from feeders.measure import METRICS, Cell
 from feeders.measure.limit import Limit
 from feeders.strategies import FEEDERS
 
+from .candidates import NO_TIME
 from .evidence import UNAUDITED, Evidence, Tried, percent, simplest
 from .lines import Line
 from .patches import lifted_file, patch
@@ -192,9 +193,11 @@ class _Answering:
         return bool(limit and fastest and fastest < BELOW_CEILING * limit.ceiling)
 
     def _is_searched(self) -> bool:
-        """Whether another way than today's was measured and proven safe, if there is any for its kind."""
-        rivals = [each for each in self._safe if each is not self._today]
-        return bool(rivals) or self._evidence.look.kind in (DATASET, ARRAYS)
+        """Whether another way than today's is proven safe, or none had to be left out for want of time."""
+        if any(each is not self._today for each in self._safe):
+            return True
+        untried = any(each.reason == NO_TIME for each in self._evidence.dropped)
+        return self._today is not None and not untried and not self._evidence.interrupted
 
     # What is said.
 

@@ -28,6 +28,10 @@ PASSED_OVER: Mapping[str, str] = {
 }
 
 
+# The reason of a way that may well be better.
+NO_TIME = "no time was left to try it"
+
+
 @dataclass(frozen=True)
 class Dropped:
     """A way of feeding that was not tried, or not to the end.

@@ -14,7 +14,7 @@ from feeders.measure.limit import Limit
 from feeders.results.record import REFUSED, UNSUPPORTED
 from feeders.strategies import FEEDERS
 
-from .candidates import ONE, Dropped, gain, use_of
+from .candidates import NO_TIME, ONE, PROCESSES, Dropped, gain, use_of
 from .evidence import UNAUDITED, Duel, Tried, simplest
 
 # Of the fastest so far: what is slower than this in one take goes no further. Takes spread by some per cent.
@@ -32,6 +32,9 @@ LONGEST_DEADLINE, DEADLINE_SHARE = 60.0, 0.1
 
 # A way that at best gives less than this share of the fastest so far is not tried: what bounds it is measured roughly.
 HOPELESS = 0.75
+
+# Processes take ten times as long to be tried as threads. They are, where they may give so much more.
+DEAR = 0.9
 
 # Ways that are nearer to the fastest than this are as good, and the simplest is taken.
 NEAR = 1 - MARGIN
@@ -141,7 +144,7 @@ class Search:
         """
         waiting = sorted((cell for cell in cells if cell != self.today), key=self._promise)
         for cell in waiting:
-            reason = "" if self._fits(cell, until) else "no time was left to try it"
+            reason = "" if self._fits(cell, until) else NO_TIME
             reason = reason or self._hopeless(cell)
             if reason:
                 self.dropped.append(Dropped(cell.feeder, reason, cell.workers))
@@ -169,7 +172,7 @@ class Search:
 
     def _promise(self, cell: Cell) -> tuple[float, int, int]:
         """The order of trial: what can be fastest first, then what is simple."""
-        bound = self._bound(cell) or 0.0
+        bound = (self._bound(cell) or 0.0) * (DEAR if use_of(cell) == PROCESSES else 1)
         return -bound, cell.workers, FEEDERS.names.index(cell.feeder)
 
     def _bound(self, cell: Cell) -> float | None:
@@ -185,16 +188,30 @@ class Search:
         reason = self.unsafe(Tried(cell, ()))
         if reason and not reason.startswith(UNAUDITED):
             return f"unsafe: {reason}"
-        best = max((each.speed or 0.0 for each in self.safe()), default=0.0)
-        bound = self._bound(cell)
-        if bound is not None and bound < HOPELESS * best:
+        return self._bounded(cell) or self._known_of_feeder(cell)
+
+    def _fastest(self, without: str = "") -> float:
+        """Samples per second of the fastest so far, but for those that read the loader in one way."""
+        return max((each.speed or 0.0 for each in self.safe() if use_of(each.cell) != without), default=0.0)
+
+    def _bounded(self, cell: Cell) -> str:
+        """Why a way can't win, as far as cores and GIL bound it; empty if it can."""
+        bound, others = self._bound(cell), self._fastest(without=PROCESSES)
+        if bound is not None and use_of(cell) == PROCESSES and DEAR * bound < others:
+            return f"{bound:,.0f} samples/s at best, where {others:,.0f} were seen without processes"
+        if bound is not None and bound < HOPELESS * self._fastest():
             held = "one thread prepares its batches" if use_of(cell) == ONE else "the loader holds the GIL or a core"
             return f"{bound:,.0f} samples/s at best, as {held}"
+        return ""
+
+    def _known_of_feeder(self, cell: Cell) -> str:
+        """Why a way can't win, as far as other numbers of its feeder's workers tell; empty if it can."""
         same = [each for each in self.tried.values() if each.cell.feeder == cell.feeder]
         enough = next((each for each in same if self._is_enough(each.cell, cell)), None)
         if enough:
             return f"{enough.cell.workers} workers are all that the cores or the GIL allow"
         refused = next((each.fault for each in same if each.takes[-1].outcome in (REFUSED, UNSUPPORTED)), "")
+        best = self._fastest()
         slow = next((each for each in same if self._expected(each, cell) < HOPELESS * best), None)
         if refused or slow is None:
             return refused

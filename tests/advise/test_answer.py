@@ -8,7 +8,7 @@ import pytest
 
 from feeders.advise.advice import Advice
 from feeders.advise.answer import answer
-from feeders.advise.candidates import ONE, PROCESSES, THREADS
+from feeders.advise.candidates import NO_TIME, ONE, PROCESSES, THREADS, Dropped
 from feeders.advise.lines import Lines
 from tests.advise.made import INDEXED, SAFE, Bench, audit, cell, evidence, limit, record, search
 
@@ -70,7 +70,8 @@ def test_without_lines_the_sentence_names_none():
 
 
 def test_what_could_not_be_tried_is_not_called_no_better():
-    given = answer(seen({SEQUENCE: 10_000}, known=limit(gil=1.0)))
+    found = seen({SEQUENCE: 10_000}, known=limit(gil=1.0))
+    given = answer(dataclasses.replace(found, dropped=(Dropped("lookahead-processes", NO_TIME, 2),)))
     assert given.kind == "leave"
     assert "no other way of feeding could be tried" in given.sentence
     assert any("--seconds 360" in note for note in given.notes)

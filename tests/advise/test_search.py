@@ -137,3 +137,10 @@ def test_a_way_that_is_slow_to_start_keeps_no_other_from_being_tried():
     bench = SlowProcesses({SEQUENCE: 10_000, cell("lookahead-threads", 4): 38_000}, other=11_000)
     found = searched(bench, known=limit(cpu=1e-6))
     assert found.best() == cell("lookahead-threads", 4)
+
+
+def test_processes_are_not_started_where_threads_give_all_that_there_is():
+    bench = Bench({SEQUENCE: 10_000, cell("lookahead-threads", 4): 38_000}, other=11_000)
+    found = searched(bench, known=limit(cpu=1e-6))
+    assert not [each for each in bench.taken if FEEDERS.named(each.feeder).shared_by == "processes"]
+    assert any("without processes" in each.reason for each in found.dropped)
