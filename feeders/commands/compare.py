@@ -36,6 +36,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--workload", type=names, default=[], metavar="W,W", help="of feeders; default: jpeg")
     parser.add_argument("--loader", metavar="LOADER", help="your own, that two feeders carry, or on two releases")
     add_own(parser)
+    parser.add_argument(
+        "--with", dest="packages", type=names, default=[], metavar="PKG,PKG", help="beside the pins of two releases"
+    )
     parser.add_argument("--release", metavar="ID", help="of feeders; default: what is installed")
     parser.add_argument("--budget", type=count, metavar="MINUTES", help="for all comparisons together")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
@@ -71,10 +74,10 @@ def _compare(options: argparse.Namespace) -> int:
 def _request(options: argparse.Namespace) -> ComparisonRequest:
     from feeders.compare.request import parse_request
 
-    if given_of_own(options):
+    given = [*given_of_own(options), *(["with"] if options.packages else [])]
+    if given:
         raise FeedersError(
-            f"compare {options.a} {options.b}: {', '.join(given_of_own(options))}: of a loader of your own. "
-            "Try: --loader FILE.py:NAME"
+            f"compare {options.a} {options.b}: {', '.join(given)}: of a loader of your own. Try: --loader FILE.py:NAME"
         )
     request = parse_request(options.a, options.b, options.cells, options.workload, options.release)
     require_for(request.release_a, request.release_b)
@@ -91,4 +94,4 @@ def _own_request(options: argparse.Namespace) -> ComparisonRequest:
     require_for(*(side.release for side in sides))
     settings = dataclasses.replace(Settings.from_environment(), **given_of_own(options))
     with Progress() as progress:
-        return first_takes(sides, settings, progress.update)
+        return first_takes(sides, settings, progress.update, tuple(options.packages))

@@ -11,8 +11,9 @@ from feeders.measure import MEASURED, Cell, Record, Settings
 from feeders.measure.epochs import batches
 from feeders.measure.takes import in_new_interpreter
 from feeders.releases.installed import NONE_INSTALLED, installed
-from feeders.releases.interpreters import interpreter, is_release
+from feeders.releases.interpreters import Interpreter, interpreter, is_release
 from feeders.results.record import FAILED
+from feeders.strategies import FEEDERS
 
 from .request import CellPair, ComparisonRequest, feeder_and_workers
 
@@ -41,7 +42,8 @@ class OwnSide:
 
 def is_address(text: str) -> bool:
     """Whether it is a loader's address, and not FEEDER:WORKERS."""
-    return ":" in text and not text.rpartition(":")[2].isdecimal()
+    place, colon, name = text.rpartition(":")
+    return bool(colon) and not name.isdecimal() and place not in FEEDERS.names
 
 
 def parse_own(a: str, b: str, loader: str | None, release: str | None) -> tuple[OwnSide, OwnSide]:
@@ -78,23 +80,28 @@ def parse_own(a: str, b: str, loader: str | None, release: str | None) -> tuple[
     return first, second
 
 
-def first_takes(sides: tuple[OwnSide, OwnSide], settings: Settings, log: Callable[[str], None]) -> ComparisonRequest:
+def first_takes(
+    sides: tuple[OwnSide, OwnSide], settings: Settings, log: Callable[[str], None], packages: tuple[str, ...] = ()
+) -> ComparisonRequest:
     """Take both sides once, which verifies their delivery, and return what is to be compared then.
 
     Args:
         sides: what is compared.
         settings: name the model, and how the loaders are made.
         log: takes a line about what goes on.
+        packages: beside the pins of both releases.
 
     Raises:
         FeedersError: neither side can be measured, or what they train on differs.
     """
     takes, errors = [], []
     pinned = sides[0].release != sides[1].release
+    if packages and not pinned:
+        raise FeedersError(f"--with {','.join(packages)}: goes beside the pins of two releases. Try: pip install")
     for side in sides:
         log(f"the delivery of {side.title}")
         try:
-            takes.append(_take(side, settings, pinned, log))
+            takes.append(_take(side, settings, interpreter(side.release, log, pinned=pinned, packages=packages)))
         except FeedersError as error:
             if not pinned:
                 raise
@@ -104,17 +111,24 @@ def first_takes(sides: tuple[OwnSide, OwnSide], settings: Settings, log: Callabl
     if len(errors) == len(sides):
         raise errors[0]
     if all(take.outcome == MEASURED for take in takes):
-        settings = dataclasses.replace(settings, steps=_common_steps(sides, takes))
+        model = str(takes[0].settings["model"])
+        settings = dataclasses.replace(settings, steps=_common_steps(sides, takes), model=model)
     a, b = (Cell(take.feeder, take.workload, take.workers) for take in takes)
     name = sides[0].loader if sides[0].loader == sides[1].loader else "epoch"
     first, second = sides
     return ComparisonRequest(
-        first.title, second.title, first.release, second.release, (CellPair(name, a, b),), settings, tuple(takes)
+        a=first.title,
+        b=second.title,
+        release_a=first.release,
+        release_b=second.release,
+        cell_pairs=(CellPair(name, a, b),),
+        settings=settings,
+        takes=tuple(takes),
+        packages=packages,
     )
 
 
-def _take(side: OwnSide, settings: Settings, pinned: bool, log: Callable[[str], None]) -> Record:
-    place = interpreter(side.release, log, pinned=pinned)
+def _take(side: OwnSide, settings: Settings, place: Interpreter) -> Record:
     subject = {"loader": side.loader, "by": side.feeder, "workers": side.workers}
     request = [subject, dataclasses.asdict(settings)]
     return Record.from_json(in_new_interpreter(request, side.title, place.python, place.variables))

@@ -43,6 +43,7 @@ class ComparisonRequest:
         release_b: release of side B.
         cell_pairs: the comparisons.
         settings: of the takes; None for those of the environment.
+        packages: beside the pins of both releases.
         takes: of a person's loader: one of each side, made before, which tells how it is delivered.
     """
 
@@ -53,6 +54,7 @@ class ComparisonRequest:
     cell_pairs: tuple[CellPair, ...]
     settings: Settings | None = None
     takes: tuple[Record, ...] = ()
+    packages: tuple[str, ...] = ()
 
 
 def parse_request(

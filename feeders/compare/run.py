@@ -25,17 +25,26 @@ OnProgress = Callable[[str, float], None]
 
 @contextlib.contextmanager
 def lockstep_processes(
-    release_a: str, release_b: str, log: Callable[[str], None]
+    release_a: str, release_b: str, log: Callable[[str], None], packages: tuple[str, ...] = ()
 ) -> Iterator[tuple[LockstepProcess, LockstepProcess]]:
     """Start an interpreter of each release; both end with the context.
 
     Two releases are compared as their stacks pin them: what is installed here may have another Python, or other
     packages than those of the release's day, and would be compared with them.
 
+    Args:
+        release_a: of the first.
+        release_b: of the second.
+        log: takes a line about what goes on.
+        packages: beside the pins of both.
+
     Raises:
         FeedersError: a release can't be measured here.
     """
-    first, second = (interpreter(release, log, pinned=release_a != release_b) for release in (release_a, release_b))
+    first, second = (
+        interpreter(release, log, pinned=release_a != release_b, packages=packages)
+        for release in (release_a, release_b)
+    )
     log(f"importing TensorFlow: {release_a}, {release_b}")
     with LockstepProcess(first.python, first.variables) as a, LockstepProcess(second.python, second.variables) as b:
         one, other = (process.stack.get("device") for process in (a, b))
@@ -94,7 +103,7 @@ def compare(
         on_progress(text, measured / max(1, measured + left))
 
     for number in itertools.count(1):
-        with lockstep_processes(request.release_a, request.release_b, log) as (a, b):
+        with lockstep_processes(request.release_a, request.release_b, log, request.packages) as (a, b):
             for place, (cells, sampling) in enumerate(open_.items(), 1):
                 if end and time.monotonic() > end:
                     yield from ((cells, sampling.comparison()) for cells, sampling in open_.items())

@@ -111,7 +111,7 @@ def _train_a_step(load: Own, found: Survey, settings: Settings, finish: Finish) 
     except FeedersError as error:
         finish(str(error))
     try:
-        model.fit(_first_batch(loader, found.kind), steps_per_epoch=1, epochs=1, verbose=0)
+        model.fit(_first_batch(loader, found.kind), steps_per_epoch=1, epochs=1, shuffle=False, verbose=0)
     except Exception as error:
         finish(
             f"--model {settings.model}: it does not fit the batches of {load.name}, {found.batch}: "

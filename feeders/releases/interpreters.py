@@ -15,6 +15,7 @@ from feeders.measure.stack import PINS_VARIABLE
 
 from .environments import build_environment
 from .installed import installed
+from .resolve import with_packages
 from .stacks import stacks
 
 # What was set for the running interpreter is not meant for that of another release.
@@ -34,13 +35,16 @@ class Interpreter:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def interpreter(release: str, log: Callable[[str], None], *, pinned: bool = False) -> Interpreter:
+def interpreter(
+    release: str, log: Callable[[str], None], *, pinned: bool = False, packages: tuple[str, ...] = ()
+) -> Interpreter:
     """Return the interpreter of a release; its environment is made if it is not there.
 
     Args:
         release: its id.
         log: takes a line about what goes on.
         pinned: where the release has a stack, the environment of its pins, also if it is installed.
+        packages: as pip takes them, that go beside the pins.
 
     Raises:
         FeedersError: the release is neither installed nor has it a stack, or its environment can't be made.
@@ -55,6 +59,9 @@ def interpreter(release: str, log: Callable[[str], None], *, pinned: bool = Fals
             f"Try: feeders releases add {release}"
         )
     _check_request(release)
+    if packages:
+        log(f"resolving {', '.join(packages)} beside the pins of {release}")
+        stack = with_packages(stack, packages)
     settings = {**dict.fromkeys(FOREIGN, ""), PINS_VARIABLE: stack.digest, variables.DEVICE: device.CPU}
     return Interpreter(str(build_environment(stack, log)), settings)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import datetime
+import functools
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Sequence
 
@@ -92,6 +93,29 @@ def resolve(pair: Wanted) -> Stack:
         f"releases add {pair.release.id}: no Python of {', '.join(PYTHONS)} has wheels for all of it "
         f"({LINUX_ONLY}). uv says of {PYTHONS[0]}: {first_error}"
     )
+
+
+@functools.lru_cache(maxsize=None)
+def with_packages(stack: Stack, packages: tuple[str, ...]) -> Stack:
+    """Return a stack with further packages beside its pins, the newest that go with them.
+
+    Args:
+        stack: its pins stay.
+        packages: as pip takes them.
+
+    Raises:
+        FeedersError: they don't go with the pins.
+    """
+    pins = [f"{name}=={version}" for name, version in stack.pins]
+    try:
+        lines = _compile([*pins, *packages], "--python-version", stack.python)
+    except FeedersError as error:
+        said = " ".join(str(error).partition(": ")[2].split())[-600:]
+        raise FeedersError(
+            f"--with {','.join(packages)}: not beside the pins of {stack.release} (Python {stack.python}). "
+            f"uv says: {said}"
+        ) from None
+    return replace(stack, pins=tuple(parse(lines)))
 
 
 def remember(pair: Wanted) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ import pytest
 import feeders.loaders
 import feeders.measure
 import feeders.measure.alone
+import feeders.measure.asked
 import feeders.measure.bottleneck
 import feeders.releases.listing
 import feeders.strategies
@@ -20,7 +22,9 @@ from feeders.asv_plugin import machine
 from feeders.audit.show import to_text
 from feeders.catalogue import Catalogue
 from feeders.measure import METRICS, Record
+from feeders.measure.counts import Reference
 from feeders.measure.limit import Limit
+from feeders.measure.survey import Survey
 from feeders.releases.catalogue import age
 from feeders.releases.stacks import stacks
 from feeders.results.changes import write_changes
@@ -65,6 +69,31 @@ def test_measure(call, golden, monkeypatch):
     monkeypatch.setattr(feeders.measure.alone, "measure_limit", lambda workload: limit)
     monkeypatch.setattr(feeders.measure.bottleneck, "bottleneck", lambda records: real(records, take))
     golden("measure", call("measure", "sequence-lock", "--workload", "remote", "--workers", "1,4"))
+
+
+def test_measure_a_loader(call, golden, monkeypatch):
+    """What trains is said first, and what is wrong before its speed. A generator has no index."""
+    reference = Reference(((),), keyed=True, reproducible=True, ordered=True, addressed=True, named=False)
+    found = Survey(
+        "sequence", "a my.Train", 4, False, "", 1000, 250, 8000, "(float32 (32, 8), int64 (32,))", 0.02, reference
+    )
+
+    def take(cell, settings, seen):
+        assert (settings.steps, settings.step_ms, settings.model, seen) == (250, 20.0, "none", found)
+        if cell.feeder == "tfdata-native":
+            return broken("unsupported", "its preparation is not written in TensorFlow ops", **vars(cell))
+        wrong = {"corrupt": 256.0} if cell.workers > 1 else {}
+        take = made_up(cell.feeder, cell.workload, cell.workers, 1000.0, settings={"model": "none"})
+        guarantee = "at-most-once" if wrong else "exactly-once"
+        return replace(take, guarantee=guarantee, delivered=8000, metrics={**take.metrics, **wrong})
+
+    monkeypatch.setattr(feeders.measure, "preload", lambda: None)
+    monkeypatch.setattr(feeders.measure, "take", take)
+    monkeypatch.setattr(feeders.measure.asked, "look", lambda address, by, settings: found)
+    limit = Limit(4000.0, train_cpu=1e-4, prepare_cpu=4e-4, prepare_seconds=1e-3, gil_share=0.25, cores=4)
+    monkeypatch.setattr(feeders.measure.alone, "measure_limit", lambda address, settings: limit)
+    by = ("--by", "lookahead-threads,tfdata-native", "--workers", "1,4")
+    golden("measure-loader", call("measure", "my.py:Train", *by, "--step-ms", "20"))
 
 
 @pytest.mark.parametrize(("name", "loader"), [("safe", "sequence-lock"), ("unsafe", "sequence")])
@@ -141,6 +170,11 @@ WRONG = (
     ("measure", "seqence"),
     ("measure", "sequence", "--workload", "jepg"),
     ("measure", "sequence", "--workers", "0"),
+    ("measure", "sequence", "--model", "mine.py:build"),
+    ("measure", "mine.py"),
+    ("measure", "mine.py:Mine", "--by", "seqence"),
+    ("measure", "mine.py:Mine", "--workload", "text"),
+    ("measure", "mine.py:Mine", "--step-ms", "0"),
     ("audit",),
     ("audit", "seqence"),
     ("audit", "mine.py"),

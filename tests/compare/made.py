@@ -77,7 +77,7 @@ class Bench:
         return {event[1:] for event in self.events if event[0] == "start"}
 
     @contextlib.contextmanager
-    def _processes(self, a, b, log):
+    def _processes(self, a, b, log, packages=()):
         self.events.append(("start", a, b))
         number = sum(event[0] == "start" for event in self.events)
         try:

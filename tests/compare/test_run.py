@@ -185,7 +185,7 @@ def held(monkeypatch):
         monkeypatch.setattr(run, "LockstepProcess", Held)
         chosen = {release.replace("r", "").replace("_", "."): device for release, device in devices.items()}
 
-        def interpreter(release, say, pinned):
+        def interpreter(release, say, pinned, packages):
             return SimpleNamespace(python=f"{release}{', pinned' * pinned}", variables={"X": chosen[release]})
 
         monkeypatch.setattr(run, "interpreter", interpreter)
