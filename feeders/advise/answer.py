@@ -287,6 +287,12 @@ class _Answering:
         share, limit = self._share(best), self._evidence.limit
         if kind == CHANGE and share and limit and share >= 90 and limit.samples < BELOW_CEILING * limit.ceiling:
             notes.append(f"After that the preparation is the limit{self._named_lines()}.")
+        if kind == PREPARATION and self._evidence.look.kind == DATASET:
+            notes.append(
+                "A map without num_parallel_calls prepares one element at a time: write num_parallel_calls=tf.data."
+                "AUTOTUNE. Python that holds the GIL gains nothing from that: write it in TensorFlow ops, or as a "
+                "PyDataset, which processes can prepare."
+            )
         if kind == PREPARATION and "index" not in self._evidence.look.offers and self._evidence.look.kind != DATASET:
             notes.append(
                 "One thread reads it, since its batches have no index. As a PyDataset with __getitem__ several "

@@ -83,6 +83,7 @@ def test_a_pipeline_whose_python_holds_it_back_is_told_the_lines():
     native = cell("tfdata-native")
     given = answer(seen({native: 19_000}, known=limit(gil=1.0), look=look, today=native))
     assert given.kind == "preparation"
+    assert any("num_parallel_calls" in note for note in given.notes)
 
 
 def test_unsafe_as_used_comes_first_with_the_repair_and_what_is_safe_all_the_same():
