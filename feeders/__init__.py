@@ -1,8 +1,9 @@
 """Measure, audit and compare the ways to feed Keras ``fit()``.
 
-``feeders.audit(...)``, ``feeders.measure(...)`` and ``feeders.compare(...)`` are the commands of these names as
-functions: see `feeders.library`. ``feeders.testing`` is for a person's own tests. ``LookaheadThreads``,
-``LookaheadProcesses``, ``PrefetchThread`` and ``QueueThreads`` carry a person's loader into ``fit()``.
+``feeders.advise(...)``, ``feeders.audit(...)``, ``feeders.measure(...)`` and ``feeders.compare(...)`` are the commands
+of these names as functions: see `feeders.library`. ``feeders.testing`` is for a person's own tests.
+``LookaheadThreads``, ``LookaheadProcesses``, ``PrefetchThread`` and ``QueueThreads`` carry a person's loader into
+``fit()``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from feeders.library import audit, compare, measure
+    from feeders.library import advise, audit, compare, measure
     from feeders.strategies.lookahead_processes import LookaheadProcesses
     from feeders.strategies.lookahead_threads import LookaheadThreads
     from feeders.strategies.prefetch_thread import PrefetchThread
@@ -27,6 +28,7 @@ __all__ = [
     "PrefetchThread",
     "QueueThreads",
     "__version__",
+    "advise",
     "audit",
     "compare",
     "measure",
@@ -41,7 +43,7 @@ _POOLS = {
 }
 
 # Each is a function of `feeders.library`, and a folder with what it is made of.
-_FUNCTIONS = ("audit", "compare", "measure")
+_FUNCTIONS = ("advise", "audit", "compare", "measure")
 
 
 def __getattr__(name: str) -> Any:

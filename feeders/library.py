@@ -1,4 +1,4 @@
-"""The commands as functions, for programs and notebooks: ``from feeders import audit, measure, compare``."""
+"""The commands as functions, for programs and notebooks: ``from feeders import advise, audit, measure, compare``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import time
 from typing import Any, Sequence
 
+from feeders.advise import Advice, AdviseRequest
+from feeders.advise import advise as _advise
 from feeders.audit import Audit, AuditRequest
 from feeders.audit import audit as _audit
 from feeders.commands.needs import require_for
@@ -18,7 +20,18 @@ from feeders.errors import FeedersError
 from feeders.measure import Cell, Record, Settings, preload, take
 from feeders.measure.asked import take_own
 
-__all__ = ["Audit", "Comparison", "ComparisonEvidence", "Record", "Settings", "audit", "compare", "measure"]
+__all__ = [
+    "Advice",
+    "Audit",
+    "Comparison",
+    "ComparisonEvidence",
+    "Record",
+    "Settings",
+    "advise",
+    "audit",
+    "compare",
+    "measure",
+]
 
 
 def measure(
@@ -114,3 +127,20 @@ def compare(
     with contextlib.closing(_compare(request, lambda text, share: None, end=end)) as pairs:
         comparisons.update(pairs)
     return evidence(request, comparisons)
+
+
+def advise(loader: str, **options: Any) -> Advice:
+    """Say how a loader of one's own is best carried on this host, and whether it is safe as it is used.
+
+    Args:
+        loader: ``"FILE.py:NAME"`` or ``"package.module:NAME"``.
+        options: the other fields of `feeders.advise.AdviseRequest`: ``model``, ``step_ms``, ``epoch``, ``workers``,
+            ``seconds``, ``steps`` and ``call``.
+
+    Returns:
+        The advice: ``answer`` with its ``kind``, ``feeder``, ``ratio``, ``code`` and so on, and the evidence.
+
+    Raises:
+        FeedersError: the call is wrong, or the loader can't be opened.
+    """
+    return _advise(AdviseRequest(loader, **options))

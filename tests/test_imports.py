@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # imports.
 ORDER = (
     ("feeders", "__main__", "cli", "commands", "library", "testing", "asv_plugin", "benchmarks"),
-    ("report",),
+    ("advise", "report"),
     ("compare",),
     ("releases",),
     ("audit",),

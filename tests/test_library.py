@@ -32,17 +32,18 @@ def test_importing_the_package_imports_nothing_heavy():
 @pytest.mark.parametrize(
     "first",
     [
-        "from feeders import audit, compare, measure",
-        "import feeders; audit, compare, measure = feeders.audit, feeders.compare, feeders.measure",
-        "from feeders.audit import AuditRequest; import feeders.measure; from feeders import audit, compare, measure",
+        "from feeders import advise, audit, compare, measure",
+        "import feeders; advise, audit, compare, measure = "
+        "feeders.advise, feeders.audit, feeders.compare, feeders.measure",
+        "from feeders.audit import AuditRequest; import feeders.measure\n"
+        "from feeders import advise, audit, compare, measure",
     ],
 )
 def test_each_is_a_function_whatever_was_imported_before(first):
     """Folders of these names hold what the functions are made of; `feeders.audit.AuditRequest` is there as well."""
-    program = (
-        f"{first}\nimport feeders.audit\nprint(*map(callable, (audit, compare, measure)), feeders.audit.AuditRequest)"
-    )
-    assert in_new_interpreter(program) == ["True", "True", "True", "<class", "'feeders.audit.request.AuditRequest'>"]
+    shown = "print(*map(callable, (advise, audit, compare, measure)), feeders.audit.AuditRequest)"
+    program = f"{first}\nimport feeders.audit\n{shown}"
+    assert in_new_interpreter(program) == ["True"] * 4 + ["<class", "'feeders.audit.request.AuditRequest'>"]
 
 
 def test_what_runs_inside_a_stack_needs_no_library_that_draws():
@@ -54,7 +55,7 @@ def test_what_runs_inside_a_stack_needs_no_library_that_draws():
 
 
 def test_they_say_what_they_take():
-    for name in ("audit", "compare", "measure"):
+    for name in ("advise", "audit", "compare", "measure"):
         assert inspect.signature(getattr(feeders, name)) == inspect.signature(getattr(library, name))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import audit, compare, listing, measure, overhead, regressions, releases, report
+from . import advise, audit, compare, listing, measure, overhead, regressions, releases, report
 
 # In the order of the help.
-COMMANDS = (listing, measure, audit, compare, regressions, releases, report, overhead)
+COMMANDS = (advise, listing, measure, audit, compare, regressions, releases, report, overhead)

@@ -17,7 +17,7 @@ def render(payload: Mapping[str, Any]) -> str:
     """Return the report as one HTML file that makes no request.
 
     Args:
-        payload: as `payload.payload` returns it.
+        payload: as `payload.payload` returns it; ``as_text`` is the command that prints the same.
     """
     files = jinja2.Environment(
         loader=jinja2.FileSystemLoader(WEB),
@@ -29,6 +29,7 @@ def render(payload: Mapping[str, Any]) -> str:
     return files.get_template("page.html").render(
         title=payload["title"],
         subtitle=Markup(payload["subtitle"]),
+        as_text=payload["as_text"],
         style=_part("style.css"),
         app=_part("app.js"),
         vega=_script(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")),

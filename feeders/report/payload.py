@@ -84,6 +84,7 @@ def payload(results: Path) -> dict[str, Any]:
         "title": "Feeding Keras fit()",
         "subtitle": "Ways to feed Keras <code>fit()</code>, measured: fast, safe, with how many workers, and what "
         "upgrades changed.",
+        "as_text": "feeders report --summary",
         "choices": [{"name": key, "title": title} for key, title in CHOICES],
         "subjects": _subjects(cells),
         "lengths": LENGTHS,

@@ -1,0 +1,344 @@
+"""The answer: one sentence first, then what it costs, what comes next, what would be unsafe, and the lines to copy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping, Sequence
+
+from feeders.audit.judge import NOT_COUNTED
+from feeders.compare.verdict import MARGIN
+from feeders.loaders.opening import DATASET
+from feeders.measure import METRICS, Cell
+from feeders.measure.limit import Limit
+from feeders.strategies import FEEDERS
+
+from .candidates import NO_TIME
+from .evidence import UNAUDITED, Evidence, Tried, percent, simplest
+from .lines import Line
+from .patches import lifted_file, patch
+from .search import NEAR, name_of
+
+CHANGE, LEAVE, UNSAFE, PREPARATION = "change", "leave", "unsafe", "preparation"
+
+# Of the ceiling: from here on the device is fed.
+FED = 0.95
+
+# Of the ceiling: a limit below this is that of the preparation.
+BELOW_CEILING = 0.8
+
+# A runner-up is better at something if it takes this share of it, or less.
+CHEAPER = 0.8
+
+# Lines that a sentence names.
+NAMED_LINES = 3
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Something that must not be used.
+
+    Attributes:
+        what: the way of feeding.
+        why: what is wrong with it.
+    """
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to do.
+
+    Attributes:
+        kind: "change", "leave", "unsafe" (as it is used now) or "preparation" (it is the limit).
+        sentence: says it.
+        feeder: to carry the loader by; None where none is known to be safe.
+        workers: of it.
+        ratio: its samples per second over today's; None if not known.
+        ratio_interval: the 95 % interval of that, from lockstep pairs; None without them.
+        share_of_limit: percent of what this host can do at all; None if that is not known.
+        code: lines to copy; empty where nothing is to be changed, or nothing is known to be safe.
+        file: of the feeder, to be lifted out; None where plain Keras does it.
+        costs: of it: CPU, memory and first batch.
+        costs_today: the same of how it is fed now.
+        repair: of a loader that is unsafe as it is used.
+        runner_up: the next best, and when it is better.
+        unsafe: what must not be used, and why.
+        lines: of the person's code that the preparation spends its time in.
+        notes: what a person should know beside.
+    """
+
+    kind: str
+    sentence: str
+    feeder: str | None = None
+    workers: int | None = None
+    ratio: float | None = None
+    ratio_interval: tuple[float, float] | None = None
+    share_of_limit: float | None = None
+    code: str = ""
+    file: str | None = None
+    costs: Mapping[str, str] = field(default_factory=dict)
+    costs_today: Mapping[str, str] = field(default_factory=dict)
+    repair: tuple[str, ...] = ()
+    runner_up: str = ""
+    unsafe: tuple[Reason, ...] = ()
+    lines: tuple[Line, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def answer(evidence: Evidence) -> Answer:
+    """Return what the evidence says, as far as it goes."""
+    return _Answering(evidence).answer()
+
+
+def is_fed(tried: Tried, limit: Limit | None) -> bool:
+    """Whether a way of feeding gives nearly all that training can take."""
+    return bool(limit and (tried.speed or 0.0) >= FED * limit.ceiling)
+
+
+class _Answering:
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._safe = evidence.safe()
+        self._today = evidence.tried_of(evidence.today)
+        self._best = self._choose()
+        self._ratio, self._interval = self._ratios(self._best)
+
+    def answer(self) -> Answer:
+        kind = self._kind()
+        best = self._best if self._best and (kind in (CHANGE, UNSAFE)) else self._here()
+        changes = best is not None and kind in (CHANGE, UNSAFE)
+        ratio, interval = self._ratios(best)
+        cell = best.cell if best else None
+        file = lifted_file(cell) if cell and changes else None
+        return Answer(
+            kind=kind,
+            sentence=self._sentence(kind),
+            feeder=cell.feeder if cell else None,
+            workers=cell.workers if cell else None,
+            ratio=ratio,
+            ratio_interval=interval,
+            share_of_limit=self._share(best),
+            code=patch(cell, self._evidence.look) if cell and changes else "",
+            file=str(file) if file else None,
+            costs=best.costs() if best else {},
+            costs_today=self._today.costs() if self._today else {},
+            repair=self._repair() if kind == UNSAFE else (),
+            runner_up=self._runner_up(best),
+            unsafe=tuple(self._unsafe()),
+            lines=self._evidence.look.lines.lines,
+            notes=tuple(self._notes(kind, best)),
+        )
+
+    # Who is best.
+
+    def _choose(self) -> Tried | None:
+        """The simplest of the fastest safe ways; today's where pairs or takes call it as fast."""
+        chosen, here = simplest(self._safe, NEAR), self._here()
+        if chosen is None or here is None or chosen is here:
+            return chosen
+        ratio, interval = self._ratios(chosen)
+        as_fast = (ratio or 0.0) <= 1 + MARGIN or (interval is not None and interval[0] <= 1)
+        return here if as_fast else chosen
+
+    def _here(self) -> Tried | None:
+        """Today's way, if it is safe."""
+        return self._today if self._today in self._safe else None
+
+    def _ratios(self, best: Tried | None) -> tuple[float | None, tuple[float, float] | None]:
+        """Samples per second over today's, by pairs where there are some, else by takes."""
+        if best is None:
+            return None, None
+        if best is self._today:
+            return 1.0, None
+        duel = self._evidence.duel(self._evidence.today, best.cell)
+        if duel and duel.log_ratios:
+            return duel.ratio, duel.interval
+        now = self._today.speed if self._today else None
+        return (best.speed or 0.0) / now if now else None, None
+
+    def _share(self, best: Tried | None) -> float | None:
+        limit = self._evidence.limit
+        return 100 * best.speed / limit.samples if best and best.speed and limit else None
+
+    # What kind of answer it is.
+
+    def _kind(self) -> str:
+        if self._is_unsafe():
+            return UNSAFE
+        if self._best is not None and self._best is not self._today:
+            return CHANGE
+        if self._is_unproven() or self._is_fed() or not (self._is_bound_by_preparation() and self._is_searched()):
+            return LEAVE
+        return PREPARATION
+
+    def _is_unsafe(self) -> bool:
+        used = self._evidence.used
+        if used is not None and not used.safe and not self._is_unproven():
+            return True
+        return bool(self._today and self._today.fault and not self._is_unproven())
+
+    def _is_unproven(self) -> bool:
+        """Whether nothing tells its samples apart, so that nothing can be said of its delivery."""
+        used = self._evidence.used
+        return used is not None and used.verdict.word == NOT_COUNTED and not used.verdict.faults
+
+    def _is_fed(self) -> bool:
+        return bool(self._today and is_fed(self._today, self._evidence.limit))
+
+    def _is_bound_by_preparation(self) -> bool:
+        limit = self._evidence.limit
+        fastest = max((each.speed or 0.0 for each in self._safe), default=0.0)
+        return bool(limit and fastest and fastest < BELOW_CEILING * limit.ceiling)
+
+    def _is_searched(self) -> bool:
+        """Whether another way than today's is proven safe, or none had to be left out for want of time."""
+        if any(each is not self._today for each in self._safe):
+            return True
+        untried = any(each.reason == NO_TIME for each in self._evidence.dropped)
+        return self._today is not None and not untried and not self._evidence.interrupted
+
+    # What is said.
+
+    def _sentence(self, kind: str) -> str:
+        if kind == UNSAFE:
+            return self._unsafe_sentence()
+        if kind == CHANGE and self._best:
+            return (
+                f"Carry it by `{self._best.cell.feeder}` with {_workers(self._best.cell)}: "
+                f"{self._times()}{self._of_the_limit()}, exactly once."
+            )
+        if kind == PREPARATION:
+            return f"No way of feeding helps, the preparation is the limit{self._named_lines()}."
+        if self._is_unproven():
+            return "Leave it: nothing tells its samples apart, so that no way of feeding can be proven safe."
+        if self._is_fed():
+            return "Leave it: the device is fed."
+        if not self._is_searched():
+            return "Leave it for now: no other way of feeding could be tried and proven in the time."
+        return f"Leave it: nothing that was tried is better by more than {percent(MARGIN)}."
+
+    def _unsafe_sentence(self) -> str:
+        used = self._evidence.used
+        names = list(dict.fromkeys(fault.cause.name for fault in used.verdict.faults)) if used else []
+        seen = ", ".join(names) or (self._today.fault if self._today else "") or (used.verdict.word if used else "")
+        first = f"It is unsafe as it is used, by {name_of(self._evidence.today)}: {seen}."
+        if self._best is None:
+            return f"{first} No way of feeding was proven safe: repair it first."
+        speed = f", {self._times()}" if self._ratio else ""
+        return (
+            f"{first} Repair it, or carry it by `{self._best.cell.feeder}` with {_workers(self._best.cell)}: "
+            f"exactly once all the same{speed}."
+        )
+
+    def _times(self) -> str:
+        if self._ratio is None:
+            return "today's samples/s are not known"
+        interval = f" [{_number(self._interval[0])}, {_number(self._interval[1])}]" if self._interval else ""
+        return f"{_number(self._ratio)} x{interval} today's samples/s"
+
+    def _of_the_limit(self) -> str:
+        share = self._share(self._best)
+        return f", {min(share, 100):.0f} % of what this host can do" if share else ""
+
+    def _named_lines(self) -> str:
+        lines = self._evidence.look.lines.lines[:NAMED_LINES]
+        if not lines:
+            return ""
+        share = sum(line.share for line in lines)
+        these = "this line is" if len(lines) == 1 else f"these {len(lines)} lines are"
+        return f": {these} {percent(share)} of it ({', '.join(str(line) for line in lines)})"
+
+    def _repair(self) -> tuple[str, ...]:
+        """What the audit advises, once for each cause."""
+        used = self._evidence.used
+        faults = used.verdict.faults if used else ()
+        texts = [f"{fault.cause.name}: {fault.summary or fault.cause.meaning}" for fault in faults]
+        where = [f"where: {place}" for fault in faults for place in fault.where[:2]]
+        advice = [part for fault in faults for part in (fault.advice, fault.cause.advice) if part]
+        message = [used.verdict.message] if used and used.verdict.message and not faults else []
+        return tuple(dict.fromkeys([*texts, *where, *advice, *message]))
+
+    def _runner_up(self, best: Tried | None) -> str:
+        others = [each for each in self._safe if best and each.cell.feeder != best.cell.feeder]
+        other = simplest(others, NEAR)
+        if best is None or other is None:
+            return ""
+        better = _better_at(other, best)
+        when = f"; better at {' and '.join(better)}" if better else "; nothing that was measured speaks for it"
+        return f"`{other.cell.feeder}` with {_workers(other.cell)}, {_speed(other)} against {_speed(best)}{when}"
+
+    def _unsafe(self) -> list[Reason]:
+        reasons: dict[str, list[Cell]] = {}
+        for each in self._evidence.tried:
+            why = self._evidence.unsafe(each)
+            if why and not why.startswith(UNAUDITED):
+                reasons.setdefault(f"{each.cell.feeder}\n{why}", []).append(each.cell)
+        seen = [Reason(_several(cells), key.partition("\n")[2]) for key, cells in reasons.items()]
+        for use, audit in self._evidence.audits.items():
+            names = ", ".join(dict.fromkeys(fault.cause.name for fault in audit.verdict.faults))
+            if names and not any(names in each.why for each in seen):
+                seen.append(Reason(f"any feeder with several {use}", names))
+        return seen
+
+    def _notes(self, kind: str, best: Tried | None) -> list[str]:
+        notes = []
+        share, limit = self._share(best), self._evidence.limit
+        if kind == CHANGE and share and limit and share >= 90 and limit.samples < BELOW_CEILING * limit.ceiling:
+            notes.append(f"After that the preparation is the limit{self._named_lines()}.")
+        if kind == PREPARATION and self._evidence.look.kind == DATASET:
+            notes.append(
+                "A map without num_parallel_calls prepares one element at a time: write num_parallel_calls=tf.data."
+                "AUTOTUNE. Python that holds the GIL gains nothing from that: write it in TensorFlow ops, or as a "
+                "PyDataset, which processes can prepare."
+            )
+        if kind == PREPARATION and "index" not in self._evidence.look.offers and self._evidence.look.kind != DATASET:
+            notes.append(
+                "One thread reads it, since its batches have no index. As a PyDataset with __getitem__ several "
+                "workers could prepare them."
+            )
+        if self._is_unproven():
+            notes.append(
+                f"Try: feeders audit {self._evidence.request.loader} --key EXPRESSION, which names a sample: "
+                "an index, a path, a rounded mean."
+            )
+        if kind in (CHANGE, UNSAFE) and self._ratio and not self._interval:
+            notes.append(
+                "The ratio is that of single takes, which spread by some per cent; there was no time for pairs."
+            )
+        if kind == LEAVE and not self._is_searched() and not self._is_unproven() and not self._is_fed():
+            notes.append(f"Try: --seconds {2 * self._evidence.request.seconds:.0f}, or again when this host is idle.")
+        if self._evidence.interrupted:
+            notes.append("Interrupted: this is what is known so far.")
+        return notes
+
+
+def _workers(cell: Cell) -> str:
+    return f"{cell.workers} worker{'' if cell.workers == 1 else 's'}"
+
+
+def _several(cells: Sequence[Cell]) -> str:
+    return f"{cells[0].feeder} ×{', ×'.join(str(cell.workers) for cell in cells)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 10 else f"{value:.2f}"
+
+
+def _speed(tried: Tried) -> str:
+    return METRICS.named("effective_throughput").format(tried.speed)
+
+
+def _better_at(other: Tried, best: Tried) -> list[str]:
+    """What the other one needs clearly less of."""
+    compared = (("first_batch", "first batch"), ("cpu", "CPU"), ("memory", "memory"))
+    texts = []
+    for metric, title in compared:
+        one, two = other.metric(metric), best.metric(metric)
+        if one is not None and two is not None and one <= CHEAPER * two:
+            say = METRICS.named(metric).format
+            texts.append(f"{title} ({say(one)} against {say(two)})")
+    if FEEDERS.names.index(other.cell.feeder) < FEEDERS.names.index(best.cell.feeder) and not lifted_file(other.cell):
+        texts.append("simplicity, as plain Keras does it")
+    return texts

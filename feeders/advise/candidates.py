@@ -1,0 +1,117 @@
+"""Which feeders are tried, with how many workers, and what can be said of them before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping
+
+from feeders.loaders import INDEX, OPS
+from feeders.loaders.opening import ARRAYS, DATASET
+from feeders.measure import WORKERS, Cell
+from feeders.measure.gil import Preparation
+from feeders.strategies import FEEDERS, Feeder, feeder
+
+from .look import Look
+from .request import AdviseRequest
+
+# How a loader is read: by one thread at a time, by several threads at once, or by processes, each with a copy.
+ONE, THREADS, PROCESSES = "one reader", "threads", "processes"
+
+# Feeders that are never advised, though they may be safe, and why.
+PASSED_OVER: Mapping[str, str] = {
+    "sequence-lock": "one worker at a time, as prefetch-thread, which needs no lock",
+    "sequence-picklable-lock": "one worker at a time, as prefetch-thread, which needs no lock",
+    "generator-locked": "one worker at a time, as prefetch-thread, and Keras 3 refuses it",
+    "generator-locked-bridge": "one worker at a time, as prefetch-thread",
+    "generator-serialized": "one worker at a time, as prefetch-thread",
+    "tfdata-interleave": "the same threads as tfdata-map, and each needs a part of the loader of its own",
+}
+
+
+# The reason of a way that may well be better.
+NO_TIME = "no time was left to try it"
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A way of feeding that was not tried, or not to the end.
+
+    Attributes:
+        feeder: its feeder.
+        reason: why, in words.
+        workers: None is any number of them.
+    """
+
+    feeder: str
+    reason: str
+    workers: int | None = None
+
+
+def today(request: AdviseRequest, look: Look) -> Cell:
+    """Return how the loader is fed now."""
+    return Cell(look.feeder, request.loader, look.workers)
+
+
+def candidates(request: AdviseRequest, look: Look, cores: int) -> tuple[list[Cell], list[Dropped]]:
+    """Return the ways of feeding that can carry a loader, in catalogue order, and those that are left out.
+
+    Args:
+        request: what is asked for.
+        look: at the loader.
+        cores: that this process may use.
+    """
+    cells: list[Cell] = []
+    dropped: list[Dropped] = []
+    for row in FEEDERS:
+        if row.ceiling or row.pulls not in look.offers:
+            continue
+        reason = _left_out(row, look)
+        if reason:
+            dropped.append(Dropped(row.name, reason))
+        else:
+            cells += [Cell(row.name, request.loader, count) for count in counts(row, request.workers, cores)]
+    return cells, dropped
+
+
+def _left_out(row: Feeder, look: Look) -> str:
+    if row.mistake:
+        return f"a mistake, whatever a short run shows: {row.belief}"
+    if row.whole and look.kind != ARRAYS:
+        return f"needs {row.needs}"
+    if look.kind == DATASET and row.pulls != OPS:
+        return "TensorFlow reads a tf.data pipeline itself; around it Python would be in the way"
+    if look.kind == ARRAYS and not row.whole:
+        return "fit(x, y) cuts arrays itself; around it Python would be in the way"
+    if row.name == "tfdata-map" and look.hooks:
+        return "its on_epoch_begin or on_epoch_end would never be called"
+    if row.name == "tfdata-map" and not look.tuples:
+        return "its batches are no tuples of arrays, which tf.numpy_function takes apart"
+    if row.name in PASSED_OVER:
+        return PASSED_OVER[row.name]
+    if row.shared_by == "processes" and look.unpicklable and row.own_workers:
+        return f"its processes start anew, and {look.unpicklable}, which can't be sent there"
+    return ""
+
+
+def counts(row: Feeder, most: int | None, cores: int) -> list[int]:
+    """Return the numbers of workers to try: up to twice the cores, and 4 anywhere, for loaders that wait."""
+    if not row.parallel or row.pulls != INDEX:
+        return [1]
+    limit = most or max(4, 2 * cores)
+    return [count for count in WORKERS if count <= limit]
+
+
+def use_of(cell: Cell) -> str:
+    """Return how a way of feeding reads the loader: `ONE`, `THREADS` or `PROCESSES`."""
+    row = feeder(cell.feeder)
+    if row.shared_by == "processes":
+        return PROCESSES
+    return THREADS if row.shared_by == "threads" and cell.workers > 1 else ONE
+
+
+def gain(cell: Cell, preparation: Preparation, cores: int) -> float:
+    """Return how many times as fast as one thread a way of feeding can prepare batches at best."""
+    use = use_of(cell)
+    if use == PROCESSES:
+        return preparation.gain_of_processes(cell.workers, cores)
+    return preparation.gain_of_threads(cell.workers, cores) if use == THREADS else 1.0

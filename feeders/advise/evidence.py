@@ -1,0 +1,221 @@
+"""What advice follows from: takes of ways of feeding, lockstep pairs of the best, and audits of how they read."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+from dataclasses import dataclass, field
+from typing import Any, Mapping
+
+from feeders.audit import Audit
+from feeders.compare.verdict import t_interval
+from feeders.measure import MEASURED, METRICS, Cell, Record
+from feeders.measure.epochs import of_length
+from feeders.measure.limit import Limit
+from feeders.results.record import EXACTLY_ONCE
+from feeders.strategies import FEEDERS, feeder
+
+from .candidates import Dropped, use_of
+from .look import Look
+from .request import AdviseRequest
+
+# Counts of a verified epoch that must be nought.
+WRONG = ("missing", "duplicated", "corrupt", "stale")
+
+# The chance that an interval of pairs misses.
+LEVEL = 0.05
+
+# Of a log-ratio, on top of its interval: takes that are forked from one process share its layout in memory, and
+# identical ones differed by up to 1.7 % in the mean of many pairs.
+SHARED_LAYOUT = 0.02
+
+# What Keras does wrong with workers of its own; what brings its own workers is not touched by it.
+OF_KERAS = ("keras-misdelivers", "keras-hangs", "hook-reorders", "epoch-leak", "steps-restart", "super-not-called")
+
+
+# Begins what is said of a way that no audit has covered: it is not proven, and not known to be unsafe.
+UNAUDITED = "not audited"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A way of feeding and its takes.
+
+    Attributes:
+        cell: the way.
+        takes: of it, oldest first.
+        epoch: batches of an epoch that speeds are of; None is the loader's own.
+    """
+
+    cell: Cell
+    takes: tuple[Record, ...]
+    epoch: int | None = None
+
+    @property
+    def speed(self) -> float | None:
+        """Samples per second that arrive once and whole, the middle of its takes; None if it was not measured."""
+        values = [value for value in map(self._speed, self.takes) if value]
+        return statistics.median(values) if values else None
+
+    def _speed(self, take: Record) -> float | None:
+        if take.outcome != MEASURED:
+            return None
+        told = of_length(take, self.epoch) if self.epoch else take
+        return told.metrics.get("effective_throughput")
+
+    def metric(self, name: str) -> float | None:
+        """The middle of its takes; None if it is not known."""
+        values = [take.metrics[name] for take in self.takes if take.metrics.get(name) is not None]
+        return statistics.median(values) if values else None
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with its delivery or its outcome; empty if nothing is."""
+        for take in self.takes:
+            if take.outcome != MEASURED:
+                return f"{take.outcome}: {gist(take.message)}"
+            # Content that differs from pass to pass has no guarantee here: the audit counts it by its labels.
+            if take.guarantee not in (EXACTLY_ONCE, ""):
+                return f"delivered {take.guarantee}"
+            counts = [(name, int(take.metrics.get(name) or 0)) for name in WRONG]
+            wrong = [f"{count:,} samples {name}" for name, count in counts if count]
+            if wrong:
+                return f"{', '.join(wrong)} in an epoch"
+        return ""
+
+    def costs(self) -> dict[str, str]:
+        """CPU, memory and first batch, as a person would say them; what is not known is left out."""
+        titles = {"cpu": "CPU", "memory": "memory", "first_batch": "first batch"}
+        said = {title: METRICS.named(name).format(self.metric(name)) for name, title in titles.items()}
+        return {title: text for title, text in said.items() if text}
+
+
+def percent(share: float) -> str:
+    """Return a share as a person would say it."""
+    return METRICS.named("gil_share").format(share)
+
+
+def gist(message: str) -> str:
+    """Return the first line of a message, cut."""
+    line = next(iter(message.strip().splitlines()), "")
+    return line if len(line) <= 160 else f"{line[:157]}..."
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Lockstep pairs of B against A.
+
+    Attributes:
+        a: a way of feeding.
+        b: another one.
+        log_ratios: of each pair, log of the time of B's epoch over A's.
+        broken: what was seen where a side broke.
+    """
+
+    a: Cell
+    b: Cell
+    log_ratios: tuple[float, ...] = ()
+    broken: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times A's samples per second B gives."""
+        return math.exp(-statistics.fmean(self.log_ratios)) if self.log_ratios else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Its 95 % interval; None with fewer than two pairs."""
+        if len(self.log_ratios) < 2:
+            return None
+        low, high = t_interval(self.log_ratios, LEVEL)
+        return math.exp(max(-700.0, -high - SHARED_LAYOUT)), math.exp(min(700.0, -low + SHARED_LAYOUT))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that was seen.
+
+    Attributes:
+        request: what was asked for.
+        look: at the loader.
+        today: how it is fed now.
+        used: the audit of that; None if it could not be made.
+        audits: by how the loader is read: `ONE`, `THREADS` or `PROCESSES`.
+        limit: of the loader here; None if it could not be measured.
+        tried: ways of feeding with takes, today's first.
+        dropped: the others, and why.
+        duels: comparisons in lockstep.
+        interrupted: whether Ctrl-C came before the end.
+        seconds: that it took.
+        stack: versions.
+        host: the machine.
+    """
+
+    request: AdviseRequest
+    look: Look
+    today: Cell
+    used: Audit | None = None
+    audits: Mapping[str, Audit] = field(default_factory=dict)
+    limit: Limit | None = None
+    tried: tuple[Tried, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    duels: tuple[Duel, ...] = ()
+    interrupted: bool = False
+    seconds: float = 0.0
+    stack: Mapping[str, str] = field(default_factory=dict)
+    host: Mapping[str, Any] = field(default_factory=dict)
+
+    def tried_of(self, cell: Cell) -> Tried | None:
+        """What was seen of a way of feeding."""
+        return next((each for each in self.tried if each.cell == cell), None)
+
+    def duel(self, a: Cell, b: Cell) -> Duel | None:
+        """The pairs of two ways of feeding, as B against A."""
+        for each in self.duels:
+            if (each.a, each.b) == (a, b):
+                return each
+            if (each.a, each.b) == (b, a):
+                return dataclasses.replace(each, a=a, b=b, log_ratios=tuple(-value for value in each.log_ratios))
+        return None
+
+    def unsafe(self, tried: Tried) -> str:
+        """Why a way of feeding must not be used; empty if nothing is known against it.
+
+        What reads the loader as an audit did is as safe as the audit says; what no audit has covered is not advised.
+        """
+        return tried.fault or unsafe_by_audit(tried.cell, self.audits)
+
+    def safe(self) -> list[Tried]:
+        """The ways of feeding that are measured, verified and audited, the fastest first."""
+        fine = [each for each in self.tried if each.speed and not self.unsafe(each)]
+        return sorted(fine, key=lambda each: -(each.speed or 0.0))
+
+
+def unsafe_by_audit(cell: Cell, audits: Mapping[str, Audit]) -> str:
+    """Return what the audits say against a way of feeding; empty if it is proven safe."""
+    use = use_of(cell)
+    audit = audits.get(use)
+    if audit is None:
+        return f"{UNAUDITED} with {use}"
+    names = [fault.cause.name for fault in audit.verdict.faults]
+    pulled = any(run.answer.calls for run in audit.evidence.stress)
+    if names and pulled and feeder(cell.feeder).own_workers and set(names) <= set(OF_KERAS):
+        return ""  # the loader itself was pulled by several, and only what Keras does around it was wrong
+    if names:
+        return f"{', '.join(dict.fromkeys(names))}, with {use}"
+    return "" if audit.safe else f"{audit.verdict.word} with {use}"
+
+
+def simplest(tried: list[Tried], near: float) -> Tried | None:
+    """Return the simplest of the ways that are near the fastest: fewest workers, then the order of the catalogue.
+
+    Args:
+        tried: measured ones.
+        near: share of the fastest's speed that is as good.
+    """
+    if not tried:
+        return None
+    fastest = max(each.speed or 0.0 for each in tried)
+    close = [each for each in tried if (each.speed or 0.0) >= near * fastest]
+    return min(close, key=lambda each: (each.cell.workers, FEEDERS.names.index(each.cell.feeder)))

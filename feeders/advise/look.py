@@ -1,0 +1,175 @@
+"""A first look at a person's loader, in a watched process: its kind, how it is used now, and its slow lines."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from feeders.errors import FeedersError
+from feeders.keras_api import generation
+from feeders.loaders import own
+from feeders.loaders.opening import SEQUENCE, Opened, open_own, own_files
+from feeders.loaders.pickling import pickling_fault
+from feeders.measure.asked import AS_USED
+from feeders.measure.supervise import Watch
+from feeders.measure.watched import watched
+
+from .lines import Lines, sampled_pass
+from .request import AdviseRequest
+
+# A loader that is not made and gives no batch in so long is not looked at any further.
+DEADLINE_SECONDS = 120.0
+
+# Of the memory that is free: as an audit allows.
+MEMORY_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Look:
+    """What can be told of a loader by looking at it.
+
+    Attributes:
+        kind: how ``fit()`` pulls it.
+        title: what it is, in words.
+        offers: `INDEX`, `ITERATOR` and `OPS`, as far as it has them.
+        workers: that it asks for itself; 1 where it asks for none.
+        processes: whether they are processes.
+        steps: batches of an epoch; None where it does not tell and nobody else did.
+        sized: whether it tells them itself.
+        hooks: whether it does something between epochs.
+        expression: Python that makes it, or names it.
+        seconds: that it took to be made.
+        unpicklable: what of it can't be sent to a process that is started anew; None if it can.
+        ignores_workers: it does not call ``super().__init__()``.
+        tuples: whether its batches are tuples of arrays; ``dtypes`` are theirs.
+        lines: where its preparation spends the time.
+        generation: of Keras, 2 or 3.
+    """
+
+    kind: str
+    title: str
+    offers: tuple[str, ...]
+    workers: int = 1
+    processes: bool = False
+    steps: int | None = None
+    sized: bool = True
+    hooks: bool = False
+    expression: str = "Train()"
+    seconds: float = 0.0
+    unpicklable: str | None = None
+    ignores_workers: bool = False
+    tuples: bool = True
+    dtypes: tuple[str, ...] = ()
+    lines: Lines = field(default_factory=Lines)
+    generation: int = 3
+
+    @property
+    def feeder(self) -> str:
+        """The feeder that stands for how it is fed now."""
+        if self.kind == SEQUENCE:
+            return "sequence-processes" if self.processes else "sequence"
+        return AS_USED.get(self.kind, "generator")
+
+    @classmethod
+    def from_json(cls, values: Any) -> Look:
+        """Return what ``dataclasses.asdict`` made JSON of."""
+        tuples = {name: tuple(values[name]) for name in ("offers", "dtypes")}
+        return cls(**{**values, **tuples, "lines": Lines.from_json(values["lines"])})
+
+
+def look_at(request: AdviseRequest, seconds: float) -> Look:
+    """Open the loader in a process of its own, and read batches there.
+
+    Args:
+        request: whose loader.
+        seconds: of the pass that is sampled.
+
+    Raises:
+        FeedersError: it can't be opened, or breaks at once.
+    """
+    memory = int(MEMORY_SHARE * psutil.virtual_memory().available)
+    watch = Watch(DEADLINE_SECONDS + seconds, memory=False, memory_limit=memory)
+    ended = watched(lambda finish: finish(_look(request, seconds)), watch)
+    if ended.answer is None:
+        raise FeedersError(f"{request.loader}: {ended.outcome} while it was read by one thread: {ended.message}")
+    if "error" in ended.answer:
+        raise FeedersError(ended.answer["error"])
+    return Look.from_json(ended.answer)
+
+
+def _look(request: AdviseRequest, seconds: float) -> dict[str, Any]:
+    try:
+        return dataclasses.asdict(_opened(request, seconds))
+    except FeedersError as error:
+        return {"error": str(error)}
+
+
+def _opened(request: AdviseRequest, seconds: float) -> Look:
+    source = request.source()
+    start = time.perf_counter()
+    opened = open_own(source)
+    took = time.perf_counter() - start
+    batch = _first_batch(opened)
+    served, length = own.serve(opened, request.loader, request.steps or 1), opened.length()
+    fault = pickling_fault(opened.x) if opened.kind == SEQUENCE else None
+    tuples = isinstance(batch, tuple) and all(hasattr(part, "dtype") for part in batch)
+    return Look(
+        kind=opened.kind,
+        title=opened.title,
+        offers=tuple(sorted(served.offers)),
+        workers=opened.workers if opened.sets_workers else 1,
+        processes=opened.processes and opened.sets_workers,
+        steps=request.steps or length,
+        sized=bool(length),
+        hooks=served.hooks,
+        expression=expression_of(request, opened),
+        seconds=took,
+        unpicklable=f"{fault.attribute} is a {fault.type}" if fault else None,
+        ignores_workers=opened.ignores_workers,
+        tuples=tuples,
+        dtypes=tuple(part.dtype for part in batch) if tuples else (),
+        lines=_sampled(request, opened, seconds),
+        generation=generation(),
+    )
+
+
+def _first_batch(opened: Opened) -> Any:
+    """The structure of what an indexable loader gives; nothing where it raises, which the audit tells of."""
+    try:
+        signature = opened.signature() if opened.kind == SEQUENCE else None
+    except Exception:
+        signature = None
+    return signature.structure if signature else ()
+
+
+def _sampled(request: AdviseRequest, opened: Opened, seconds: float) -> Lines:
+    """Lines, by paths as seen from here; none where it raises: the audit tells of that."""
+    try:
+        found = sampled_pass(opened, own_files(request.source()), seconds)
+    except Exception:
+        return Lines()
+    here = f"{Path.cwd()}/"
+    lines = tuple(dataclasses.replace(line, file=line.file.replace(here, "")) for line in found.lines)
+    return dataclasses.replace(found, lines=lines)
+
+
+def expression_of(request: AdviseRequest, opened: Opened) -> str:
+    """Return the Python that stands for the loader in the person's own call of ``fit()``."""
+    source = request.source()
+    if source.call:
+        return source.call
+    stem = Path(source.place).stem
+    for name in (f"audited_{stem}", stem, source.place):
+        thing: Any = sys.modules.get(name)
+        for part in source.name.split("."):
+            thing = getattr(thing, part, None)
+        if thing is not None:
+            made = opened.x if opened.y is None else None
+            return source.name if thing is made or isinstance(thing, tuple) else f"{source.name}()"
+    return f"{source.name}()"

@@ -1,0 +1,306 @@
+"""The search: one take of each promising way of feeding, more of the better ones, and lockstep pairs of the best."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import Callable, Protocol, Sequence
+
+from feeders.compare.verdict import MARGIN
+from feeders.measure import Cell, Record
+from feeders.measure.gil import Preparation
+from feeders.measure.limit import Limit
+from feeders.results.record import REFUSED, UNSUPPORTED
+from feeders.strategies import FEEDERS
+
+from .candidates import NO_TIME, ONE, PROCESSES, Dropped, gain, use_of
+from .evidence import UNAUDITED, Duel, Tried, simplest
+
+# Of the fastest so far: what is slower than this in one take goes no further. Takes spread by some per cent.
+PROMISING = (0.7, 0.85)
+
+# Ways that go on into the second round, and into the third.
+SURVIVORS = (4, 2)
+
+# Steady seconds of a take in each round.
+STEADY_SECONDS = (0.25, 0.5, 0.5)
+
+# A fit that has not ended by then has hung, in seconds and as a share of what is left. A take has two of them, and
+# whoever computes at its deadline is given four times as long.
+LONGEST_DEADLINE, DEADLINE_SHARE = 60.0, 0.1
+
+# A way that at best gives less than this share of the fastest so far is not tried: what bounds it is measured roughly.
+HOPELESS = 0.75
+
+# Processes take ten times as long to be tried as threads. They are, where they may give so much more.
+DEAR = 0.9
+
+# Ways that are nearer to the fastest than this are as good, and the simplest is taken.
+NEAR = 1 - MARGIN
+
+# Pairs of a comparison: fewer have no interval worth the name; more than this only sharpen it.
+FEWEST_PAIRS, MOST_PAIRS = 3, 12
+
+# A comparison is sharp enough once its interval is no wider than this, as a share of the ratio to either side.
+SHARP = 0.08
+
+
+class Bench(Protocol):
+    """What measures; it knows the settings."""
+
+    def take(self, cell: Cell, steady_seconds: float, deadline_seconds: float) -> Record:
+        """Verify a way of feeding, then time it."""
+
+    def pair(self, a: Cell, b: Cell) -> float | str:
+        """Return the log of B's time over A's in a lockstep pair, or what was seen where a side broke."""
+
+
+class Budget:
+    """Time that may be used.
+
+    Args:
+        seconds: all of it, from now on.
+        clock: that of the machine, or a test's.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds, self._clock = seconds, clock
+        self._start, self._begun = clock(), 0.0
+
+    def begin(self) -> None:
+        """Count shares from now on: what came before, such as importing Keras, is not the search's to divide."""
+        self._begun = self.used
+
+    @property
+    def used(self) -> float:
+        """Seconds since it began."""
+        return self._clock() - self._start
+
+    @property
+    def share(self) -> float:
+        """Share of it that is used."""
+        return self.used / self.seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds until its end."""
+        return self.seconds - self.used
+
+    def fits(self, seconds: float, until: float = 1.0) -> bool:
+        """Whether something that takes so long ends before a share of what was left at the beginning is used."""
+        return self.used + seconds <= self._begun + until * (self.seconds - self._begun)
+
+    def of(self, share: float) -> float:
+        """Return the seconds of a share of what was left at the beginning."""
+        return share * (self.seconds - self._begun)
+
+
+@dataclass
+class Search:
+    """The search, as far as it has come.
+
+    Attributes:
+        bench: measures.
+        budget: of time.
+        today: how the loader is fed now.
+        epoch: batches of an epoch that speeds are of; None is the loader's own.
+        limit: of the loader, which tells what is hopeless; None if not known.
+        progress: told what goes on, and the share that is done.
+        made: seconds that the loader takes to be made, in every process.
+        unsafe: tells why a way must not be used; empty if nothing is known against it.
+        tried: by way, in the order of trial.
+        dropped: ways that were not tried.
+        duels: by their two sides.
+    """
+
+    bench: Bench
+    budget: Budget
+    today: Cell
+    epoch: int | None
+    limit: Limit | None
+    progress: Callable[[str, float], None]
+    unsafe: Callable[[Tried], str]
+    made: float = 0.0
+    tried: dict[Cell, Tried] = dataclasses.field(default_factory=dict)
+    dropped: list[Dropped] = dataclasses.field(default_factory=list)
+    duels: dict[tuple[Cell, Cell], Duel] = dataclasses.field(default_factory=dict)
+    # By how the loader is read: processes that start anew take ten times as long.
+    _longest_take: dict[str, float] = dataclasses.field(default_factory=dict)
+    _longest_pair: float = 0.0
+
+    # Takes.
+
+    def begin(self) -> None:
+        """Take today's way, which all others are held against."""
+        self._take(self.today, 0)
+
+    def screen(self, cells: Sequence[Cell], until: float) -> None:
+        """Take each other way once, the promising ones first, then the better ones again.
+
+        Args:
+            cells: to try.
+            until: share of the budget at which it ends.
+        """
+        waiting = sorted((cell for cell in cells if cell != self.today), key=self._promise)
+        for cell in waiting:
+            reason = "" if self._fits(cell, until) else NO_TIME
+            reason = reason or self._hopeless(cell)
+            if reason:
+                self.dropped.append(Dropped(cell.feeder, reason, cell.workers))
+            else:
+                self._take(cell, 0)
+        for level, most in enumerate(SURVIVORS, 1):
+            for each in self._survivors(PROMISING[level - 1], most):
+                if self._fits(each.cell, until):
+                    self._take(each.cell, level)
+
+    def _fits(self, cell: Cell, until: float) -> bool:
+        """Whether a take ends before a share of the budget, as far as those before it tell."""
+        known = self._longest_take.get(use_of(cell), min(self._longest_take.values(), default=0.0))
+        return self.budget.fits(known, until)
+
+    def _take(self, cell: Cell, level: int) -> None:
+        self.progress(f"measuring {name_of(cell)}", self.budget.share)
+        before = self.budget.used
+        deadline = min(LONGEST_DEADLINE, max(10.0 + 2 * self.made, self.budget.left * DEADLINE_SHARE))
+        record = self.bench.take(cell, STEADY_SECONDS[level], deadline)
+        use = use_of(cell)
+        self._longest_take[use] = max(self._longest_take.get(use, 0.0), self.budget.used - before)
+        known = self.tried.get(cell, Tried(cell, (), self.epoch))
+        self.tried[cell] = dataclasses.replace(known, takes=(*known.takes, record))
+
+    def _promise(self, cell: Cell) -> tuple[float, int, int]:
+        """The order of trial: what can be fastest first, then what is simple."""
+        bound = (self._bound(cell) or 0.0) * (DEAR if use_of(cell) == PROCESSES else 1)
+        return -bound, cell.workers, FEEDERS.names.index(cell.feeder)
+
+    def _bound(self, cell: Cell) -> float | None:
+        """Samples per second that a way can give at best; None if that is not known."""
+        if self.limit is None or FEEDERS.named(cell.feeder).pulls == "ops":
+            return None
+        preparation: Preparation = self.limit.preparation()
+        alone = 1 / max(preparation.seconds, 1e-9)
+        return min(self.limit.ceiling, alone * gain(cell, preparation, self.limit.cores))
+
+    def _hopeless(self, cell: Cell) -> str:
+        """Why a way is not worth a take; empty if it is."""
+        reason = self.unsafe(Tried(cell, ()))
+        if reason and not reason.startswith(UNAUDITED):
+            return f"unsafe: {reason}"
+        return self._bounded(cell) or self._known_of_feeder(cell)
+
+    def _fastest(self, without: str = "") -> float:
+        """Samples per second of the fastest so far, but for those that read the loader in one way."""
+        return max((each.speed or 0.0 for each in self.safe() if use_of(each.cell) != without), default=0.0)
+
+    def _bounded(self, cell: Cell) -> str:
+        """Why a way can't win, as far as cores and GIL bound it; empty if it can."""
+        bound, others = self._bound(cell), self._fastest(without=PROCESSES)
+        if bound is not None and use_of(cell) == PROCESSES and DEAR * bound < others:
+            return f"{bound:,.0f} samples/s at best, where {others:,.0f} were seen without processes"
+        if bound is not None and bound < HOPELESS * self._fastest():
+            held = "one thread prepares its batches" if use_of(cell) == ONE else "the loader holds the GIL or a core"
+            return f"{bound:,.0f} samples/s at best, as {held}"
+        return ""
+
+    def _known_of_feeder(self, cell: Cell) -> str:
+        """Why a way can't win, as far as other numbers of its feeder's workers tell; empty if it can."""
+        same = [each for each in self.tried.values() if each.cell.feeder == cell.feeder]
+        enough = next((each for each in same if self._is_enough(each.cell, cell)), None)
+        if enough:
+            return f"{enough.cell.workers} workers are all that the cores or the GIL allow"
+        refused = next((each.fault for each in same if each.takes[-1].outcome in (REFUSED, UNSUPPORTED)), "")
+        best = self._fastest()
+        slow = next((each for each in same if self._expected(each, cell) < HOPELESS * best), None)
+        if refused or slow is None:
+            return refused
+        return f"{slow.speed:,.0f} samples/s with {slow.cell.workers}, where {best:,.0f} were seen elsewhere"
+
+    def _is_enough(self, known: Cell, cell: Cell) -> bool:
+        """Whether fewer workers of the same feeder are bound by the same."""
+        fewer, more = self._bound(known), self._bound(cell)
+        return known.workers < cell.workers and fewer is not None and more is not None and more <= fewer * (1 + MARGIN)
+
+    def _expected(self, known: Tried, cell: Cell) -> float:
+        """Samples per second that a way gives if it gains from workers all that can be gained."""
+        if not known.speed:
+            return float("inf")
+        bounds = self._bound(cell), self._bound(known.cell)
+        ratio = bounds[0] / bounds[1] if bounds[0] and bounds[1] else cell.workers / known.cell.workers
+        return known.speed * max(1.0, ratio)
+
+    def _survivors(self, share: float, most: int) -> list[Tried]:
+        fine = sorted(self.safe(), key=lambda each: -(each.speed or 0.0))
+        bar = share * (fine[0].speed or 0.0) if fine else 0.0
+        return [each for each in fine if (each.speed or 0.0) >= bar][:most]
+
+    # Who is best.
+
+    def safe(self) -> list[Tried]:
+        """The ways that are measured, and that nothing is known against but a missing audit."""
+
+        def fine(each: Tried) -> bool:
+            reason = each.fault or self.unsafe(each)
+            return bool(each.speed) and (not reason or reason.startswith(UNAUDITED))
+
+        return [each for each in self.tried.values() if fine(each)]
+
+    def best(self) -> Cell | None:
+        """The simplest of the fastest; today's where it is among them."""
+        fine = self.safe()
+        chosen = simplest(fine, NEAR)
+        here = next((each for each in fine if each.cell == self.today), None)
+        if chosen and here and (here.speed or 0.0) >= NEAR * max(each.speed or 0.0 for each in fine):
+            return here.cell
+        return chosen.cell if chosen else None
+
+    def second(self, best: Cell) -> Cell | None:
+        """The best of the other feeders."""
+        chosen = simplest([each for each in self.safe() if each.cell.feeder != best.feeder], NEAR)
+        return chosen.cell if chosen else None
+
+    # Pairs.
+
+    def compare(self, until: float = 1.0) -> None:
+        """Compare today's way, the best and the second in lockstep pairs, until decided or the budget is used."""
+        best = self.best()
+        if best is None:
+            return
+        second = self.second(best)
+        rivals = [(self.today, best) if best != self.today else None, (best, second) if second else None]
+        pairs = [sides for sides in rivals if sides and set(sides) not in [{self.today}]]
+        # How much a change would bring counts more than which of two changes.
+        for sides in dict.fromkeys(pairs):
+            while not self._decided(sides) and self.budget.fits(self._longest_pair, until):
+                self._pair(sides)
+
+    def _pair(self, sides: tuple[Cell, Cell]) -> None:
+        known = self.duels.get(sides, Duel(*sides))
+        self.progress(
+            f"{name_of(sides[1])} against {name_of(sides[0])}, pair {len(known.log_ratios) + 1}", self.budget.share
+        )
+        before = self.budget.used
+        answer = self.bench.pair(*sides)
+        self._longest_pair = max(self._longest_pair, self.budget.used - before)
+        if isinstance(answer, str):
+            self.duels[sides] = dataclasses.replace(known, broken=answer)
+        else:
+            self.duels[sides] = dataclasses.replace(known, log_ratios=(*known.log_ratios, answer))
+
+    def _decided(self, sides: tuple[Cell, Cell]) -> bool:
+        duel = self.duels.get(sides)
+        if duel is None:
+            return False
+        if duel.broken or len(duel.log_ratios) >= MOST_PAIRS:
+            return True
+        if len(duel.log_ratios) < FEWEST_PAIRS or duel.interval is None or duel.ratio is None:
+            return False
+        low, high = duel.interval
+        apart = low > 1 or high < 1
+        return (apart and high / duel.ratio - 1 <= SHARP) or (low >= 1 - MARGIN and high <= 1 + MARGIN)
+
+
+def name_of(cell: Cell) -> str:
+    """Return a way of feeding in words."""
+    return f"{cell.feeder} with {cell.workers} worker{'' if cell.workers == 1 else 's'}"

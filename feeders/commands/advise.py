@@ -1,0 +1,55 @@
+"""``feeders advise``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from feeders.terminal import UNBOUNDED, Progress, write_atomically
+
+from .arguments import add_own, count, given_of_own, seconds, writable
+from .needs import require
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's."""
+    parser = commands.add_parser(
+        "advise",
+        help="your loader, your model, this host: is it safe, how far from the limit, what to change",
+        description="Audit a loader of your own, carry it by every safe feeder, and say what to change, with the lines "
+        "to copy. Exit status: 0 safe as it is used, 1 not, 2 the call is wrong.",
+    )
+    parser.add_argument("loader", metavar="LOADER", help="FILE.py:NAME or package.module:NAME")
+    add_own(parser)
+    parser.add_argument("--epoch", type=count, metavar="N", help="batches of an epoch; default: the loader's own")
+    parser.add_argument(
+        "--workers", type=count, metavar="MAX", help="most to try; default: twice the cores, 4 at least"
+    )
+    parser.add_argument("--seconds", type=seconds, default=180.0, metavar="S", help="budget; default: 180")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.html", help="write a page with charts there")
+    parser.set_defaults(command=_advise)
+
+
+def _advise(options: argparse.Namespace) -> int:
+    from feeders.advise import AdviseRequest, advise
+
+    named = {name: getattr(options, name) for name in ("loader", "epoch", "workers", "seconds")}
+    request = AdviseRequest(**named, **given_of_own(options)).checked()
+    if options.json:
+        writable(options.json)
+    if options.output:
+        require("advise -o", "pandas", "altair", "jinja2")
+        writable(options.output, "-o", "advice.html")
+    with Progress() as progress:
+        found = advise(request, progress.update)
+    print(found.to_text(shutil.get_terminal_size((UNBOUNDED, 24)).columns))
+    if options.json:
+        write_atomically(options.json, json.dumps(found.to_json(), indent=1) + "\n")
+    if options.output:
+        write_atomically(options.output, found.to_html())
+        print(f"page: {options.output}")
+    return 0 if found.safe else 1

@@ -1,0 +1,189 @@
+"""The answer: what kind it is, what its sentence says, and that what is unsafe is never advised."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from feeders.advise.advice import Advice
+from feeders.advise.answer import answer
+from feeders.advise.candidates import NO_TIME, ONE, PROCESSES, THREADS, Dropped
+from feeders.advise.lines import Lines
+from tests.advise.made import INDEXED, SAFE, Bench, audit, cell, evidence, limit, record, search
+
+SEQUENCE, THREADS_4, PROCESSES_2 = cell("sequence"), cell("lookahead-threads", 4), cell("lookahead-processes", 2)
+
+
+def seen(speeds, *, compare=True, known=None, audits=None, records=None, today=None, **others):
+    """What is known once these ways were tried."""
+    audits = SAFE if audits is None else audits
+    found = search(Bench(speeds, records=records or {}), today=today, audits=audits, known=known)
+    found.begin()
+    found.screen(list(speeds), 0.65)
+    if compare:
+        found.compare(0.97)
+    return evidence(found, audits, **others)
+
+
+def test_a_change_is_said_in_one_sentence_with_its_interval_and_its_share():
+    given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, known=limit(gil=1.0)))
+    assert given.kind == "change"
+    assert (given.feeder, given.workers) == ("lookahead-processes", 2)
+    assert given.ratio == pytest.approx(1.8, rel=0.02)
+    assert given.ratio_interval[0] < 1.8 < given.ratio_interval[1]
+    assert given.share_of_limit == pytest.approx(100 * 18_000 * (1e-4 + 1e-6) / 2)
+    assert given.sentence.startswith("Carry it by `lookahead-processes` with 2 workers: 1.8")
+    assert "today's samples/s, 91 % of what this host can do, exactly once" in given.sentence
+    assert "LookaheadProcesses(Train(), workers=2)" in given.code.replace(INDEXED.expression, "Train()")
+    assert given.file.endswith("strategies/lookahead_processes.py")
+    assert given.costs == {"CPU": "500 ms per 1,000 samples", "memory": "1 GB", "first batch": "100 ms"}
+
+
+def test_without_pairs_the_ratio_has_no_interval_and_says_so():
+    given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, compare=False))
+    assert given.ratio == pytest.approx(1.8)
+    assert given.ratio_interval is None
+    assert any("single takes" in note for note in given.notes)
+
+
+def test_what_feeds_the_device_is_left():
+    given = answer(seen({SEQUENCE: 97_000, THREADS_4: 98_000}, known=limit(prepare=1e-5, cpu=1e-6)))
+    assert (given.kind, given.sentence) == ("leave", "Leave it: the device is fed.")
+    assert given.code == ""
+
+
+def test_the_lines_of_the_preparation_are_named_where_nothing_helps():
+    given = answer(seen({SEQUENCE: 19_000, PROCESSES_2: 19_100}, known=limit(gil=1.0, cpu=1e-4)))
+    assert given.kind == "preparation"
+    assert given.sentence == (
+        "No way of feeding helps, the preparation is the limit: these 2 lines are 90 % of it "
+        "(mine.py:10 in __getitem__, mine.py:11 in f)."
+    )
+    assert given.ratio == 1.0
+
+
+def test_without_lines_the_sentence_names_none():
+    look = dataclasses.replace(INDEXED, lines=Lines())
+    given = answer(seen({SEQUENCE: 19_000, PROCESSES_2: 19_000}, known=limit(gil=1.0), look=look))
+    assert given.sentence == "No way of feeding helps, the preparation is the limit."
+
+
+def test_what_could_not_be_tried_is_not_called_no_better():
+    found = seen({SEQUENCE: 10_000}, known=limit(gil=1.0))
+    given = answer(dataclasses.replace(found, dropped=(Dropped("lookahead-processes", NO_TIME, 2),)))
+    assert given.kind == "leave"
+    assert "no other way of feeding could be tried" in given.sentence
+    assert any("--seconds 360" in note for note in given.notes)
+
+
+def test_a_pipeline_whose_python_holds_it_back_is_told_the_lines():
+    """TensorFlow reads it itself: there is no other way of feeding to try."""
+    look = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"))
+    native = cell("tfdata-native")
+    given = answer(seen({native: 19_000}, known=limit(gil=1.0), look=look, today=native))
+    assert given.kind == "preparation"
+    assert any("num_parallel_calls" in note for note in given.notes)
+
+
+def test_unsafe_as_used_comes_first_with_the_repair_and_what_is_safe_all_the_same():
+    today = cell("sequence", 4)
+    audits = {THREADS: audit("shared-state"), ONE: audit(), PROCESSES: audit()}
+    given = answer(
+        seen({today: 30_000, SEQUENCE: 10_000, PROCESSES_2: 18_000}, audits=audits, today=today, used=audits[THREADS])
+    )
+    assert given.kind == "unsafe"
+    assert (given.feeder, given.workers) == ("lookahead-processes", 2)
+    assert given.sentence.startswith("It is unsafe as it is used, by sequence with 4 workers: shared-state.")
+    assert "exactly once all the same" in given.sentence
+    assert "Repair shared-state." in given.repair
+    assert any("mine.py:12" in text for text in given.repair)
+    assert "LookaheadProcesses" in given.code
+
+
+def test_unsafe_with_one_reader_has_no_way_out():
+    given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, audits={ONE: audit("last-batch-lost")}))
+    assert (given.kind, given.feeder, given.code) == ("unsafe", None, "")
+    assert "repair it first" in given.sentence
+
+
+def test_a_wrong_delivery_of_today_is_unsafe_also_where_the_audit_saw_nothing():
+    given = answer(seen({SEQUENCE: 10_000}, records={SEQUENCE: record(SEQUENCE, 9_000, corrupt=2.0)}))
+    assert given.kind == "unsafe"
+    assert "2 samples corrupt" in given.sentence
+
+
+def test_fast_only_because_it_is_wrong_is_not_advised():
+    wrong = record(THREADS_4, 40_000, duplicated=5.0, guarantee="at-least-once")
+    given = answer(seen({SEQUENCE: 10_000, THREADS_4: 40_000, PROCESSES_2: 15_000}, records={THREADS_4: wrong}))
+    assert given.feeder == "lookahead-processes"
+    assert any(reason.what == "lookahead-threads ×4" for reason in given.unsafe)
+
+
+def test_what_was_not_audited_is_not_advised():
+    given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, audits={ONE: audit(), THREADS: audit()}))
+    assert given.feeder != "lookahead-processes"
+
+
+def test_a_fault_of_keras_own_workers_does_not_touch_those_that_bring_their_own():
+    audits = {**SAFE, THREADS: audit("hook-reorders")}
+    given = answer(seen({SEQUENCE: 10_000, THREADS_4: 30_000, cell("sequence", 4): 31_000}, audits=audits))
+    assert given.feeder == "lookahead-threads"
+
+
+def test_nor_does_it_say_anything_where_the_loader_itself_was_never_pulled():
+    """Keras hung before the audit came to pull it from several threads: its own safety is not known."""
+    audits = {**SAFE, THREADS: audit("keras-hangs", calls=0)}
+    given = answer(seen({SEQUENCE: 10_000, THREADS_4: 30_000}, audits=audits))
+    assert given.feeder != "lookahead-threads"
+
+
+def test_what_nothing_tells_apart_is_left_and_no_false_alarm():
+    uncounted = audit(word="not-counted")
+    found = seen({SEQUENCE: 10_000, THREADS_4: 30_000}, audits={ONE: uncounted, THREADS: uncounted})
+    given = answer(found)
+    assert given.kind == "leave"
+    assert "nothing tells its samples apart" in given.sentence
+    assert any("--key" in note for note in given.notes)
+    assert Advice(found, given).safe
+
+
+def test_a_change_that_pairs_do_not_confirm_is_none():
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, compare=False)
+    duel = dataclasses.replace(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}).duels[0], log_ratios=(0.3, -0.3, 0.1))
+    assert answer(dataclasses.replace(found, duels=(duel,))).kind == "leave"
+
+
+def test_a_runner_up_says_when_it_is_better():
+    lean = record(THREADS_4, 17_000, memory=1e8)
+    given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 19_000, THREADS_4: 17_000}, records={THREADS_4: lean}))
+    assert "`lookahead-threads` with 4 workers" in given.runner_up
+    assert "memory (100 MB against 1 GB)" in given.runner_up
+
+
+def test_an_interrupted_search_says_what_is_known_so_far():
+    given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, compare=False, interrupted=True))
+    assert given.kind == "change"
+    assert given.notes[-1] == "Interrupted: this is what is known so far."
+
+
+def test_nothing_is_known_yet():
+    given = answer(evidence(search(Bench({})), {}, interrupted=True))
+    assert (given.kind, given.feeder, given.ratio) == ("leave", None, None)
+
+
+def test_the_text_begins_with_what_trains_and_the_sentence():
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, known=limit(gil=1.0))
+    text = Advice(found, answer(found)).to_text()
+    assert text.startswith("mine.py:Train, where the model takes any batch and does next to nothing: Carry it by")
+    for part in ("the code", "it costs", "where the time goes", "tried", "in lockstep", "exactly once"):
+        assert part in text
+
+
+def test_the_json_has_the_keys_of_the_answer():
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, audits={})
+    found = dataclasses.replace(found, audits={}, used=None)
+    given = Advice(found, answer(found)).to_json()
+    assert given["schema"] == 1
+    keys = {"kind", "feeder", "workers", "ratio", "ratio_interval", "share_of_limit", "code"}
+    assert keys <= set(given["answer"])
