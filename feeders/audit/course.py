@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Callable
 
 from feeders.errors import FeedersError
-from feeders.loaders.opening import SEQUENCE
+from feeders.loaders.opening import ARRAYS, DATASET, SEQUENCE
 from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
 
-from .causes import UNEXPLAINED
-from .epochs import count_epochs, is_part_of_a_pass, reference_of
+from .causes import UNEXPLAINED, Case, is_use_seen_once
+from .epochs import count_epochs, is_part_of_a_pass, reference_of, reference_of_a_pass
 from .evidence import ENDED, Evidence, FitRun, Growth
 from .identity import LABELS
 from .judge import AuditVerdict, judge
@@ -72,6 +72,7 @@ class Course:
             return
         self._look_beyond()
         self._draw()
+        self._use_otherwise()
         self._provoke()
         self._control()
 
@@ -97,6 +98,11 @@ class Course:
     def _read(self) -> None:
         self._progress("reading it in one thread")
         forward = self._probes.read(1, backward=False)
+        if self.request.also and forward.description.kind == ARRAYS:
+            raise FeedersError(
+                f"--also {','.join(self.request.also)}: {self.request.loader} is {forward.description.title}, which "
+                "Keras cuts into batches by itself, in order, in one thread; expected a loader. Try: leave --also away"
+            )
         if isinstance(forward, BrokenReading):
             self.evidence = replace(self.evidence, broken=forward)
             return
@@ -242,6 +248,45 @@ class Course:
             if self.evidence.fits[0].outcome != FAILED or not self._can_be_pulled() or self._has_race():
                 return
             self._stress(seed, 2 * SHORTEST_STRESS_SECONDS)
+
+    # Uses beside fit().
+
+    def _use_otherwise(self) -> None:
+        """Evaluate, predict or validate with it where that is asked for, as it is and provoked."""
+        for use in self.request.also:
+            self._use(use, provoked=False)
+            self._use(use, provoked=True)
+            for _ in range(MOST_EXTRA_ROUNDS):
+                if is_use_seen_once(Case(self.request, self.evidence), use):
+                    self._use(use, provoked=True)
+            if any(epoch.faults for run in self.evidence.others if run.use == use for epoch in run.epochs):
+                self._progress(f"{use} with a loader known to be safe")
+                controls = (*self.evidence.other_controls, *self._safe_use(use))
+                self.evidence = replace(self.evidence, other_controls=controls)
+
+    def _use(self, use: str, provoked: bool) -> None:
+        self._progress(f"{use}{', switches forced' if provoked else ''}")
+        run = self._counted(self._probes.fit(self._steps(), len(self.evidence.others) + 1, provoked, use))
+        self.evidence = replace(self.evidence, others=(*self.evidence.others, run))
+
+    def _counted(self, run: FitRun) -> FitRun:
+        forward, backward = self.evidence.forward, self.evidence.backward
+        if forward is None or backward is None:
+            return run
+        return replace(run, epochs=count_epochs(run, reference_of_a_pass(self.request, forward, backward)))
+
+    def _safe_use(self, use: str) -> tuple[FitRun, ...]:
+        known = self.evidence.description
+        if known.kind == DATASET:
+            return ()
+        name = "generator" if known.iterates else "sequence-processes" if known.processes else "sequence"
+        request = AuditRequest(name, workers=known.workers, epochs=self.request.epochs, seconds=self.request.seconds)
+        probes = Probes(request)
+        read = probes.read(1, backward=False)
+        if isinstance(read, BrokenReading):
+            return ()
+        control = probes.fit(None, 1, provoked=False, use=use)
+        return (replace(control, epochs=count_epochs(control, reference_of_a_pass(request, read, read))),)
 
     # What else can be wrong.
 

@@ -30,6 +30,7 @@ from .reference import read_serially
 from .request import AuditRequest
 from .stress import stress
 from .stress_plan import StressPlan
+from .uses import FIT
 
 # Without a batch for so long it has hung; a share of the budget, so that a longer audit is more patient.
 PATIENCE_SHARE, SHORTEST_PATIENCE, LONGEST_PATIENCE = 0.2, 8.0, 30.0
@@ -161,11 +162,11 @@ class Probes:
         opened = [event.description for event in result.events if isinstance(event, LoaderOpened)]
         return result.answer or BrokenReading(result.outcome, result.message, opened[0] if opened else Description())
 
-    def fit(self, steps: int | None, seed: int, provoked: bool) -> FitRun:
-        """Train on it; see `fits.fit`."""
+    def fit(self, steps: int | None, seed: int, provoked: bool, use: str = FIT) -> FitRun:
+        """Train on it, or use it otherwise; see `fits.fit`."""
         request = self.request
-        with self._run(FitAnswer, lambda journal: fit(request, steps, seed, provoked, journal)) as running:
-            return _fit_run(request, running.wait(), provoked)
+        with self._run(FitAnswer, lambda journal: fit(request, use, steps, seed, provoked, journal)) as running:
+            return replace(_fit_run(request, running.wait(), provoked), use=use)
 
     def stress(self, plan: StressPlan) -> StressRun:
         """Pull it from all sides; see `stress.stress`."""

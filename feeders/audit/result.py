@@ -77,6 +77,7 @@ class Audit:
             "notes": list(verdict.notes),
             "said": [{"text": text, "meaning": meaning_of(text)} for text in logged],
             "fits": [_fit(run) for run in evidence.fits],
+            "others": [{"use": run.use, **_fit(run)} for run in evidence.others],
             "pulls": [_stress(run) for run in evidence.stress],
             "power": {
                 "deliveries": verdict.deliveries,
@@ -103,6 +104,7 @@ class Audit:
             "epochs": request.epochs,
             "steps": request.steps,
             "key": request.key,
+            "also": list(request.also),
             "call": request.call,
             "workload": request.workload if request.is_feeder else None,
         }

@@ -39,6 +39,12 @@ def add(commands: Any) -> None:
     parser.add_argument("--start-method", choices=("fork", "spawn", "forkserver"), help="of the processes")
     parser.add_argument("--epochs", type=count, metavar="N", help="of each fit(); default: 2")
     parser.add_argument("--steps", type=count, metavar="N", help="batches per epoch of a loader without end")
+    parser.add_argument(
+        "--also",
+        type=_names,
+        metavar="evaluate,predict",
+        help="audit these uses beside fit(): evaluate, predict (in order), validation_data",
+    )
     parser.add_argument("--key", metavar="labels|EXPR", help="names a sample, by x, y and w; default: its content")
     parser.add_argument("--seconds", type=seconds, metavar="S", help="budget; default: 60")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
@@ -46,6 +52,10 @@ def add(commands: Any) -> None:
         "--repro", type=Path, metavar="FILE.py", help="write a script of plain Keras there, if it shows the fault"
     )
     parser.set_defaults(command=_audit)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, text.split(","))))
 
 
 def _audit(options: argparse.Namespace) -> int:

@@ -206,6 +206,12 @@ ROWS = (
     _safe(
         "jittered-and-shuffled", "uncounted.py:JitteredAndShuffled", "a random order is fixed with the random content"
     ),
+    _safe(
+        "used-otherwise",
+        "state.py:Arrays",
+        "evaluate, predict and validation get each sample once",
+        (*THREADS, "--also", "evaluate,predict,validation_data"),
+    ),
     # Neither safe nor unsafe.
     Row(
         "own-noise",
@@ -454,6 +460,32 @@ ROWS = (
         NOT_CORRUPT,
         ("overlapping-shards",),
         "shards that each hold everything",
+    ),
+    # Unsafe: where it is not trained on.
+    _harmless(
+        "predicted-in-no-order",
+        "datasets.py:unordered",
+        "predict-order",
+        "a parallel map that gives up the order, which no fit() minds",
+        ("--also", "predict"),
+        NOT_CORRUPT,
+    ),
+    _harmless(
+        "predicted-shuffled",
+        "datasets.py:shuffled",
+        "predict-order",
+        "predictions for samples in an order that nobody knows",
+        ("--also", "evaluate,predict"),
+        NOT_CORRUPT,
+    ),
+    Row(
+        "validated-by-generator",
+        "generators.py:endless",
+        ("--steps", "34", "--epochs", "3", "--also", "validation_data"),
+        "none",
+        NOT_CORRUPT,
+        ("peeked-again",),
+        "batches that Keras looks at before it validates",
     ),
     # Unsafe: endings.
     _ends(
