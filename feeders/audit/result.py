@@ -37,6 +37,7 @@ class Audit:
         stack: versions.
         host: the machine.
         seconds: all of it took.
+        announced: seconds beyond the budget that were announced.
     """
 
     request: AuditRequest
@@ -45,6 +46,7 @@ class Audit:
     stack: dict[str, str]
     host: dict[str, object]
     seconds: float
+    announced: float = 0.0
 
     @property
     def safe(self) -> bool:
@@ -88,6 +90,7 @@ class Audit:
             },
             "memory_limit": evidence.memory_limit,
             "budget": self.request.seconds,
+            "announced": self.announced,
             "seconds": round(self.seconds, 1),
             "stack": self.stack,
             "host": self.host,

@@ -73,7 +73,7 @@ def _audit(options: argparse.Namespace) -> int:
     if options.loader is None:
         raise FeedersError("audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all")
     with Progress() as progress:
-        found = audit(AuditRequest(**given), progress=progress.update)
+        found = audit(AuditRequest(**given), progress=progress.update, announce=progress.print)
     print(found.to_text(shutil.get_terminal_size((UNBOUNDED, 24)).columns))
     if options.json:
         write_atomically(options.json, json.dumps(found.to_json(), indent=1) + "\n")
