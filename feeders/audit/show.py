@@ -61,7 +61,7 @@ def _use(found: dict[str, Any]) -> str:
 
 def _lines(found: dict[str, Any], width: int) -> Iterator[str]:
     yield headline(found)
-    yield from _wrapped(f"{found['title']}; {_stack(found['stack'])}", "  ", width)
+    yield from _wrapped(f"{found['title']}; {stack_text(found['stack'])}", "  ", width)
     if found["message"] and found["verdict"] != "not-counted":
         yield ""
         yield from _wrapped(_shorter(found["message"].strip(), found["verdict"]), "  ", width)
@@ -81,8 +81,8 @@ def _lines(found: dict[str, Any], width: int) -> Iterator[str]:
     yield from _wrapped(_power(found), "", width)
 
 
-def _stack(stack: dict[str, str]) -> str:
-    """Versions; TensorFlow is not everywhere."""
+def stack_text(stack: dict[str, str]) -> str:
+    """Return the versions in words; TensorFlow is not everywhere."""
     backend = stack["backend"]
     computes = "" if backend == TENSORFLOW else f" on {' '.join(filter(None, (backend, stack.get(backend))))}"
     tensorflow = f", TensorFlow {stack[TENSORFLOW]}" if TENSORFLOW in stack else ""
