@@ -29,7 +29,7 @@ def reference_of(request: AuditRequest, forward: Reading, backward: Reading) -> 
         states=tuple(_due(request, epoch) for epoch in forward.epochs) if through else forward.epochs,
         keyed=keyed,
         reproducible=forward.addressed.contents and _agree(forward, backward, CONTENTS),
-        ordered=keyed and len(orders) == 1,
+        ordered=keyed and len(orders) == 1 and not forward.unordered,
         addressed=forward.description.kind in (SEQUENCE, DATASET),
         named=request.is_feeder or request.key is not None,
         through=through,

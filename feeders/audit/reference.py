@@ -13,7 +13,7 @@ from feeders.errors import FeedersError
 from feeders.keras_api import generation, seed_everything
 from feeders.loaders.opening import ARRAYS, DATASET, GENERATOR, ITERATOR, SEQUENCE
 
-from .datasets import is_blurred, is_endless, one_at_a_time, overlap
+from .datasets import gives_up_order, is_blurred, is_endless, one_at_a_time, overlap
 from .events import Foreseen, LoaderOpened
 from .hooks import HOOKS, ON_EPOCH_BEGIN, ON_EPOCH_END, call_hook, overrides
 from .identity import Columns
@@ -125,6 +125,7 @@ class _Reader:
             lengths=tuple(self._lengths),
             changed_dtype=recorder.changed_dtype,
             blurred=self._loader.kind == DATASET and is_blurred(self._loader.x),
+            unordered=self._loader.kind == DATASET and gives_up_order(self._loader.x),
         )
 
     # A sequence.

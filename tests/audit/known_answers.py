@@ -201,6 +201,13 @@ ROWS = (
     ),
     _safe("slowly-made", "lengths.py:SlowlyMade", "a loader that takes long to make is not hung"),
     _safe("integers-later", "passes.py:IntegersLater", "whole numbers become decimals without loss"),
+    _safe(
+        "tfdata-unordered",
+        "datasets.py:unordered",
+        "a pipeline that hands on what is ready first changes no batch",
+        (),
+        NOT_CORRUPT,
+    ),
     _safe("tfdata-cached", "datasets.py:cached_on_disk", "no two probes share a file", (), NOT_CORRUPT),
     _safe("jittered", "uncounted.py:Jittered", "random content is counted once random numbers are fixed"),
     _safe(
