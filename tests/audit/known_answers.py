@@ -488,7 +488,7 @@ ROWS = (
     Row(
         "validated-by-generator",
         "generators.py:endless",
-        ("--steps", "34", "--epochs", "3", "--also", "validation_data"),
+        ("--steps", "34", "--epochs", "6", "--also", "validation_data"),
         "none",
         NOT_CORRUPT,
         ("peeked-again",),
