@@ -72,7 +72,7 @@ KNOWN_FAULTS = (
     KnownFault("fit(), 4 threads", "Numbered", OTHERS),
     KnownFault("fit(), 4 processes", "Numbered", OTHERS, processes=True),
     KnownFault("evaluate(), 4 threads", "Numbered", OTHERS, EVALUATE),
-    KnownFault("predict(), 4 threads", "Numbered", OTHERS, PREDICT),
+    KnownFault("predict(), 4 threads", "Numbered", (JAX,), PREDICT),
     KnownFault("validation_data, 4 threads", "Numbered", use=VALIDATION),
     KnownFault("steps_per_epoch=10, one thread", "Numbered", workers=1, epochs=4, steps=10),
     KnownFault("steps_per_epoch=10, 4 threads", "Numbered", BACKENDS, epochs=4, steps=10),
