@@ -103,7 +103,9 @@ class Course:
         elif self.evidence.fits[-1].outcome == ENDED:
             self._progress("reading epoch after epoch")
             self._allow("growth", "reading epoch after epoch")
-            self._note(growth=self._inquiry.probes.growth(self._batches(), self.request.seconds * GROWTH_SHARE))
+            seconds = self.request.seconds * GROWTH_SHARE
+            grown = self._inquiry.timed("growth", lambda: self._inquiry.probes.growth(self._batches(), seconds))
+            self._note(growth=grown)
 
     def _allow(self, kind: str, what: str) -> None:
         seconds = self._inquiry.expected(kind)
@@ -211,15 +213,15 @@ class Course:
         mean = self.evidence.forward.mean if self.evidence.forward else 0.0
         forecast = self._inquiry.forecast
         again = forecast.making + forecast.first if forecast and self.evidence.stress else 0.0
-        return max(mean * self._batches() + again + 0.7, self._inquiry.longest.get("overhead", 0.0))
+        told = 0.0 if self.evidence.stress else self._inquiry.expected("stress") - SHORTEST_STRESS_SECONDS
+        return max(mean * self._batches() + again + 0.7, told, self._inquiry.longest.get("overhead", 0.0))
 
     def _can_be_pulled(self) -> bool:
         return can_be_pulled(self.evidence)
 
     def _stress(self, seed: int, seconds: float) -> None:
         self._progress(f"pulling it from all sides, {len(self.evidence.stress) + 1}")
-        overhead = max(self._overhead(), self._inquiry.expected("stress") - SHORTEST_STRESS_SECONDS)
-        self._budget.allow(overhead + seconds, "pulling it from all sides")
+        self._budget.allow(self._overhead() + seconds, "pulling it from all sides")
         start = self._budget.passed()
         run = self._stressed().stress(plan_stress(self.request, self.evidence, seed, seconds))
         took = self._budget.passed() - start - seconds

@@ -8,11 +8,14 @@ from typing import Any, Callable
 from feeders.results.record import HUNG
 
 from .budget import Budget
-from .evidence import Evidence, FitRun
+from .evidence import ENDED, Evidence, FitRun
 from .forecast import Forecast
 from .judge import AuditVerdict, judge
 from .probes import Probes
 from .request import AuditRequest
+
+# A busy machine makes all processes slower; what is slower by more has another reason, as spawned workers.
+SLOWEST = 3.0
 
 
 @dataclass
@@ -27,6 +30,7 @@ class Inquiry:
         evidence: so far.
         forecast: what the loader's processes take; None before its first batches.
         longest: seconds of the longest process of each kind.
+        slowness: so many times as long as was told by the first batches processes have taken.
     """
 
     request: AuditRequest
@@ -36,6 +40,7 @@ class Inquiry:
     evidence: Evidence = field(init=False)
     forecast: Forecast | None = None
     longest: dict[str, float] = field(default_factory=dict)
+    slowness: float = 1.0
 
     def __post_init__(self) -> None:
         self.probes = Probes(self.request)
@@ -51,8 +56,10 @@ class Inquiry:
 
     def expected(self, kind: str) -> float:
         """Return the seconds that a process will take: what the first batches tell, or more if one took more."""
-        told = getattr(self.forecast, kind) if self.forecast else 0.0
-        return max(float(told), self.longest.get(kind, 0.0))
+        return max(self._told(kind) * self.slowness, self.longest.get(kind, 0.0))
+
+    def _told(self, kind: str) -> float:
+        return float(getattr(self.forecast, kind)) if self.forecast else 0.0
 
     def timed(self, kind: str, work: Callable[[], Any]) -> Any:
         """Do the work of a process, and remember how long it took.
@@ -63,7 +70,10 @@ class Inquiry:
         """
         start = self.budget.passed()
         result = work()
-        self.longest[kind] = max(self.longest.get(kind, 0.0), self.budget.passed() - start)
+        took = self.budget.passed() - start
+        self.longest[kind] = max(self.longest.get(kind, 0.0), took)
+        if self._told(kind) and getattr(result, "outcome", ENDED) == ENDED:
+            self.slowness = min(SLOWEST, max(self.slowness, took / self._told(kind)))
         return result
 
     def fit(self, probes: Probes, steps: int | None, seed: int, provoked: bool, use: str) -> FitRun:
