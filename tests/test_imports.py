@@ -32,6 +32,7 @@ KERAS_FILE = "feeders/keras_api.py"
 # All else runs without TensorFlow, with KERAS_BACKEND=jax or torch.
 TENSORFLOW_FILES = {
     KERAS_FILE: "the backend TensorFlow's Keras is tf.keras",
+    "feeders/audit/standins.py": "one of the loaders on which Keras is tried is a tf.data.Dataset",
     "feeders/loaders/_native.py": "workloads whose preparation is written in TensorFlow ops",
     "feeders/loaders/jpeg.py": "the same",
     "feeders/loaders/own.py": "a person's loader may be a tf.data.Dataset",

@@ -10,6 +10,7 @@ from feeders.errors import FeedersError
 from feeders.loaders import workload
 from feeders.measure.stack import describe_host, describe_stack, is_untouched, preload
 
+from .budget import Budget
 from .course import Course
 from .judge import judge
 from .request import AuditRequest
@@ -25,6 +26,7 @@ def audit(
     loader: str | AuditRequest,
     *,
     progress: Callable[[str], None] = lambda text: None,
+    announce: Callable[[str], None] | None = None,
     **options: Unpack[AuditOptions],
 ) -> Audit:
     """Audit a loader: does every sample arrive once, whole, in its epoch?
@@ -35,6 +37,7 @@ def audit(
     Args:
         loader: FILE.py:NAME, package.module:NAME or the name of a feeder of the catalogue; or a whole request.
         progress: told what is going on.
+        announce: told what will take longer than the budget, before it does; None tells `progress`.
         options: further fields of the `AuditRequest`, or other ones than it has.
 
     Raises:
@@ -53,7 +56,8 @@ def audit(
         )
     if request.is_feeder:
         workload(request.workload).material()
-    course = Course(request, time.perf_counter() + request.seconds, progress)
+    budget = Budget(request.seconds, announce or progress)
+    course = Course(request, budget, progress)
     course.run()
     return Audit(
         request=course.request,
@@ -62,4 +66,5 @@ def audit(
         stack=describe_stack(),
         host=describe_host(),
         seconds=time.perf_counter() - start,
+        announced=budget.announced,
     )

@@ -31,6 +31,13 @@ def is_blurred(dataset: Any) -> bool:
     return is_endless(dataset) and any("Repeat" in name for name in stages[shuffled + 1 :])
 
 
+def gives_up_order(dataset: Any) -> bool:
+    """Whether it hands on what is ready first (``deterministic=False``), which one thread alone does not show."""
+    options = dataset.options()
+    whole = getattr(options, "deterministic", None)  # TensorFlow 2.4 calls it otherwise
+    return whole is False or any(getattr(stage, "_deterministic", "") == "false" for stage in _stages(dataset))
+
+
 def _stages(dataset: Any) -> Iterator[Any]:
     """A dataset and those that it is made from, as far as TensorFlow tells."""
     while dataset is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 from typing import Sequence
 
 from feeders.loaders.opening import DATASET, SEQUENCE
@@ -28,11 +29,33 @@ def reference_of(request: AuditRequest, forward: Reading, backward: Reading) -> 
         states=tuple(_due(request, epoch) for epoch in forward.epochs) if through else forward.epochs,
         keyed=keyed,
         reproducible=forward.addressed.contents and _agree(forward, backward, CONTENTS),
-        ordered=keyed and len(orders) == 1,
+        ordered=keyed and len(orders) == 1 and not forward.unordered,
         addressed=forward.description.kind in (SEQUENCE, DATASET),
         named=request.is_feeder or request.key is not None,
         through=through,
     )
+
+
+def reference_of_a_pass(request: AuditRequest, forward: Reading, backward: Reading) -> Reference:
+    """Return what one pass of a use beside ``fit()`` should deliver: the first epoch, in its order."""
+    whole = reference_of(replace(request, epochs=1), forward, backward)
+    orders = {tuple(batch.keys for batch in epoch) for epoch in _first_epochs(forward, backward)}
+    return replace(whole, ordered=whole.keyed and len(orders) == 1, through=False)
+
+
+def is_order_redrawn(forward: Reading, backward: Reading) -> bool:
+    """Whether each pass comes in another order, for which nobody can ask the loader: there is no index."""
+    if forward.description.kind == SEQUENCE:
+        return False
+    passes = forward.epochs[:2] if forward.description.kind == DATASET else _first_epochs(forward, backward)
+    samples = [[key for batch in epoch for key in batch.keys] for epoch in passes]
+    return any(Counter(one) == Counter(samples[0]) and one != samples[0] for one in samples)
+
+
+def _first_epochs(forward: Reading, backward: Reading) -> list[Sequence[Columns]]:
+    """The first epoch of both passes; of a dataset, that is read twice, its second one too."""
+    more = 2 if forward.description.kind == DATASET else 1
+    return [*forward.epochs[:more], *backward.epochs[:1]]
 
 
 def is_part_of_a_pass(request: AuditRequest, known: Description) -> bool:

@@ -32,6 +32,27 @@ class LoaderOpened(Event):
 
 
 @dataclass(frozen=True)
+class Foreseen(Event):
+    """Two batches have come: what a pass will take can be told.
+
+    Attributes:
+        making: seconds until the loader was made.
+        first: seconds of the first batch.
+        batch: seconds of the second one.
+        batches: of a pass; None if that is not known before its end.
+        passes: that will be read.
+        indexed: it is a sequence.
+    """
+
+    making: float
+    first: float
+    batch: float
+    batches: int | None
+    passes: int
+    indexed: bool
+
+
+@dataclass(frozen=True)
 class EpochBegan(Event):
     """An epoch of ``fit()`` began."""
 

@@ -10,6 +10,7 @@ from .events import BatchRead, BatchTrained, EpochEnded, Event, HookEnded, Logge
 from .exceptions import Frame, RaisedException
 from .findings import Finding
 from .readings import BrokenReading, Description, Reading
+from .uses import FIT
 
 # The fit() or the reading came to its end.
 ENDED = "ended"
@@ -43,7 +44,7 @@ class FitAnswer:
 
 @dataclass(frozen=True)
 class FitRun:
-    """One ``fit()``.
+    """One ``fit()``, or another use.
 
     Attributes:
         provoked: thread switches were forced and hooks held back.
@@ -53,6 +54,7 @@ class FitRun:
         events: its journal.
         printed: by the process, the stacks of its threads included where it hung or crashed.
         epochs: counts, one per epoch that can be judged.
+        use: see `uses`.
     """
 
     provoked: bool
@@ -62,6 +64,7 @@ class FitRun:
     events: tuple[Event, ...] = ()
     printed: str = ""
     epochs: tuple[Epoch, ...] = ()
+    use: str = FIT
 
     @property
     def batches(self) -> int:
@@ -231,11 +234,13 @@ class Evidence:
         broken: a serial pass that gave no answer.
         reference: what an epoch should deliver; None without two serial passes.
         fits: in the order in which they were made.
+        others: uses beside ``fit()``, likewise.
         stress: likewise.
         draws: of worker processes.
         growth: over the epochs.
         bounds: of a sequence.
         control: the same ``fit()`` with a loader known to be safe, where that was of interest.
+        other_controls: likewise, of uses beside it.
         memory_limit: bytes.
         random: content is new in each pass unless global random numbers are fixed.
         key: an expression for ``--key`` that would tell samples apart, where nothing did.
@@ -246,11 +251,13 @@ class Evidence:
     broken: BrokenReading | None = None
     reference: Reference | None = None
     fits: tuple[FitRun, ...] = ()
+    others: tuple[FitRun, ...] = ()
     stress: tuple[StressRun, ...] = ()
     draws: tuple[Draws, ...] = ()
     growth: Growth = Growth()
     bounds: Bounds | None = None
     control: FitRun | None = None
+    other_controls: tuple[FitRun, ...] = ()
     memory_limit: int = 0
     random: bool = False
     key: str = ""

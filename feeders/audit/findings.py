@@ -39,7 +39,7 @@ class WrongBatch:
     def text(self) -> str:
         """Say it in words."""
         what = f"what belongs to batch {', '.join(map(str, self.of))}" if self.of else "content of no sample"
-        return f"batch {self.index} held {what} ({self.wrong} samples)"
+        return f"batch {self.index} held {what} ({self.wrong} sample{'' if self.wrong == 1 else 's'})"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class WrongSet:
 
     def text(self) -> str:
         """Say it in words."""
-        return f"{self.duplicated} duplicated, {self.missing} missing, {self.torn} unknown samples"
+        return f"samples: {self.duplicated} duplicated, {self.missing} missing, {self.torn} unknown"
 
 
 Seen = Union[WrongBatch, ChangedBatch, RaisedCall, WrongSet]

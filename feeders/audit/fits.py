@@ -1,4 +1,4 @@
-"""Real ``fit()``: what reaches the training step, epoch by epoch, and what Keras says meanwhile."""
+"""Real ``fit()``, or another use: what reaches the model, pass by pass, and what Keras says meanwhile."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import time
 import warnings
 from typing import Any, Callable
 
-from feeders.keras_api import keras, seed_everything
+from feeders.keras_api import seed_everything
 from feeders.loaders.opening import SEQUENCE
 from feeders.measure.processes import tree
 from feeders.measure.recording import recording_model
 
-from .events import BatchRead, BatchTrained, EpochBegan, EpochEnded, Heartbeat, HookEnded, Logged
+from .events import BatchRead, BatchTrained, Heartbeat, HookEnded, Logged
 from .evidence import FitAnswer, Left
 from .exceptions import RaisedException, describe_exception
 from .hooks import HOOKS, overrides
@@ -24,6 +24,7 @@ from .journal import Journal
 from .loader import AuditedLoader, open_loader, provoked_files
 from .request import AuditRequest
 from .switches import Switches
+from .uses import Passes, Using
 
 # A hook is held back this long, as a busy host may do, while workers read on.
 HOOK_SECONDS = 0.1
@@ -35,11 +36,12 @@ NOISE_SHARE, NOISE_SECONDS = 0.03, 0.002
 GRACE_SECONDS = 0.5
 
 
-def fit(request: AuditRequest, steps: int | None, seed: int, provoked: bool, journal: Journal) -> FitAnswer:
-    """Open the loader and train on it with a model that only takes down what it gets.
+def fit(request: AuditRequest, use: str, steps: int | None, seed: int, provoked: bool, journal: Journal) -> FitAnswer:
+    """Open the loader and use it with a model that only takes down what it gets.
 
     Args:
         request: what is audited.
+        use: see `uses`.
         steps: ``steps_per_epoch``; None where the loader knows its end.
         seed: of the global random numbers.
         provoked: force thread switches, and hold back the hooks between epochs.
@@ -50,11 +52,11 @@ def fit(request: AuditRequest, steps: int | None, seed: int, provoked: bool, jou
     seed_everything(seed)
     with journal.kept_alive():
         loader = open_loader(request)
-    arguments = _arguments(loader, request, steps)
     _listen(journal)
     if loader.kind == SEQUENCE:
         _take_down_reads(loader, journal, request.cut, HOOK_SECONDS if provoked else 0.0)
-    model = _recording_model(loader, journal)
+    passes = Passes(use, journal)
+    model = _recording_model(loader, passes, journal)
     switches = Switches(provoked_files(request))
     threads, children = threading.active_count(), len(tree(os.getpid()))
     exception: RaisedException | None = None
@@ -62,18 +64,11 @@ def fit(request: AuditRequest, steps: int | None, seed: int, provoked: bool, jou
         if provoked:
             switches.noise(NOISE_SHARE, NOISE_SECONDS)
         try:
-            model.fit(loader.x, loader.y, verbose=0, shuffle=False, callbacks=[_epochs(journal)], **arguments)
+            Using(use, loader, request.epochs, steps).run(model, passes.callback)
             journal.write(Heartbeat())
         except Exception as error:
             exception = describe_exception(error)
     return FitAnswer(exception, _left(threads, children))
-
-
-def _arguments(loader: AuditedLoader, request: AuditRequest, steps: int | None) -> dict[str, Any]:
-    arguments = {"epochs": request.epochs, **loader.fit}
-    if steps and not request.is_feeder:
-        arguments["steps_per_epoch"] = steps
-    return arguments
 
 
 def _left(threads: int, children: int) -> Left:
@@ -100,17 +95,6 @@ def _listen(journal: Journal) -> None:
     warnings.simplefilter("default")
     warnings.showwarning = show  # type: ignore[assignment]
     logging.getLogger("tensorflow").addHandler(Handler(logging.WARNING))
-
-
-def _epochs(journal: Journal) -> Any:
-    class Epochs(keras().callbacks.Callback):  # type: ignore[misc]
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            journal.write(EpochBegan())
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            journal.write(EpochEnded())
-
-    return Epochs()
 
 
 def _take_down_reads(loader: AuditedLoader, journal: Journal, cut: int | None, hold: float) -> None:
@@ -151,8 +135,10 @@ def _held_back(method: Any, hook: str, journal: Journal, hold: float) -> Any:
     return held_back
 
 
-def _recording_model(loader: AuditedLoader, journal: Journal) -> Any:
+def _recording_model(loader: AuditedLoader, passes: Passes, journal: Journal) -> Any:
     def take_down(batch: Any) -> None:
+        if not passes.open:
+            return
         columns = loader.identity.columns(batch)
         contents = None if columns.contents is columns.keys else columns.contents
         journal.write(BatchTrained(columns.keys, contents, columns.stamps))

@@ -111,4 +111,4 @@ def _is_pending(case: Case) -> bool:
 def _deliveries(case: Case) -> int:
     """Batches made while others were: what a race had the chance to hit."""
     pulled = sum(run.answer.calls for run in case.evidence.stress) if case.is_pulled_as_by_keras else 0
-    return sum(run.batches for run in case.evidence.fits) + pulled
+    return sum(run.batches for run in (*case.evidence.fits, *case.evidence.others)) + pulled

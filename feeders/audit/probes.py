@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Callable, Generic, TypeVar
@@ -16,7 +17,7 @@ from feeders.results.record import FAILED, REFUSED, UNSUPPORTED
 
 from . import wire
 from .bounds import bounds
-from .events import BatchRead, BatchTrained, Event, Found, LinesRan, LoaderOpened, TrialBegan
+from .events import BatchRead, BatchTrained, Event, Foreseen, Found, LinesRan, LoaderOpened, TrialBegan
 from .evidence import ENDED, Bounds, Draws, FitAnswer, FitRun, Growth, Key, StressAnswer, StressRun
 from .exceptions import RaisedException
 from .fits import fit
@@ -30,6 +31,7 @@ from .reference import read_serially
 from .request import AuditRequest
 from .stress import stress
 from .stress_plan import StressPlan
+from .uses import FIT
 
 # Without a batch for so long it has hung; a share of the budget, so that a longer audit is more patient.
 PATIENCE_SHARE, SHORTEST_PATIENCE, LONGEST_PATIENCE = 0.2, 8.0, 30.0
@@ -49,7 +51,11 @@ MEMORY_SHARE = 0.5
 # Exceptions with which Keras says that it does not take what it is given.
 REFUSALS = ("ValueError", "TypeError", "AttributeError")
 
+# How often the journal of a probe is looked at.
+LOOK_SECONDS = 0.05
+
 Kind = TypeVar("Kind")
+Seen = TypeVar("Seen", bound=Event)
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,15 @@ class Running(Generic[Kind]):
     ) -> None:
         self._watched.__exit__(kind, error, trace)
         self._journal.close()
+
+    def first(self, kind: type[Seen]) -> Seen | None:
+        """Wait for the first event of a kind; None where the probe ended without it."""
+        while True:
+            ended = self._watched.has_ended()
+            found = next((event for event in self._journal.events() if isinstance(event, kind)), None)
+            if found is not None or ended:
+                return found
+            time.sleep(LOOK_SECONDS)
 
     def wait(self) -> ProbeResult[Kind]:
         """Wait for its end.
@@ -152,20 +167,36 @@ class Probes:
     def _run(self, kind: type[Kind], work: Callable[[Journal], Kind], patience: float | None = None) -> Running[Kind]:
         return Running(kind, work, patience or self._patience, self.memory)
 
-    def read(self, seed: int, backward: bool) -> Reading | BrokenReading:
-        """Read it in one thread; see `read_serially`."""
+    @property
+    def patience(self) -> float:
+        """Seconds without a batch after which it has hung."""
+        return self._patience
+
+    def read(
+        self, seed: int, backward: bool, foresee: Callable[[Foreseen], None] = lambda seen: None
+    ) -> Reading | BrokenReading:
+        """Read it in one thread; see `read_serially`.
+
+        Args:
+            seed: see there.
+            backward: see there.
+            foresee: told what the first batches tell, as soon as they have come.
+        """
         request = self.request
         patience, self._unknown = (FIRST_BATCH_SECONDS if self._unknown else self._patience), False
         with self._run(Reading, lambda journal: read_serially(request, seed, backward, journal), patience) as running:
+            seen = running.first(Foreseen)
+            if seen is not None:
+                foresee(seen)
             result = running.wait()
         opened = [event.description for event in result.events if isinstance(event, LoaderOpened)]
         return result.answer or BrokenReading(result.outcome, result.message, opened[0] if opened else Description())
 
-    def fit(self, steps: int | None, seed: int, provoked: bool) -> FitRun:
-        """Train on it; see `fits.fit`."""
+    def fit(self, steps: int | None, seed: int, provoked: bool, use: str = FIT) -> FitRun:
+        """Train on it, or use it otherwise; see `fits.fit`."""
         request = self.request
-        with self._run(FitAnswer, lambda journal: fit(request, steps, seed, provoked, journal)) as running:
-            return _fit_run(request, running.wait(), provoked)
+        with self._run(FitAnswer, lambda journal: fit(request, use, steps, seed, provoked, journal)) as running:
+            return replace(_fit_run(request, running.wait(), provoked), use=use)
 
     def stress(self, plan: StressPlan) -> StressRun:
         """Pull it from all sides; see `stress.stress`."""

@@ -126,6 +126,7 @@ class Reading:
         lengths: of the loader, in each epoch.
         changed_dtype: an array of another dtype than in the first batch.
         blurred: a dataset that repeats is shuffled after that.
+        unordered: a dataset that hands on what is ready first.
     """
 
     description: Description
@@ -147,6 +148,7 @@ class Reading:
     lengths: tuple[int, ...] = ()
     changed_dtype: DtypeChange | None = None
     blurred: bool = False
+    unordered: bool = False
 
     def contents(self) -> set[int]:
         """Return the contents of all samples."""

@@ -15,8 +15,8 @@ from feeders.loaders.opening import ARRAYS, DATASET, GENERATOR, ITERATOR, SEQUEN
 from feeders.loaders.own import one_at_a_time
 from feeders.measure.identity import Columns
 
-from .datasets import is_blurred, is_endless, overlap
-from .events import LoaderOpened
+from .datasets import gives_up_order, is_blurred, is_endless, overlap
+from .events import Foreseen, LoaderOpened
 from .hooks import HOOKS, ON_EPOCH_BEGIN, ON_EPOCH_END, call_hook, overrides
 from .journal import Journal
 from .loader import AuditedLoader, describe_loader, open_loader
@@ -65,7 +65,7 @@ def read_serially(request: AuditRequest, seed: int, backward: bool, journal: Jou
         loader = open_loader(request, alone=True)
     making = time.perf_counter() - start
     description = describe_loader(loader, request)
-    reader = _Reader(loader, request, backward, journal)
+    reader = _Reader(loader, request, backward, journal, making)
     failed: FailedRead | None = None
     try:
         description = dataclasses.replace(description, length=loader.length())
@@ -82,8 +82,10 @@ def read_serially(request: AuditRequest, seed: int, backward: bool, journal: Jou
 class _Reader:
     """Reads epochs of a loader of any kind."""
 
-    def __init__(self, loader: AuditedLoader, request: AuditRequest, backward: bool, journal: Journal) -> None:
-        self._loader, self._request = loader, request
+    def __init__(
+        self, loader: AuditedLoader, request: AuditRequest, backward: bool, journal: Journal, making: float
+    ) -> None:
+        self._loader, self._request, self._journal, self._making = loader, request, journal, making
         self._backward = backward and loader.kind == SEQUENCE
         self.recorder = Recorder(loader, journal, self._backward)
         self._steps: int | None = request.steps or loader.fit.get("steps_per_epoch")
@@ -124,6 +126,7 @@ class _Reader:
             lengths=tuple(self._lengths),
             changed_dtype=recorder.changed_dtype,
             blurred=self._loader.kind == DATASET and is_blurred(self._loader.x),
+            unordered=self._loader.kind == DATASET and gives_up_order(self._loader.x),
         )
 
     # A sequence.
@@ -131,7 +134,8 @@ class _Reader:
     def _sequence(self) -> None:
         x, number = self._loader.x, self._loader.length()
         hooks = any(overrides(x, hook) for hook in HOOKS)
-        for epoch in range(self._request.epochs + SPARE_STATES if hooks else 1):
+        passes = self._request.epochs + SPARE_STATES if hooks else 1
+        for epoch in range(passes):
             if epoch or generation() == 3:
                 call_hook(x, ON_EPOCH_BEGIN)
             if epoch:  # a loader may draw it anew
@@ -143,12 +147,27 @@ class _Reader:
                 if index >= self._limit(number) and not self._backward:
                     break
                 self.recorder.take(index, lambda index=index: x[index])  # type: ignore[misc]
+                self._foresee(len(order), passes)
             if self._backward:
                 self._read_again(order)
             elif not epoch and self._cut:
                 self._see_whether_an_index_tells()
             self.recorder.close_epoch()
             call_hook(x, ON_EPOCH_END)
+
+    def _foresee(self, batches: int | None, passes: int) -> None:
+        """Tell what a pass will take, once it can be told."""
+        if self.recorder.pulled != 2:
+            return
+        first, batch = self.recorder.first, self.recorder.slowest
+        uncut = self._steps or self._request.is_feeder or self._loader.kind != SEQUENCE
+        if batches is not None and not uncut:
+            batches = min(batches, max(FEWEST_STEPS, self._affordable(batch)))
+        self._journal.write(Foreseen(self._making, first, batch, batches, passes, self._loader.kind == SEQUENCE))
+
+    def _affordable(self, batch: float) -> int:
+        """Batches for which there is time in an epoch."""
+        return int(self._request.seconds * SHARE_OF_BUDGET / max(1e-6, batch))
 
     def _limit(self, number: int | None) -> int:
         """How many batches of an epoch to read, judged after the first few."""
@@ -161,7 +180,7 @@ class _Reader:
         if self._cut:
             return min(self._cut, number)
         if number > FEWEST_STEPS and self.recorder.pulled == FEWEST_STEPS // 2 and not self._request.is_feeder:
-            affordable = int(self._request.seconds * SHARE_OF_BUDGET / max(1e-6, self.recorder.mean))
+            affordable = self._affordable(self.recorder.mean)
             if affordable < number:
                 self._cut = max(FEWEST_STEPS, affordable)
                 return self._cut
@@ -202,6 +221,7 @@ class _Reader:
                 if not self._pull(iterator, index):
                     self.recorder.close_epoch()
                     return
+                self._foresee(steps, self._request.epochs)
             self.recorder.close_epoch()
 
     def _pull(self, iterator: Iterator[Any], index: int) -> bool:
@@ -219,6 +239,7 @@ class _Reader:
             if not self._pull(iterator, index):
                 self.recorder.close_epoch()
                 return
+            self._foresee(None, 1)
             sums.append(sums[-1] + sum(self.recorder.current[-1].keys))
             half, odd = divmod(len(sums) - 1, 2)
             if (
@@ -258,6 +279,7 @@ class _Reader:
             for index in range(limit or sys.maxsize):
                 if not self._pull(iterator, index):
                     break
+                self._foresee(limit or number, 2)
                 late = self.recorder.pulled >= MOST_PULLS or time.perf_counter() > end
                 if not limit and number is None and not self.recorder.epochs and late:
                     raise FeedersError(

@@ -11,6 +11,8 @@ from feeders.loaders import workload
 from feeders.loaders.opening import Source
 from feeders.strategies import FEEDERS
 
+from .uses import OTHER_USES
+
 # A second epoch shows what the end of the first leaves behind.
 EPOCHS = 2
 
@@ -29,6 +31,7 @@ class AuditOptions(TypedDict, total=False):
     epochs: int
     steps: int | None
     seconds: float
+    also: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class AuditRequest:
         epochs: of each ``fit()``.
         steps: batches per epoch; None is the loader's length, or what its repeating content shows.
         seconds: budget for all of it.
+        also: uses beside ``fit()``: evaluate, predict, validation_data.
         fixed_random: Python's and NumPy's global random numbers are seeded by its index before each call, which the
             audit finds out to be of use.
         cut: batches of a longer epoch that are looked at, found out by the audit.
@@ -61,6 +65,7 @@ class AuditRequest:
     epochs: int = EPOCHS
     steps: int | None = None
     seconds: float = 60.0
+    also: tuple[str, ...] = ()
     fixed_random: bool = False
     cut: int | None = None
 
@@ -81,6 +86,12 @@ class AuditRequest:
         """
         if self.start_method and not self.processes:
             raise FeedersError(f"--start-method {self.start_method} is about processes. Try: add --processes")
+        unknown = [name for name in self.also if name not in OTHER_USES]
+        if unknown:
+            raise FeedersError(
+                f"--also {unknown[0]}: no use of a loader; expected some of {', '.join(OTHER_USES)}."
+                f"{nearest(unknown[0], OTHER_USES)} Try: --also evaluate,predict"
+            )
         if self.is_feeder:
             self._check_feeder()
         else:

@@ -37,6 +37,7 @@ class Audit:
         stack: versions.
         host: the machine.
         seconds: all of it took.
+        announced: seconds beyond the budget that were announced.
     """
 
     request: AuditRequest
@@ -45,6 +46,7 @@ class Audit:
     stack: dict[str, str]
     host: dict[str, object]
     seconds: float
+    announced: float = 0.0
 
     @property
     def safe(self) -> bool:
@@ -77,6 +79,7 @@ class Audit:
             "notes": list(verdict.notes),
             "said": [{"text": text, "meaning": meaning_of(text)} for text in logged],
             "fits": [_fit(run) for run in evidence.fits],
+            "others": [{"use": run.use, **_fit(run)} for run in evidence.others],
             "pulls": [_stress(run) for run in evidence.stress],
             "power": {
                 "deliveries": verdict.deliveries,
@@ -87,6 +90,7 @@ class Audit:
             },
             "memory_limit": evidence.memory_limit,
             "budget": self.request.seconds,
+            "announced": self.announced,
             "seconds": round(self.seconds, 1),
             "stack": self.stack,
             "host": self.host,
@@ -103,6 +107,7 @@ class Audit:
             "epochs": request.epochs,
             "steps": request.steps,
             "key": request.key,
+            "also": list(request.also),
             "call": request.call,
             "workload": request.workload if request.is_feeder else None,
         }

@@ -12,6 +12,7 @@ from feeders.results.record import CRASHED, FAILED, HUNG, REFUSED
 
 from .excerpts import excerpt_lines
 from .sayings import meaning_of
+from .uses import OTHER_USES
 
 # Lines that are longer are hard to read, whatever a terminal has.
 WIDTH = 110
@@ -60,7 +61,7 @@ def _use(found: dict[str, Any]) -> str:
 
 def _lines(found: dict[str, Any], width: int) -> Iterator[str]:
     yield headline(found)
-    yield from _wrapped(f"{found['title']}; {_stack(found['stack'])}", "  ", width)
+    yield from _wrapped(f"{found['title']}; {stack_text(found['stack'])}", "  ", width)
     if found["message"] and found["verdict"] != "not-counted":
         yield ""
         yield from _wrapped(_shorter(found["message"].strip(), found["verdict"]), "  ", width)
@@ -80,8 +81,8 @@ def _lines(found: dict[str, Any], width: int) -> Iterator[str]:
     yield from _wrapped(_power(found), "", width)
 
 
-def _stack(stack: dict[str, str]) -> str:
-    """Versions; TensorFlow is not everywhere."""
+def stack_text(stack: dict[str, str]) -> str:
+    """Return the versions in words; TensorFlow is not everywhere."""
     backend = stack["backend"]
     computes = "" if backend == TENSORFLOW else f" on {' '.join(filter(None, (backend, stack.get(backend))))}"
     tensorflow = f", TensorFlow {stack[TENSORFLOW]}" if TENSORFLOW in stack else ""
@@ -101,14 +102,14 @@ def _fault(fault: dict[str, Any], width: int) -> Iterator[str]:
         yield from excerpt_lines(excerpt, width)
     for place in () if source else fault["where"]:
         yield from _wrapped(f"where: {place}", "  ", width)
-    times = fault["observations"]
-    yield from _wrapped(f"seen {times} time{'' if times == 1 else 's'}: {fault['seen']}", "  ", width)
+    yield from _wrapped(f"seen {_times(fault['observations'], 'time')}: {fault['seen']}", "  ", width)
     for advice in fault["advice"]:
         yield from _wrapped(f"help: {advice}", "  ", width)
 
 
 def _table(found: dict[str, Any], width: int) -> Iterator[str]:
-    epochs = [(run, epoch) for run in found["fits"] for epoch in run["epochs"]]
+    runs = [*found["fits"], *found.get("others", ())]  # written by an older audit, it has no others
+    epochs = [(run, epoch) for run in runs for epoch in run["epochs"]]
     if not epochs:
         return
     names = _columns([epoch for _, epoch in epochs], (width - 2 - LABEL) // COLUMN)
@@ -117,14 +118,18 @@ def _table(found: dict[str, Any], width: int) -> Iterator[str]:
     shown: dict[tuple[str, ...], int] = {}
     for run, epoch in epochs:
         counts = tuple("-" if epoch[name] is None else f"{epoch[name]:,}" for name in names)
-        key = ("switches forced" if run["provoked"] else "as it is", *counts)
+        key = (run.get("use") or ("switches forced" if run["provoked"] else "as it is"), *counts)
         shown[key] = shown.get(key, 0) + 1
     for (kind, *texts), times in list(shown.items())[:MOST_ROWS]:
-        label = f"{kind}, {times} epoch{'s' if times > 1 else ''}"
+        label = f"{kind}, {_times(times, 'pass' if kind in OTHER_USES else 'epoch')}"
         yield f"  {label:{LABEL}}{''.join(f'{text:>{COLUMN}}' for text in texts)}"
     if len(shown) > MOST_ROWS:
         yield f"  ... and {len(shown) - MOST_ROWS} others; --json has them all"
     yield from _samples(found, [epoch for _, epoch in epochs], width)
+
+
+def _times(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}{'es' if what.endswith('s') else 's'}"
 
 
 def _columns(epochs: list[dict[str, Any]], most: int) -> list[str]:

@@ -48,6 +48,7 @@ CLASSES: dict[str, type] = {
         evidence.Key,
         events.Heartbeat,
         events.LoaderOpened,
+        events.Foreseen,
         events.EpochBegan,
         events.EpochEnded,
         events.BatchRead,

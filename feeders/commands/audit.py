@@ -11,7 +11,7 @@ from typing import Any
 
 from feeders.errors import FeedersError
 from feeders.keras_api import asked_backend
-from feeders.terminal import UNBOUNDED, Progress, write_atomically
+from feeders.terminal import UNBOUNDED, Progress, table, write_atomically
 
 from .arguments import count, seconds, writable
 from .needs import require, results_folder
@@ -32,6 +32,7 @@ def add(commands: Any) -> None:
         "loader", nargs="?", metavar="LOADER", help="a feeder of `list`, FILE.py:NAME or package.module:NAME"
     )
     parser.add_argument("--all", action="store_true", help="every feeder on every workload, 10 s each, into results/")
+    parser.add_argument("--known", action="store_true", help="the known faults of Keras: fixed, still there, or new")
     parser.add_argument("--workload", metavar="W", help="what a feeder of `list` feeds; default: window")
     parser.add_argument("--call", metavar="'NAME(args)'", help="makes the loader; default: NAME without arguments")
     parser.add_argument("--workers", type=count, metavar="N", help="default: what the loader sets itself, else 4")
@@ -39,6 +40,12 @@ def add(commands: Any) -> None:
     parser.add_argument("--start-method", choices=("fork", "spawn", "forkserver"), help="of the processes")
     parser.add_argument("--epochs", type=count, metavar="N", help="of each fit(); default: 2")
     parser.add_argument("--steps", type=count, metavar="N", help="batches per epoch of a loader without end")
+    parser.add_argument(
+        "--also",
+        type=_names,
+        metavar="evaluate,predict",
+        help="audit these uses beside fit(): evaluate, predict (in order), validation_data",
+    )
     parser.add_argument("--key", metavar="labels|EXPR", help="names a sample, by x, y and w; default: its content")
     parser.add_argument("--seconds", type=seconds, metavar="S", help="budget; default: 60")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
@@ -48,12 +55,18 @@ def add(commands: Any) -> None:
     parser.set_defaults(command=_audit)
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, text.split(","))))
+
+
 def _audit(options: argparse.Namespace) -> int:
     from feeders.audit import AuditRequest, audit
     from feeders.audit.repro import write_repro
 
     names = {field.name for field in dataclasses.fields(AuditRequest)}
     given = {name: value for name, value in vars(options).items() if name in names and value not in (None, False)}
+    if options.known:
+        return _try_known(options, given)
     if options.all:
         return _audit_all(options, given)
     if options.json:
@@ -63,13 +76,28 @@ def _audit(options: argparse.Namespace) -> int:
     if options.loader is None:
         raise FeedersError("audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all")
     with Progress() as progress:
-        found = audit(AuditRequest(**given), progress=progress.update)
+        found = audit(AuditRequest(**given), progress=progress.update, announce=progress.print)
     print(found.to_text(shutil.get_terminal_size((UNBOUNDED, 24)).columns))
     if options.json:
         write_atomically(options.json, json.dumps(found.to_json(), indent=1) + "\n")
     if options.repro:
         print(write_repro(found, options.repro))
     return 0 if found.safe else 1
+
+
+def _try_known(options: argparse.Namespace, given: dict[str, Any]) -> int:
+    if given or options.all or options.json or options.repro:
+        raise FeedersError("audit --known: takes no loader and no option; it tries what is known of Keras itself")
+    from feeders.audit.known_faults import AS_OF, NEW, try_known
+    from feeders.audit.show import stack_text
+    from feeders.measure.stack import describe_stack
+
+    with Progress() as progress:
+        tried = list(try_known(progress.update))
+    print(f"{stack_text(describe_stack())}; known as of Keras {AS_OF}\n")
+    rows = [(one.fault.name, one.word, one.seen) for one in tried]
+    print("\n".join(table(rows, ("loaders that are right", "here", "seen"))))
+    return int(any(one.word == NEW for one in tried))
 
 
 def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:

@@ -18,7 +18,9 @@ def add(commands: Any) -> None:
     listing = actions.add_parser("list", help="date, Python, Keras, built or not, measured or not (the default)")
     listing.set_defaults(command=_list)
     adding = actions.add_parser("add", help="resolve a release as of its day, write its pins, build it, train with it")
-    adding.add_argument("release", metavar="ID", help="a TensorFlow, 2.16.2, or a Keras, k3.6.0")
+    adding.add_argument(
+        "release", metavar="ID", help="a TensorFlow, 2.16.2 or 2.22.0rc0; a Keras, k3.6.0; nightly, Keras' newest build"
+    )
     adding.set_defaults(command=_add)
     cleaning = actions.add_parser("clean", help="remove all environments; they are made again when they are needed")
     cleaning.set_defaults(command=_clean)

@@ -26,7 +26,7 @@ def idle_model(step_seconds: float = 0.0) -> Any:
 
 
 def recording_model(take_down: Callable[[Any], None]) -> Any:
-    """Return a compiled model that trains nothing and takes its batches down.
+    """Return a compiled model that trains nothing and takes its batches down; those it is tested on, too.
 
     It sees a batch as the training step of that backend gets it: JAX has no 64-bit integers there by default.
 
@@ -40,7 +40,9 @@ def recording_model(take_down: Callable[[Any], None]) -> Any:
 def _model(take_down: Callable[[Any], None] | None, pause: Callable[[], None] | None) -> Any:
     backend = backends.current()
     # Up to 2.8 Keras calls the model to learn its shapes.
-    body = {"train_step": backend.train_step(take_down, pause), "call": lambda self, x: x}
+    step = backend.train_step(take_down, pause)
+    predict = backend.predict_step(step)
+    body = {"train_step": step, "test_step": step, "predict_step": predict, "call": lambda self, x: x}
     model = type("Recorder", (keras().Model,), body)()
     model.compile(**backend.compile_options())
     return model

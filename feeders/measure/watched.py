@@ -89,6 +89,10 @@ class Watched:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
 
+    def has_ended(self) -> bool:
+        """Whether `wait` returns at once."""
+        return os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
     def wait(self) -> Ended:
         """Wait for the end of the work."""
         try:

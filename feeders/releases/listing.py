@@ -43,7 +43,7 @@ def add_release(name: str, log: Log) -> tuple[Path, Record]:
     """Resolve, build and try a release, and write its stack if the trial was measured.
 
     Args:
-        name: ``2.16.2``, or ``k3.6.0`` for a Keras.
+        name: ``2.16.2``, ``2.22.0rc0``, ``k3.6.0`` for a Keras, or ``nightly``.
         log: takes a line about what goes on.
 
     Returns:
@@ -83,7 +83,7 @@ def clean(log: Log) -> None:
 def _row(stack: Stack, results: Path) -> tuple[str, ...]:
     counts = count_takes(results, stack.release)
     measured = ", ".join(f"{count} takes on {machine}" for machine, count in counts.items())
-    keras = stack.version(KERAS_PACKAGE) or "built in"
+    keras = stack.keras or "built in"
     built = "yes" if environments.is_built(stack) else "no"
     return stack.release, stack.date, stack.version(TENSORFLOW_PACKAGE), keras, stack.python, built, measured or "no"
 

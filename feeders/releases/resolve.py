@@ -15,7 +15,7 @@ from feeders.errors import FeedersError
 
 from . import dates
 from .catalogue import FIRST_WITH_KERAS_3, Release, identify, keras_of, release_key
-from .stacks import KERAS_PACKAGE, TENSORFLOW_PACKAGE, Stack, parse
+from .stacks import KERAS_PACKAGE, NIGHTLY_PACKAGE, TENSORFLOW_PACKAGE, Stack, parse
 
 # Tried in this order. Most releases run on the first, so that few steps in a history are steps of Python; what a
 # release's TensorFlow has no wheel for does not resolve.
@@ -23,6 +23,9 @@ PYTHONS = ("3.11", "3.10", "3.8", "3.12", "3.13", "3.14")
 
 # What measures is no part of what is measured: as new as on this host, whatever the release's day.
 INSTRUMENTS = ("asv-runner", "more-itertools", "psutil")
+
+# What a person calls the newest build of Keras, and what lets uv take what is no release.
+NIGHTLY, CANDIDATES = "nightly", "--prerelease=allow"
 
 LINUX_ONLY = "stacks are made of tensorflow-cpu, which has wheels for Linux on x86-64"
 
@@ -34,11 +37,13 @@ class Wanted:
     Attributes:
         tensorflow, keras: their versions; `keras` is empty where TensorFlow requires its own.
         date: when the younger of the two was published.
+        keras_package: that Keras is installed from.
     """
 
     tensorflow: str
     keras: str
     date: str
+    keras_package: str = KERAS_PACKAGE
 
     @property
     def release(self) -> Release:
@@ -50,14 +55,23 @@ def wanted(name: str) -> Wanted:
     """Find the pair that a name stands for, asking the package index for a version that is not listed yet.
 
     Args:
-        name: ``2.16.2``, or ``k3.6.0`` for a Keras.
+        name: ``2.16.2``, ``k3.6.0`` for a Keras; ``2.22.0rc0``, with the newest Keras; or ``nightly``, the newest build
+            of Keras with the newest TensorFlow, be it a candidate.
 
     Raises:
         FeedersError: it is no such name, or the index has no such version.
     """
+    today = datetime.date.today().isoformat()
+    if name == NIGHTLY:
+        pair = _newest(TENSORFLOW_PACKAGE, today, CANDIDATES), _newest(NIGHTLY_PACKAGE, today, CANDIDATES)
+        return _dated(Wanted(*pair, today, NIGHTLY_PACKAGE))
+    if re.fullmatch(r"2\.\d+\.0rc\d", name):
+        return _dated(Wanted(name, _newest(KERAS_PACKAGE, today), today))
     parts = re.fullmatch(r"(k?)(\d+\.\d+\.\d+)", name)
     if not parts or (parts[1] == "k") != parts[2].startswith("3."):
-        raise FeedersError(f"releases add {name}: expected a TensorFlow like 2.16.2 or a Keras like k3.6.0")
+        raise FeedersError(
+            f"releases add {name}: expected a TensorFlow like 2.16.2 or 2.22.0rc0, a Keras like k3.6.0, or nightly"
+        )
     if parts[1]:
         published = _published(KERAS_PACKAGE, parts[2])
         tensorflow = max(_newest(TENSORFLOW_PACKAGE, published), FIRST_WITH_KERAS_3, key=release_key)
@@ -71,13 +85,22 @@ def wanted(name: str) -> Wanted:
     return Wanted(parts[2], keras_of(parts[2]), published)
 
 
+def _dated(pair: Wanted) -> Wanted:
+    """Give it the day of the younger one; no list keeps what is no release, since ids depend on the lists."""
+    days = _asked(TENSORFLOW_PACKAGE, pair.tensorflow), _asked(pair.keras_package, pair.keras)
+    return replace(pair, date=max(days))
+
+
 def resolve(pair: Wanted) -> Stack:
     """Return the stack of a pair: full pins, and the first of `PYTHONS` that all of it has wheels for.
 
     Raises:
         FeedersError: none has; the text says what is missing.
     """
-    asked = [f"{TENSORFLOW_PACKAGE}=={pair.tensorflow}", *([f"{KERAS_PACKAGE}=={pair.keras}"] if pair.keras else [])]
+    asked = [
+        f"{TENSORFLOW_PACKAGE}=={pair.tensorflow}",
+        *([f"{pair.keras_package}=={pair.keras}"] if pair.keras else []),
+    ]
     asked += ["numpy", "pillow", "more-itertools", "psutil", f"asv_runner=={metadata.version('asv_runner')}"]
     today = datetime.date.today().isoformat()
     newer = [part for name in INSTRUMENTS for part in ("--exclude-newer-package", f"{name}={today}")]
@@ -85,6 +108,7 @@ def resolve(pair: Wanted) -> Stack:
     for python in PYTHONS:
         try:
             lines = _compile(asked, "--python-version", python, "--exclude-newer", pair.date, *newer)
+            lines = [line for line in lines if not (pair.keras and _is_other_keras(pair, line))]
         except FeedersError as error:
             first_error = first_error or str(error)
             continue
@@ -93,6 +117,11 @@ def resolve(pair: Wanted) -> Stack:
         f"releases add {pair.release.id}: no Python of {', '.join(PYTHONS)} has wheels for all of it "
         f"({LINUX_ONLY}). uv says of {PYTHONS[0]}: {first_error}"
     )
+
+
+def _is_other_keras(pair: Wanted, line: str) -> bool:
+    """Whether it pins a second Keras, which lies over the first: a candidate of TensorFlow asks for the nightly one."""
+    return line.split("==")[0] in {KERAS_PACKAGE, NIGHTLY_PACKAGE} - {pair.keras_package}
 
 
 @functools.lru_cache(maxsize=None)
@@ -119,10 +148,10 @@ def with_packages(stack: Stack, packages: tuple[str, ...]) -> Stack:
 
 
 def remember(pair: Wanted) -> None:
-    """Append the dates of both versions to dates.csv where it has none."""
+    """Append the dates of both versions to dates.csv where it has none; what is no release is left out."""
     rows = [("tensorflow", pair.tensorflow, dates.TENSORFLOW_DATES), ("keras", pair.keras, dates.KERAS_DATES)]
     for package, version, listed in rows:
-        if version and version not in dates.read_dates(package):
+        if version in listed and version not in dates.read_dates(package):
             with dates.FILE.open("a", newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerow([package, version, listed[version]])
 
@@ -132,9 +161,9 @@ def newest_version(package: str) -> str:
     return _newest(package, datetime.date.today().isoformat())
 
 
-def _newest(package: str, day: str) -> str:
+def _newest(package: str, day: str, *options: str) -> str:
     """The highest version that was published by a day."""
-    (line,) = _compile([package], "--no-deps", "--exclude-newer", day, "--python-version", _python_for(day))
+    (line,) = _compile([package], "--no-deps", "--exclude-newer", day, "--python-version", _python_for(day), *options)
     return line.split("==")[1]
 
 

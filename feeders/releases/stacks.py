@@ -12,7 +12,7 @@ from feeders.measure.stack import digest, normalised
 FOLDER = Path(__file__).with_name("stacks")
 
 # How a stack's environment names the packages that make the release.
-TENSORFLOW_PACKAGE, KERAS_PACKAGE = "tensorflow-cpu", "keras"
+TENSORFLOW_PACKAGE, KERAS_PACKAGE, NIGHTLY_PACKAGE = "tensorflow-cpu", "keras", "keras-nightly"
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Stack:
     def version(self, package: str) -> str:
         """Return the version of a package; empty if the stack has none."""
         return dict(self.pins).get(package, "")
+
+    @property
+    def keras(self) -> str:
+        """Version of its Keras, also of a nightly one; empty if TensorFlow brings its own."""
+        return self.version(KERAS_PACKAGE) or self.version(NIGHTLY_PACKAGE)
 
     def requirements(self) -> str:
         """Return the text of its file, which pip and uv read."""

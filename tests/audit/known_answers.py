@@ -201,10 +201,23 @@ ROWS = (
     ),
     _safe("slowly-made", "lengths.py:SlowlyMade", "a loader that takes long to make is not hung"),
     _safe("integers-later", "passes.py:IntegersLater", "whole numbers become decimals without loss"),
+    _safe(
+        "tfdata-unordered",
+        "datasets.py:unordered",
+        "a pipeline that hands on what is ready first changes no batch",
+        (),
+        NOT_CORRUPT,
+    ),
     _safe("tfdata-cached", "datasets.py:cached_on_disk", "no two probes share a file", (), NOT_CORRUPT),
     _safe("jittered", "uncounted.py:Jittered", "random content is counted once random numbers are fixed"),
     _safe(
         "jittered-and-shuffled", "uncounted.py:JitteredAndShuffled", "a random order is fixed with the random content"
+    ),
+    _safe(
+        "used-otherwise",
+        "state.py:Arrays",
+        "evaluate, predict and validation get each sample once",
+        (*THREADS, "--also", "evaluate,predict,validation_data"),
     ),
     # Neither safe nor unsafe.
     Row(
@@ -454,6 +467,32 @@ ROWS = (
         NOT_CORRUPT,
         ("overlapping-shards",),
         "shards that each hold everything",
+    ),
+    # Unsafe: where it is not trained on.
+    _harmless(
+        "predicted-in-no-order",
+        "datasets.py:unordered",
+        "predict-order",
+        "a parallel map that gives up the order, which no fit() minds",
+        ("--also", "predict"),
+        NOT_CORRUPT,
+    ),
+    _harmless(
+        "predicted-shuffled",
+        "datasets.py:shuffled",
+        "predict-order",
+        "predictions for samples in an order that nobody knows",
+        ("--also", "evaluate,predict"),
+        NOT_CORRUPT,
+    ),
+    Row(
+        "validated-by-generator",
+        "generators.py:endless",
+        ("--steps", "34", "--epochs", "6", "--also", "validation_data"),
+        "none",
+        NOT_CORRUPT,
+        ("peeked-again",),
+        "batches that Keras looks at before it validates",
     ),
     # Unsafe: endings.
     _ends(

@@ -48,6 +48,7 @@ def refused(capsys):
         ),
         (("zzz",), "zzz: neither a feeder nor FILE.py:NAME or package.module:NAME. Try: feeders list"),
         (("resident",), "resident repeats one batch by design: there is no delivery to audit. Try: sequence"),
+        ((ARRAYS, "--also", "predit"), "--also predit: no use of a loader; expected some of evaluate, predict, "),
         (("sequence", "--workload", "jepg"), "jepg: not a workload. Nearest: jpeg."),
         (("sequence", "--processes"), "--processes is for a loader of your own; sequence knows how it is used"),
         (("sequence", "--call", "x()"), "--call is for a loader of your own; sequence knows how it is used"),
@@ -132,6 +133,9 @@ def new_each_time():
         yield np.full((2, 3), number), np.zeros(2)
 
 
+arrays = np.zeros((4, 3)), np.zeros(4)
+
+
 def repeats():
     return tf.data.Dataset.range(4).batch(2).repeat()
 
@@ -176,6 +180,12 @@ words = ["a"]
             ("--processes",),
             "--processes: mine.py:repeats is a tensorflow._RepeatDataset, which this Keras pulls from no process of "
             "its own; expected a Sequence/PyDataset. Try: leave --processes away",
+        ),
+        (
+            "mine.py:arrays",
+            ("--also", "evaluate,predict"),
+            "--also evaluate,predict: mine.py:arrays is a tuple of 2: ndarray, ndarray, which Keras cuts into batches "
+            "by itself, in order, in one thread; expected a loader. Try: leave --also away",
         ),
         ("mine.py:Mine", ("--key", "y["), "--key 'y[': not a Python expression ("),
         ("mine.py:Mine", ("--key", "z"), "--key 'z': NameError: name 'z' is not defined; x, y and w are the parts"),

@@ -52,4 +52,4 @@ def test_what_several_threads_pulled_together_is_counted_as_a_set():
     assert list(compare_sets(pulled((99,)), right, None)) == []
     (found,) = compare_sets(pulled((11, 11), (99,)), pulled((11, 12), (13,)), KEYS)
     assert found == WrongSet(samples=(11, 99), duplicated=1, torn=1, missing=2)
-    assert found.text() == "1 duplicated, 2 missing, 1 unknown samples"
+    assert found.text() == "samples: 1 duplicated, 2 missing, 1 unknown"

@@ -171,6 +171,7 @@ def test_the_json_holds_the_evidence(corrupt):
         "epochs": 2,
         "steps": None,
         "key": None,
+        "also": [],
         "call": None,
         "workload": None,
     }

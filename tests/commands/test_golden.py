@@ -101,7 +101,7 @@ def test_audit(call, golden, monkeypatch, name, loader):
     """From evidence that real audits have left."""
     found = json.loads((EVIDENCE / f"{name}.json").read_text())
     done = SimpleNamespace(to_text=lambda width: to_text(found, width), to_json=lambda: found, safe=found["safe"])
-    monkeypatch.setattr(feeders.audit, "audit", lambda request, progress: done)
+    monkeypatch.setattr(feeders.audit, "audit", lambda request, progress, announce: done)
     golden(f"audit-{name}", call("audit", loader, "--workload", "records", "--seconds", "10"))
 
 

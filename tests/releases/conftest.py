@@ -114,7 +114,9 @@ class Index:
             return self._published(package, version)
         if "--no-deps" in options:
             day = given["--exclude-newer"]
-            known = [version for version, published in self.days[package].items() if published <= day]
+            releases = "--prerelease=allow" not in options
+            days = {version: at for version, at in self.days[package].items() if not (releases and "rc" in version)}
+            known = [version for version, published in days.items() if published <= day]
             return [f"{package}=={max(known, key=resolve.release_key)}"]
         self.tried.append((given["--python-version"], given["--exclude-newer"], list(asked)))
         if given["--python-version"] not in self.pythons:
@@ -140,6 +142,7 @@ def index(tmp_path, monkeypatch):
         {
             "tensorflow-cpu": {**dates.TENSORFLOW_DATES, "2.30.0": "2030-05-02"},
             "keras": {**dates.KERAS_DATES, "3.30.0": "2030-05-01"},
+            "keras-nightly": {"3.31.0.dev2026102704": "2026-10-27"},
         },
         pythons=("3.11",),
     )

@@ -40,8 +40,45 @@ def test_a_keras_gets_the_tensorflow_of_its_day(index):
 
 @pytest.mark.parametrize("name", ["2.16", "3.6.0", "k2.15.0", "v2.16.2", "2.16.2rc0", "tensorflow", ""])
 def test_what_is_no_name_is_refused_with_what_one_looks_like(index, name):
-    with pytest.raises(FeedersError, match=r"expected a TensorFlow like 2\.16\.2 or a Keras like k3\.6\.0"):
+    with pytest.raises(
+        FeedersError, match=r"expected a TensorFlow like 2\.16\.2 or 2\.22\.0rc0, a Keras like k3\.6\.0, or nightly"
+    ):
         wanted(name)
+
+
+def test_a_candidate_gets_the_newest_keras_and_an_id_of_its_own(index):
+    index.days["tensorflow-cpu"]["2.31.0rc0"] = "2026-11-20"
+    newest = max(dates.KERAS_DATES, key=resolve.release_key)
+    pair = wanted("2.31.0rc0")
+    assert pair == Wanted("2.31.0rc0", newest, "2026-11-20")
+    assert pair.release.id == f"31r0k{newest.split('.')[1]}{newest.split('.')[2]}"
+
+
+def test_nightly_is_the_newest_build_of_keras_with_the_newest_tensorflow(index):
+    index.days["tensorflow-cpu"]["2.31.0rc0"] = "2026-11-20"
+    pair = wanted("nightly")
+    assert pair == Wanted("2.31.0rc0", "3.31.0.dev2026102704", "2026-11-20", "keras-nightly")
+    assert len(pair.release.id) == 8
+    stack = resolve.resolve(pair)
+    assert (stack.release, stack.keras, stack.version("keras")) == (pair.release.id, "3.31.0.dev2026102704", "")
+
+
+def test_of_two_kerases_that_lie_over_each_other_the_one_asked_for_is_kept(index, monkeypatch):
+    """A candidate of TensorFlow asks for the nightly build of Keras."""
+    index.days["tensorflow-cpu"]["2.31.0rc0"] = "2026-11-20"
+    pair = wanted("2.31.0rc0")
+    both = [f"tensorflow-cpu=={pair.tensorflow}", f"keras=={pair.keras}", "keras-nightly==3.31.0.dev2026102704"]
+    monkeypatch.setattr(resolve, "_compile", lambda asked, *options: both)
+    stack = resolve.resolve(pair)
+    assert (stack.version("keras"), stack.version("keras-nightly")) == (pair.keras, "")
+
+
+def test_what_is_no_release_is_in_no_list(index):
+    index.days["tensorflow-cpu"]["2.31.0rc0"] = "2026-11-20"
+    before = stored()
+    resolve.remember(wanted("2.31.0rc0"))
+    resolve.remember(wanted("nightly"))
+    assert stored() == before
 
 
 def test_a_version_that_the_index_lacks_is_named(index):

@@ -20,11 +20,13 @@ from . import (
     shards,
     state,
     unexplained,
+    uses,
 )
 from ._case import Case
 from ._cause import CORRUPT, DUPLICATED, MISSING, OBSERVATIONS, Cause, Family, Fault, reported
 from .state import is_seen_once
 from .unexplained import UNEXPLAINED
+from .uses import is_use_seen_once
 
 __all__ = [
     "CAUSES",
@@ -39,6 +41,7 @@ __all__ = [
     "Family",
     "Fault",
     "is_seen_once",
+    "is_use_seen_once",
     "reported",
 ]
 
@@ -59,6 +62,7 @@ FAMILIES: tuple[Family, ...] = (
     hooks.FAMILY,
     random_numbers.FAMILY,
     growth.FAMILY,
+    uses.FAMILY,
     unexplained.FAMILY,
 )
 

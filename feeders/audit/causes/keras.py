@@ -10,7 +10,7 @@ from feeders.audit.events import BatchTrained
 from feeders.audit.evidence import FitRun
 from feeders.audit.exceptions import first_line
 from feeders.audit.source import Mark, functions_in
-from feeders.loaders.opening import Source
+from feeders.loaders.opening import DATASET, SEQUENCE, Source
 from feeders.results.record import HUNG, REFUSED
 
 from ._case import Case, Ending
@@ -154,4 +154,15 @@ def _different_batches(run: FitRun) -> int:
     return len({event.keys for event in run.events if isinstance(event, BatchTrained)})
 
 
-FAMILY = Family((SUPER_NOT_CALLED, REFUSED_BY_KERAS, KERAS_HANGS, STEPS_RESTART, KERAS_MISDELIVERS), find)
+def notes(case: Case) -> Iterator[str]:
+    """Say that a number of workers has no meaning here."""
+    known, workers = case.description, case.request.workers or 1
+    if workers > 1 and known.workers == 1 and not (known.kind == SEQUENCE or known.own_workers):
+        if known.kind == DATASET:
+            who = "TensorFlow's own threads read it, as many as num_parallel_calls of its map says"
+        else:
+            who = "this Keras reads it from one thread"
+        yield f"--workers {workers} has no meaning here: {who}"
+
+
+FAMILY = Family((SUPER_NOT_CALLED, REFUSED_BY_KERAS, KERAS_HANGS, STEPS_RESTART, KERAS_MISDELIVERS), find, notes)

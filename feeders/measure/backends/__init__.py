@@ -44,6 +44,9 @@ class Backend(Protocol):
             pause: called once the batch is there, in a step that takes nothing down; it stands in for training.
         """
 
+    def predict_step(self, train_step: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a step of ``predict()`` that predicts nothing, and takes batches down as a training step does."""
+
     def compile_options(self) -> dict[str, bool]:
         """Return the arguments of ``compile()`` for a model with such a step."""
 

@@ -40,6 +40,16 @@ def train_step(take_down: Callable[[Any], None] | None, pause: Callable[[], None
     return train_step
 
 
+def predict_step(train_step: Callable[..., Any]) -> Callable[..., Any]:
+    """See `Backend`; of a state of two parts Keras wants the second one back."""
+
+    def predict_step(self: Any, state: Any, data: Any) -> Any:
+        train_step(self, state, data)
+        return np.zeros(1), state[1]
+
+    return predict_step
+
+
 def compile_options() -> dict[str, bool]:
     """See `Backend`; what JAX traces may not call back."""
     return {"run_eagerly": True}

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from feeders.keras_api import compile_options, no_autograph
 
-__all__ = ["WaitTap", "compile_options", "copier", "train_step", "visible_gpus", "wait_tap"]
+__all__ = ["WaitTap", "compile_options", "copier", "predict_step", "train_step", "visible_gpus", "wait_tap"]
 
 # More batches than any take has: the longest steady part is about 30 epochs of 97 batches.
 RING = 1 << 14
@@ -49,6 +49,15 @@ def copier(batch: tuple[Any, ...]) -> Callable[[], Any] | None:
 def train_step(take_down: Callable[[Any], None] | None, pause: Callable[[], None] | None) -> Callable[..., Any]:
     """See `Backend`."""
     return no_autograph(_recording_step(take_down) if take_down else _counting_step(pause))
+
+
+def predict_step(train_step: Callable[..., Any]) -> Callable[..., Any]:
+    """See `Backend`; Keras joins what comes of the batches, so it has an axis."""
+
+    def predict_step(self: Any, data: Any) -> Any:
+        return tf.reshape(train_step(self, data)["batches"], [1])
+
+    return no_autograph(predict_step)
 
 
 def _counting_step(pause: Callable[[], None] | None) -> Callable[..., Any]:
