@@ -83,13 +83,17 @@ class Profile:
 
 
 def _core(workloads: tuple[str, ...], cores: int) -> tuple[Cell, ...]:
-    """All feeders on these workloads, with as many workers as they can mean something with.
+    """All feeders that are installed on these workloads, with as many workers as they can mean something with.
 
     What shows a mistake shows it with several workers; what takes turns behind a lock gains nothing from each core. A
     third number of workers for those would take a run beyond the time that people wait for it.
     """
     return tuple(
-        Cell(row.name, load, count) for row in FEEDERS for load in workloads for count in _core_counts(row, cores)
+        Cell(row.name, load, count)
+        for row in FEEDERS
+        if row.is_installed
+        for load in workloads
+        for count in _core_counts(row, cores)
     )
 
 
