@@ -97,7 +97,9 @@ class _Server:
         self.arguments = arguments
         code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve(*{arguments!r})"
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-        self.process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+        )
 
     def said(self) -> str:
         """Wait for its line.
@@ -186,8 +188,8 @@ def _build(loader: Loader, workers: int) -> Feed:
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(loader)))
     if _sources(dataset) > 1:
         raise Unsupported(
-            f"tfdata-service on {loader.name}: its dataset has {_sources(dataset)} sources, and dynamic sharding splits "
-            "each on its own. Try: tfdata-native"
+            f"tfdata-service on {loader.name}: its dataset has {_sources(dataset)} sources, and dynamic sharding "
+            "splits each on its own. Try: tfdata-native"
         )
     cluster = os.environ.get(variables.SERVICE)
     served = distributed(dataset, cluster) if cluster else DataService(workers).distribute(dataset)

@@ -16,6 +16,10 @@ from feeders.keras_api import generation
 # A short look is enough for what shows in every epoch.
 SECONDS = "4"
 
+# The repairs of `records`, and what shares a loader among threads.
+REPAIRS = ("records-handles", "records-pread", "records-narrow")
+THREADS = ("sequence", "sequence-call-lock", "tfdata-map", "tfdata-interleave", "lookahead-threads", "queue-threads")
+
 BOTH = [
     ("sequence", "records", "exactly-once", "corrupt", {"shared-handle"}),
     ("sequence-call-lock", "records", "exactly-once", "corrupt", {"call-lock", "shared-handle"}),
@@ -24,6 +28,11 @@ BOTH = [
     ("sequence", "window", "exactly-once", "whole", set()),
     ("sequence-call-lock", "window", "exactly-once", "whole", set()),
     ("tfdata-map", "window", "exactly-once", "whole", set()),
+    *((feeder, repair, "exactly-once", "whole", set()) for feeder in THREADS for repair in REPAIRS),
+    # A forked worker has a copy of the lock and no copy of the position.
+    ("sequence-processes", "records-narrow", "exactly-once", "corrupt", {"shared-handle"}),
+    ("sequence-processes", "records-handles", "exactly-once", "whole", set()),
+    ("sequence-processes", "records-pread", "exactly-once", "whole", set()),
 ]
 
 KERAS_2 = [
