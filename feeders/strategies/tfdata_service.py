@@ -185,7 +185,6 @@ def _build(loader: Loader, workers: int) -> Feed:
 
     # The workers are the parallel part: each prepares one batch at a time.
     dataset = no_autograph(loader.native)(1, tf.constant(STATIC_EPOCH, tf.int64))
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(loader)))
     if _sources(dataset) > 1:
         raise Unsupported(
             f"tfdata-service on {loader.name}: its dataset has {_sources(dataset)} sources, and dynamic sharding "

@@ -30,9 +30,9 @@ def two_epochs(name, loader, workers):
 
     feed = feeder(name).build(loader, workers)
     recording_model(take_down).fit(feed.x, epochs=2, shuffle=False, verbose=0, **feed.fit)
-    half = len(ids) // 2
+    middle = len(ids) // 2
     return [
-        [list(itertools.chain(*part)) for part in (ids[cut], stamps[cut])] for cut in (slice(half), slice(half, None))
+        [list(itertools.chain(*part[cut])) for part in (ids, stamps)] for cut in (slice(middle), slice(middle, None))
     ]
 
 
