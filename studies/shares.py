@@ -3,8 +3,8 @@
 python studies/shares.py                              of this host, else of the machines that come with the suite
 python studies/shares.py --machine lab --epoch 200
 
-It prints a Markdown table of shares in per cent, in epochs of so many batches: feeders by workload and workers. The limit
-is measured in each round of `asv run` beside the takes; takes that are older than it have none.
+It prints a Markdown table of shares in per cent, in epochs of so many batches: feeders by workload and workers. The
+limit is measured in each round of `asv run` beside the takes; takes that are older than it have none.
 """
 
 from __future__ import annotations
