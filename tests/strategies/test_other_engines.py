@@ -100,12 +100,12 @@ def test_keras_spoils_batches_of_torch_that_are_no_tuple(in_child, kind):
     """keras 3.15.1, torch_data_loader_adapter.py, on TensorFlow and JAX: ``tuple(...)`` around whatever a batch is.
 
     A dict becomes its names, one array the tuple of its rows. The row does not hide it: nothing like it happens to the
-    same loader in `lookahead-processes`.
+    same loader in `tfdata-map`.
     """
     if not feeder("torch-dataloader").is_installed or generation() == 2:
         pytest.skip("torch is not installed, or Keras 2, which takes no DataLoader")
     right = [[4, 2]] * (2 if kind == "dict" else 1)
-    assert in_child(lambda: first_batch("lookahead-threads", Bare(kind)))[2] == right
+    assert in_child(lambda: first_batch("tfdata-map", Bare(kind)))[2] == right
     try:
         seen = in_child(lambda: first_batch("torch-dataloader", Bare(kind)))
     except AssertionError as error:
