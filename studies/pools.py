@@ -5,7 +5,13 @@ python studies/pools.py --workers 1 --rounds 20
 python studies/pools.py --read                   whoever takes a batch reads it once, as training does
 
 Preparing costs nothing here, so a batch's time is the pool's: seeds, queues, copies, the hand-over. The rounds take
-turns: a slow minute hits all ways. Printed: the median round, and the fastest.
+turns: a slow minute hits all ways. Printed: the median round, the fastest, and what that allows on larger hosts.
+
+The arithmetic. Every batch passes through the process that trains, one after the other: with however many workers, no
+more than one batch comes in the CPU time that the pool takes there. That is the bound printed for any host. A host of
+so many cores prepares cores / P batches a second, if preparing takes P seconds of CPU; so the pool keeps up to the
+P where the two are equal, and for a shorter P it is what limits. What the workers do (seeds, one copy into the slot) is
+spread over them, and adds to P. Not in it: cores that share the memory's bandwidth, and the training's own CPU.
 """
 
 from __future__ import annotations
@@ -27,6 +33,7 @@ from feeders.strategies.prefetch_thread import PrefetchThread
 from feeders.strategies.queue_threads import QueueThreads
 
 SIZES = {"10 kB": 10_000, "16 MB": 16_000_000}
+CORES = (16, 64)  # hosts that this machine is not
 STEPS = 1_000_000  # no epoch ends within a round
 ROUND_SECONDS = 1.0
 WARM_UP_BATCHES = 60  # every slot was used, and workers have started
@@ -99,6 +106,24 @@ def round_of(way: Any, size: int, workers: int, read: bool) -> tuple[float, floa
         close()
 
 
+def scaling(cpu: dict[str, float]) -> list[str]:
+    """Return lines with the bound of each way, and the preparation that it keeps up with on larger hosts.
+
+    Args:
+        cpu: seconds of CPU of this process for a batch, by way.
+    """
+    heads = "".join(f"{f'{cores} cores: P of':>22}" for cores in CORES)
+    return [
+        f"  {'on any host':20} {'batches/s at most':>20}{heads}",
+        *(
+            f"  {way:20} {1 / seconds:20,.0f}"
+            + "".join(f"{f'{seconds * cores * 1e3:,.2f} ms or more':>22}" for cores in CORES)
+            for way, seconds in cpu.items()
+            if way != "bare loop"
+        ),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
@@ -116,6 +141,7 @@ def main() -> None:
             middle, fastest = statistics.median(seconds for seconds, _ in rounds), min(rounds)[0]
             cpu = statistics.median(cpu for _, cpu in rounds)
             print(f"  {way:20} {1 / middle:12,.0f} {middle * 1e6:12,.1f} {fastest * 1e6:10,.1f} {cpu * 1e6:14,.1f}")
+        print("\n".join(scaling({way: statistics.median(cpu for _, cpu in rounds) for way, rounds in seen.items()})))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ TENSORFLOW_FILES = {
     "feeders/measure/backends/tensorflow.py": "what is particular to TensorFlow as the backend",
     "feeders/strategies/_feeder.py": "a row that is made of tf.data says that it is not there",
     "feeders/strategies/tfdata.py": "rows that are about tf.data",
+    "feeders/strategies/tfdata_service.py": "the same",
 }
 
 

@@ -13,7 +13,7 @@ from ._repeated import Repeated
 from ._stamped import CHECKSUM, EPOCH, ID, LABEL, Batch, Stamped
 from ._workload import Workload
 from .jpeg import Jpeg
-from .records import Records
+from .records import Records, RecordsHandles, RecordsNarrow, RecordsPread
 from .remote import Remote
 from .text import Text
 from .window import Window
@@ -74,6 +74,27 @@ _ROWS = (
         gil="released",
         source="rows in memory",
         kind=Remote,
+    ),
+    Workload(
+        "records-handles",
+        "the same records; each thread has a handle of its own",
+        gil="released",
+        source="the file of records",
+        kind=RecordsHandles,
+    ),
+    Workload(
+        "records-pread",
+        "the same records by positional reads, which share no position",
+        gil="released",
+        source="the file of records",
+        kind=RecordsPread,
+    ),
+    Workload(
+        "records-narrow",
+        "the same records; a lock around seek and read alone",
+        gil="released",
+        source="the file of records",
+        kind=RecordsNarrow,
     ),
 )
 

@@ -113,6 +113,7 @@ def core_cells(cores: int) -> tuple[Cell, ...]:
     return tuple(
         Cell(row.name, load, count)
         for row in FEEDERS
+        if row.is_installed
         for load in (HOLDS, "jpeg", WAITS)
         for count in _core_counts(row, load, cores)
     )

@@ -7,13 +7,17 @@ from feeders.catalogue import Catalogue
 from . import (
     arrays,
     generator,
+    grain_dataset,
     locked,
     lookahead_processes,
     lookahead_threads,
     prefetch_thread,
     queue_threads,
     sequence,
+    spdl_pipeline,
     tfdata,
+    tfdata_service,
+    torch_dataloader,
 )
 from ._feeder import Feed, Feeder
 
@@ -30,6 +34,10 @@ FEEDERS: Catalogue[Feeder] = Catalogue(
         *lookahead_processes.ROWS,
         *prefetch_thread.ROWS,
         *queue_threads.ROWS,
+        *tfdata_service.ROWS,
+        *torch_dataloader.ROWS,
+        *grain_dataset.ROWS,
+        *spdl_pipeline.ROWS,
     ),
     hint="feeders list",
 )

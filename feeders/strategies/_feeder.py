@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
@@ -45,6 +46,7 @@ class Feeder:
         own_workers: it has workers of its own: to Keras it is a plain generator, pulled by one thread.
         tensorflow: it is made of ``tf.data``, whatever backend trains.
         whole: it holds a whole epoch in memory, so that an epoch of any length may be too much for it.
+        library: package of another project that it is made of, and the extra that brings it; empty where there is none.
     """
 
     name: str
@@ -60,6 +62,12 @@ class Feeder:
     own_workers: bool = False
     tensorflow: bool = False
     whole: bool = False
+    library: str = ""
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether the library that it is made of is there; it is not imported."""
+        return not self.library or importlib.util.find_spec(self.library) is not None
 
     def build(self, loader: Loader, workers: int) -> Feed:
         """Make the feed of a loader; called before anything is timed.
@@ -69,6 +77,8 @@ class Feeder:
         """
         if self.pulls not in loader.offers:
             raise Unsupported(f"{self.name} on {loader.name}: {MISSING[self.pulls]}")
+        if not self.is_installed:
+            raise Unsupported(f"{self.name}: {self.library} is not installed. Try: pip install '.[{self.library}]'")
         if self.tensorflow:
             self._import_tensorflow()
         return self.make(loader, workers)

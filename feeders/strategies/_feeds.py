@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import GeneratorType
 from typing import Any, Iterator, Protocol
 
+from feeders.errors import Unsupported
 from feeders.keras_api import generation
 from feeders.loaders import Loader
 
@@ -34,6 +35,19 @@ def iterator_feed(iterator: Any, steps: int, workers: int, processes: bool) -> F
 
 def _workers(workers: int, processes: bool) -> dict[str, Any]:
     return {"workers": workers, "use_multiprocessing": processes, "max_queue_size": 10}
+
+
+def refuse_hooks(feeder: str, loader: Loader) -> None:
+    """See to it that no hook is left out.
+
+    Raises:
+        Unsupported: the loader has hooks, and this feeder has no way to call them where its batches are prepared.
+    """
+    if loader.hooks:
+        raise Unsupported(
+            f"{feeder} on {loader.name}: its on_epoch_begin or on_epoch_end would not be called where batches are "
+            "prepared. Try: lookahead-threads or lookahead-processes"
+        )
 
 
 class Pool(Protocol):

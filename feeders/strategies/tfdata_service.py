@@ -1,0 +1,209 @@
+"""tf.data service on this host: a dispatcher and workers in processes of their own, or a cluster's address.
+
+The file stands alone: to use it elsewhere, copy it and leave out what follows "In this project".
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from typing import Any
+
+# How often a server looks whether the process that started it is still there, and a worker tells that it is alive.
+WATCH_SECONDS = 0.2
+
+# The string is known to all releases: TensorFlow 2.4 and 2.5 have no ShardingPolicy. It is ShardingPolicy.DYNAMIC.
+DYNAMIC = "distributed_epoch"
+
+
+class DataService:
+    """A dispatcher and workers of tf.data service in processes of this host, which end with this object.
+
+    Use it where preparation is written in TensorFlow ops and the training process shall be spared. It takes neither
+    ``from_generator`` nor ``numpy_function``: their Python stays in the process that made the dataset. Use
+    `LookaheadProcesses` for Python. Each process imports TensorFlow, which takes seconds.
+
+        with DataService(workers=4) as service:
+            model.fit(service.distribute(dataset))
+
+    Sharding is dynamic: the workers ask for the elements of the dataset's source, one after the other, so every element
+    is prepared once, in no order. Without sharding each worker would deliver the whole dataset. What a worker that dies
+    has in work is lost: at most once. It is started again at the same address, since whoever reads would wait for it
+    for an hour. `distribute` says how many batches an epoch has, so that a loss ends training with an error.
+
+    Args:
+        workers: processes that prepare.
+    """
+
+    def __init__(self, workers: int = 2) -> None:
+        if workers < 1:
+            raise ValueError(f"DataService: workers={workers}; expected 1 or more")
+        self._crew = crew = _Crew()
+        self._finalizer = weakref.finalize(self, crew.leave)
+        self.target = crew.start("dispatcher", "0").said()
+        ports = [_free_port() for _ in range(workers)]
+        servers = [crew.start("worker", str(port), self.target.partition("://")[2]) for port in ports]
+        for server in servers:
+            server.said()
+            threading.Thread(target=_keep, args=(crew, server), daemon=True).start()
+
+    def __enter__(self) -> DataService:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all processes."""
+        self._finalizer()
+
+    def distribute(self, dataset: Any) -> Any:
+        """Return the dataset, prepared by the workers; the processes live as long as it does."""
+        served = distributed(dataset, self.target)
+        weakref.finalize(served, self.close)
+        return served
+
+
+def distributed(dataset: Any, target: str) -> Any:
+    """Return a dataset of a known length, prepared by the service at an address.
+
+    Raises:
+        ValueError: it has several sources, as one made by ``zip``. Dynamic sharding splits each on its own: their
+            elements would be paired wrongly, and nothing would tell.
+    """
+    import tensorflow as tf
+
+    count = _sources(dataset)
+    if count > 1:
+        raise ValueError(f"dynamic sharding takes a dataset of one source; this one has {count}, which it would mix up")
+    served = dataset.apply(tf.data.experimental.service.distribute(DYNAMIC, target))
+    return served.apply(tf.data.experimental.assert_cardinality(dataset.cardinality()))
+
+
+def _sources(dataset: Any) -> int:
+    inputs = dataset._inputs()
+    return sum(map(_sources, inputs)) if inputs else 1
+
+
+class _Server:
+    """A process that serves; it prints one line when it does."""
+
+    def __init__(self, arguments: tuple[str, ...]) -> None:
+        self.arguments = arguments
+        code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve(*{arguments!r})"
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    def said(self) -> str:
+        """Wait for its line.
+
+        Raises:
+            RuntimeError: it ended before.
+        """
+        line = self.process.stdout.readline().strip() if self.process.stdout else ""
+        if not line:
+            raise RuntimeError(f"DataService: the {self.arguments[0]} ended with status {self.process.wait()}")
+        return line
+
+
+class _Crew:
+    """The processes; it knows nothing of the service object, so that it can be collected."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.servers: list[_Server] = []
+        self.stopped = False
+
+    def start(self, *arguments: str) -> _Server:
+        with self.lock:
+            server = _Server(arguments)
+            self.servers.append(server)
+            if self.stopped:
+                server.process.kill()
+            return server
+
+    def leave(self) -> None:
+        with self.lock:
+            self.stopped = True
+            servers = list(self.servers)
+        for server in servers:
+            server.process.kill()
+        for server in servers:
+            server.process.wait()
+            if server.process.stdout:
+                server.process.stdout.close()
+
+
+def _keep(crew: _Crew, server: _Server) -> None:
+    """Start a worker that died again, at its address."""
+    while server.process.wait() is not None and not crew.stopped:
+        server = crew.start(*server.arguments)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return int(probe.getsockname()[1])
+
+
+def serve(kind: str, port: str, dispatcher: str = "") -> None:
+    """Serve until the process that started this one is gone."""
+    parent = os.getppid()
+    import tensorflow as tf
+
+    service = tf.data.experimental.service
+    if kind == "dispatcher":
+        server = service.DispatchServer(service.DispatcherConfig(port=int(port)))
+    else:
+        server = service.WorkerServer(
+            service.WorkerConfig(dispatcher, port=int(port), heartbeat_interval_ms=int(1000 * WATCH_SECONDS))
+        )
+    print(getattr(server, "target", "serves"), flush=True)
+    while os.getppid() == parent:
+        time.sleep(WATCH_SECONDS)
+
+
+# In this project
+
+from feeders import variables  # noqa: E402
+from feeders.errors import Unsupported  # noqa: E402
+from feeders.keras_api import no_autograph  # noqa: E402
+from feeders.loaders import OPS, STATIC_EPOCH, Loader  # noqa: E402
+
+from ._feeder import Feed, Feeder  # noqa: E402
+
+
+def _build(loader: Loader, workers: int) -> Feed:
+    import tensorflow as tf
+
+    # The workers are the parallel part: each prepares one batch at a time.
+    dataset = no_autograph(loader.native)(1, tf.constant(STATIC_EPOCH, tf.int64))
+    if _sources(dataset) > 1:
+        raise Unsupported(
+            f"tfdata-service on {loader.name}: its dataset has {_sources(dataset)} sources, and dynamic sharding "
+            "splits each on its own. Try: tfdata-native"
+        )
+    cluster = os.environ.get(variables.SERVICE)
+    served = distributed(dataset, cluster) if cluster else DataService(workers).distribute(dataset)
+    return Feed(served.prefetch(tf.data.experimental.AUTOTUNE))
+
+
+ROWS = (
+    Feeder(
+        "tfdata-service",
+        _build,
+        "TensorFlow ops in worker processes of tf.data service, elements shared out one by one",
+        "scales to other machines; a worker that dies loses what it has in work",
+        shared_by="processes",
+        needs="the preparation written in TensorFlow ops, from one source",
+        pulls=OPS,
+        tensorflow=True,
+    ),
+)
