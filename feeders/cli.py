@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
-import select
-import signal
 import sys
 from typing import Callable, Sequence
 
 from feeders import __version__
 from feeders.commands import COMMANDS
 from feeders.errors import FeedersError
+from feeders.terminal import discard_output, is_output_closed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,18 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("feeders: interrupted; nothing is left running", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        if not _is_output_closed():
+        if not is_output_closed():
             raise
-        # Whoever reads has seen enough, as `head` has. Python would complain once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
-
-
-def _is_output_closed() -> bool:
-    """Whether it is the output that nobody reads any more, and not another pipe that has broken."""
-    poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)  # errors are told whatever is asked for
-    return bool(poll.poll(0))
+        return discard_output()
 
 
 def _parser() -> argparse.ArgumentParser:

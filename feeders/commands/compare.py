@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
 import time
 from pathlib import Path
 from typing import Any
 
-from feeders.terminal import Progress, write_atomically
+from feeders.terminal import Progress, interrupted_by, write_atomically
 
 from .arguments import count, names, writable
 from .needs import require_for
@@ -47,15 +48,15 @@ def _compare(options: argparse.Namespace) -> int:
     require_for(request.release_a, request.release_b)
     comparisons = {}
     try:
-        with Progress() as progress:
+        with interrupted_by(signal.SIGTERM, signal.SIGHUP), Progress() as progress:
             end = time.monotonic() + 60 * options.budget if options.budget else None
             with contextlib.closing(compare(request, progress.update, end=end)) as pairs:
                 for cells, comparison in pairs:
                     comparisons[cells] = comparison
-    finally:  # also what was compared before Ctrl-C
+    finally:  # also what was compared before Ctrl-C, or before the terminal was closed: the file comes first
         shown = evidence(request, comparisons)
         if comparisons:
-            print(comparison_text(shown))
             if options.json:
                 write_atomically(options.json, json.dumps(shown.to_json()) + "\n")
+            print(comparison_text(shown))
     return int(shown.is_bad)
