@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Callable, Sequence
+
+import shtab
 
 from feeders import __version__
 from feeders.commands import COMMANDS
@@ -18,9 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 as hoped, 1 the verdict is bad, 2 the call or the host is wrong.
     """
-    options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
     try:
+        options = command_line().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = options.command
         status = command(options)
         sys.stdout.flush()
         return status
@@ -36,10 +39,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return discard_output()
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of all commands; the documentation is made from it too."""
     parser = argparse.ArgumentParser(prog="feeders", description="Ways to feed Keras fit(), measured.")
     parser.add_argument("--version", action="version", version=f"keras-feeders {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
+    shtab.add_argument_to(parser, "--print-completion", help="print the script that completes commands in this shell")
+    for each in (parser, *commands.choices.values()):
+        _complete_files(each)
     return parser
+
+
+def _complete_files(parser: argparse.ArgumentParser) -> None:
+    """Let a shell complete names of files where one is taken: `shtab` looks for this attribute."""
+    for action in parser._actions:
+        if action.type is Path or action.metavar == "LOADER":
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
