@@ -12,15 +12,17 @@ from .needs import require, require_clone
 
 def add(commands: Any) -> None:
     """Add the command to a parser's."""
-    releases = commands.add_parser("releases", help="the TensorFlow and Keras releases that can be measured here")
+    releases = commands.add_parser(
+        "releases", help="list the releases of TensorFlow and Keras that can be measured here, or add one"
+    )
     releases.set_defaults(command=_list)
     actions = releases.add_subparsers(metavar="ACTION")
     listing = actions.add_parser("list", help="date, Python, Keras, built or not, measured or not (the default)")
     listing.set_defaults(command=_list)
-    adding = actions.add_parser("add", help="resolve a release as of its day, write its pins, build it, train with it")
+    adding = actions.add_parser("add", help="write the pins of a release as of its day, install it, train with it")
     adding.add_argument("release", metavar="ID", help="a TensorFlow, 2.16.2, or a Keras, k3.6.0")
     adding.set_defaults(command=_add)
-    cleaning = actions.add_parser("clean", help="remove all environments; they are made again when they are needed")
+    cleaning = actions.add_parser("clean", help="remove all environments; each is made again when it is needed")
     cleaning.set_defaults(command=_clean)
 
 

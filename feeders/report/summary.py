@@ -21,6 +21,7 @@ from feeders.strategies import FEEDERS
 from .audits import summarise_audits
 from .cells import NO_NUMBER, UNSAFE, cells_table, subject_of
 from .changes import summarise_changes
+from .devices import short_device
 from .recommendation import WRONG, Recommendation, alternatives, name, recommendations, share, speed
 
 # Behind a number: not every sample arrived once, or not all whole.
@@ -35,8 +36,8 @@ def summarise(
     Args:
         results: the results folder.
         release: of that release alone; by default the newest one of each machine, and what all releases changed.
-        trained_on: speeds on that device alone, as `Takes.device` puts it; by default on the GPU of each machine, else
-            its CPU, with the model and backend that are the default, and what arrives.
+        trained_on: speeds on that device alone, named as `Takes.device` or as on the page; by default on the GPU of
+            each machine, else its CPU, with the model and backend that are the default, and what arrives.
         epoch: batches of an epoch that speeds are of.
 
     Raises:
@@ -47,6 +48,7 @@ def summarise(
     shown = [part for part in parts if part.release == newest[part.machine]]
     if trained_on:
         devices = dict.fromkeys(part.device for part in shown)
+        trained_on = {short_device(device): device for device in devices}.get(trained_on, trained_on)
         if trained_on not in devices:
             raise FeedersError(
                 f"report: {trained_on!r} has not been measured; expected {' or '.join(map(repr, devices))}"

@@ -205,6 +205,12 @@ def test_the_summary_of_one_device(devices, where, speed):
     assert rows(text)["sequence"] == [speed]
 
 
+def test_a_device_may_be_named_as_on_the_page(devices):
+    assert summarise(devices, trained_on="GPU, model resnet") == summarise(
+        devices, trained_on="GPU, FEEDERS_MODEL=resnet"
+    )
+
+
 def test_a_device_that_was_not_measured_is_refused_with_those_that_were(devices):
     with pytest.raises(FeedersError) as error:
         summarise(devices, trained_on="TPU")
