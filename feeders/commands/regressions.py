@@ -21,8 +21,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "regressions",
         help="find what releases changed on this machine, and confirm each suspect",
-        description="Screen the recorded history of every cell for changes. Confirm each suspect by fresh lockstep pairs "
-        "of the two releases. Findings are kept beside the results and are not measured again.",
+        description="Screen the recorded history of every cell for changes. Confirm each suspect by fresh lockstep "
+        "pairs of the two releases. Findings are kept beside the results and are not measured again.",
     )
     parser.add_argument("--fail", action="store_true", help="exit with status 1 if something is slower or breaks")
     parser.add_argument("--budget", type=count, metavar="MINUTES", help="begin no pair after so many minutes")

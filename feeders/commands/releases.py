@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     actions = releases.add_subparsers(metavar="ACTION")
     listing = actions.add_parser("list", help="date, Python, Keras, built or not, measured or not (the default)")
     listing.set_defaults(command=_list)
-    adding = actions.add_parser("add", help="write the pins of a release as of its day, install it, train with it")
+    adding = actions.add_parser("add", help="resolve a release as of its day, write its pins, build it, train with it")
     adding.add_argument("release", metavar="ID", help="a TensorFlow, 2.16.2, or a Keras, k3.6.0")
     adding.set_defaults(command=_add)
     cleaning = actions.add_parser("clean", help="remove all environments; each is made again when it is needed")

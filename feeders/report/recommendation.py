@@ -182,9 +182,8 @@ def alternatives(recommendation: Recommendation) -> list[str]:
             sides = f"{best['feeder']}:{best['workers']} {other['feeder']}:{other['workers']}"
             # What sets a series apart stands in the device's name as it is set.
             variables = [f"{part} " for part in recommendation.subject[-1].split(", ") if "=" in part]
-            texts.append(
-                f"{doubt}; to decide: `{''.join(variables)}feeders compare {sides} --workload {recommendation.workload}`"
-            )
+            command = f"{''.join(variables)}feeders compare {sides} --workload {recommendation.workload}"
+            texts.append(f"{doubt}; to decide: `{command}`")
     texts += [
         f"with {FEEDERS_BY_NAME[cell['feeder']].needs}: `{name(cell)}`, {speed(cell)}"
         for cell in recommendation.otherwise
