@@ -117,13 +117,12 @@ def json_formats() -> str:
 
 
 def page_of(name: str) -> Callable[[], str]:
-    """Return what makes a page of a file at the root; its links to other such files go to their pages."""
+    """Return what makes a page of a file at the root; its links to other such files go to their pages, beside it."""
 
     def make() -> str:
-        text = (ROOT / name).read_text(encoding="utf-8")
-        # Markers of generated tables are no text.
-        text = re.sub(r"<!-- .*? -->\n", "", text)
-        return re.sub(r"\]\((METHODOLOGY|CHANGELOG)\.md", lambda found: f"]({found[1].lower()}.md", text)
+        # Markers of generated tables are no text, and a table must not follow one.
+        text = re.sub(r"<!-- .*? -->\n", "", (ROOT / name).read_text(encoding="utf-8"))
+        return re.sub(r"\]\(([A-Z]+)\.md", lambda found: f"]({found[1].lower()}.md", text)
 
     return make
 

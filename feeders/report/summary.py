@@ -165,15 +165,15 @@ def _footnote(records: Iterable[Record]) -> str:
     # One take has no spread; that is not a spread of 0.
     spread = (50 * (quartiles[0.75] - quartiles[0.25]) / quartiles[0.5])[counts > 1]
     spread_text = (
-        f"Medians of {_range(counts)} takes, each in fresh processes, and in brackets the interval of the median (95 % "
-        "from six takes on, below it their whole range); half the distance between their quartiles is "
-        f"{spread.median():.0f} % of the median in the middle cell and {spread.quantile(0.9):.0f} % in one of ten."
+        f"A number is the median of {_range(counts)} takes, each in fresh processes. Brackets hold its interval: 95 % "
+        "from six takes on, below that their whole range. Half the distance between the quartiles is "
+        f"{spread.median():.0f} % of the median in the middle cell, and {spread.quantile(0.9):.0f} % in one of ten."
         if len(spread)
         else "One take of each, in fresh processes: how far takes spread is not known. `asv run` makes several."
     )
     return (
-        f"{spread_text} {UNSAFE_MARK.strip()}: in some take, or where an audit provoked races, not every sample "
-        "arrived exactly once and whole; only those that did count."
+        f"{spread_text} {UNSAFE_MARK.strip()}: some samples did not arrive exactly once and whole, in a take or where "
+        "an audit provoked races. Only those that did count."
     )
 
 

@@ -10,8 +10,8 @@ MOST_WORDS = 25
 # As in "What it found outweighs every speed": the reader waits for the subject. Questions may begin so.
 OPENINGS = re.compile(r"(What|Which|Who|Whoever|Whose|Whatever)\b")
 
-# Neither is read as sentences.
-BLOCKS = re.compile(r"^(```|~~~).*?^\1|<!--.*?-->|^---\n.*?^---\n", re.DOTALL | re.MULTILINE)
+# Code, what a command has printed, and comments are not read as sentences.
+BLOCKS = re.compile(r"^```.*?^```|<!-- feeders .*?<!-- end -->|<!--.*?-->", re.DOTALL | re.MULTILINE)
 NO_PROSE = re.compile(r"^\s*(\||#|:::|!!!|<)")
 
 ITEM = re.compile(r"^\s*([-*+]|\d+\.)\s+")
