@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
-import select
-import signal
 import sys
+from pathlib import Path
 from typing import Callable, Sequence
+
+import shtab
 
 from feeders import __version__
 from feeders.commands import COMMANDS
 from feeders.errors import FeedersError
+from feeders.terminal import discard_output, is_output_closed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,9 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 as hoped, 1 the verdict is bad, 2 the call or the host is wrong.
     """
-    options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
     try:
+        options = command_line().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = options.command
         status = command(options)
         sys.stdout.flush()
         return status
@@ -33,24 +34,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("feeders: interrupted; nothing is left running", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        if not _is_output_closed():
+        if not is_output_closed():
             raise
-        # Whoever reads has seen enough, as `head` has. Python would complain once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return discard_output()
 
 
-def _is_output_closed() -> bool:
-    """Whether it is the output that nobody reads any more, and not another pipe that has broken."""
-    poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)  # errors are told whatever is asked for
-    return bool(poll.poll(0))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="feeders", description="Ways to feed Keras fit(), measured.")
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of all commands; the documentation is made from it too."""
+    parser = argparse.ArgumentParser(
+        prog="feeders", description="Find the fastest safe way to feed Keras fit(), and check your own loader."
+    )
     parser.add_argument("--version", action="version", version=f"keras-feeders {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
+    shtab.add_argument_to(parser, "--print-completion", help="print the script that completes commands in this shell")
+    for each in (parser, *commands.choices.values()):
+        _complete_files(each)
     return parser
+
+
+def _complete_files(parser: argparse.ArgumentParser) -> None:
+    """Let a shell complete names of files where one is taken: `shtab` looks for this attribute."""
+    for action in parser._actions:
+        if action.type is Path or action.metavar == "LOADER":
+            action.complete = shtab.FILE  # type: ignore[attr-defined]

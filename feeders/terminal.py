@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import select
+import signal
 import subprocess
 import sys
 import time
@@ -79,6 +81,38 @@ def without_chatter() -> Iterator[None]:
             _working.append(sieve)
 
 
+def is_output_closed() -> bool:
+    """Return whether it is the output that nobody reads any more, and not another pipe that has broken."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # errors are told whatever is asked for
+    return bool(poll.poll(0))
+
+
+def discard_output() -> int:
+    """Write nothing from now on, for who reads has seen enough, as `head` has; return the exit status for that."""
+    # Python would complain once more when it flushes at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
+
+
+@contextlib.contextmanager
+def interrupted_by(*signals: signal.Signals) -> Iterator[None]:
+    """Take signals for Ctrl-C, so that what was measured is kept; one that is ignored, as under nohup, stays so."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {each: signal.getsignal(each) for each in signals}
+    taken = [each for each in signals if before[each] != signal.SIG_IGN]
+    for each in taken:
+        signal.signal(each, interrupt)
+    try:
+        yield
+    finally:
+        for each in taken:
+            signal.signal(each, before[each])
+
+
 class Progress:
     """A line on a terminal that says what is going on, and is gone afterwards; elsewhere nothing.
 
@@ -116,7 +150,7 @@ class Progress:
         """
         if self._bar:
             seconds = time.monotonic() - self._start
-            left = f"; needs {_rounded(seconds / share - seconds)} more at least" if share else ""
+            left = f"; needs {rounded_seconds(seconds / share - seconds)} more at least" if share else ""
             (task,) = self._bar.task_ids
             line = f"{seconds:4.0f} s  {text}{left}"
             self._bar.update(task, description=line, completed=share, refresh=True)
@@ -143,8 +177,8 @@ def _bar() -> Bar:
     return bar
 
 
-def _rounded(seconds: float) -> str:
-    """A time that is known roughly."""
+def rounded_seconds(seconds: float) -> str:
+    """Return the text of a time that is known roughly."""
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 

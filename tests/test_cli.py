@@ -75,3 +75,22 @@ def test_another_pipe_that_breaks_is_not_taken_for_the_output(monkeypatch):
     monkeypatch.setattr(listing, "_list", broken)
     with pytest.raises(BrokenPipeError, match="to a process that has died"):
         cli.main(["list"])
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_shell_completes_commands_options_and_files(shell, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--print-completion", shell])
+    assert ended.value.code == 0
+    script = capsys.readouterr().out
+    assert all(word in script for word in ("audit", "compare", "start-method"))
+
+
+def test_bash_takes_the_script():
+    script = subprocess.run(
+        [sys.executable, "-m", "feeders", "--print-completion", "bash"], capture_output=True, text=True, check=True
+    ).stdout
+    # Completed as bash would, for `feeders aud`.
+    asked = 'COMP_WORDS=(feeders aud); COMP_CWORD=1; _shtab_feeders; echo "${COMPREPLY[@]}"'
+    answer = subprocess.run(["bash"], input=f"{script}\n{asked}\n", capture_output=True, text=True)
+    assert (answer.stdout.strip(), answer.stderr) == ("audit", "")

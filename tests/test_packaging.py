@@ -40,11 +40,19 @@ def wheel(tmp_path_factory):
     # Of a copy: a build leaves its traces beside the sources, and takes those of others in.
     source = folder / "source"
     shutil.copytree(ROOT / "feeders", source / "feeders", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
         shutil.copy(ROOT / name, source)
     checked(sys.executable, "-m", "build", "--outdir", folder, source)
     (made,) = folder.glob("*.whl")
     return made
+
+
+def test_the_package_index_takes_what_is_built(wheel):
+    """The wheel and the source distribution; outside of a repository too there is a version."""
+    built = sorted(path.suffix for path in wheel.parent.glob("keras_feeders-*"))
+    assert built == [".gz", ".whl"]
+    checked(sys.executable, "-m", "twine", "check", "--strict", *wheel.parent.glob("keras_feeders-*"))
+    assert wheel.name.startswith("keras_feeders-0.")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from feeders import terminal
-from feeders.terminal import LOG_LEVEL, Progress, table, without_chatter
+from feeders.terminal import LOG_LEVEL, Progress, interrupted_by, table, without_chatter
 
 
 class Screen(io.StringIO):
@@ -131,3 +132,13 @@ def test_a_process_that_stays_holds_nobody_up(capfd, monkeypatch):
     stays.communicate(b"\n")
     assert stays.returncode == 0
     terminal._working.pop().wait()
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    """As under nohup, which lets a command go on when its terminal is closed."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interrupted_by(signal.SIGHUP):
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)

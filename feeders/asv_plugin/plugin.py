@@ -1,8 +1,8 @@
 """asv's door to the releases: loaded by ``"plugins": [".feeders.asv_plugin.plugin"]``.
 
 asv finds `ReleaseRepo` by ``"dvcs"``, `StackEnvironment` by ``"environment_type"``, and every publisher. For the rest
-it has no hook: `setup` puts layers around its commands and ten of its functions (asv 0.6.6; tests/asv_plugin pins what
-is relied on).
+it has no hook: `setup` puts layers around its commands and eleven of its functions, and an object in front of its log
+(asv 0.6.6; tests/asv_plugin pins what is relied on).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Callable
 import asv.commands.compare
 import asv.commands.run
 import asv.results
+import asv.runner
 from asv.benchmarks import Benchmarks
 from asv.commands import Command
 from asv.commands.compare import Compare
@@ -25,6 +26,7 @@ from asv.util import UserError, iter_subclasses
 
 from feeders.errors import FeedersError
 from feeders.releases.installed import require_installed
+from feeders.report.closing import closing_lines
 from feeders.results.machines import RESULTS, description_file, machine_folder, name_of_host
 
 from . import machine, runs, selection, tables
@@ -32,6 +34,7 @@ from .edge import ends_with_message
 from .environment import StackEnvironment
 from .repository import HEAD, ReleaseRepo
 from .site import DottedRanges, Offline, Opening, Report
+from .takes_log import TakesLog
 
 __all__ = ["DottedRanges", "Offline", "Opening", "ReleaseRepo", "Report", "StackEnvironment", "setup"]
 
@@ -40,12 +43,15 @@ def setup() -> None:
     """Install the layers; asv calls this once, when it loads the plugin, before it runs the command."""
     for command in iter_subclasses(Command):
         command.run_from_conf_args = classmethod(ends_with_message(command.run_from_conf_args.__func__))
+    takes_log = TakesLog(log)
     Machine.load = classmethod(_load_machine(Machine.load.__func__))
-    Run.run = classmethod(_run(Run.run.__func__))
-    asv.commands.run.run_benchmarks = _run_benchmarks(asv.commands.run.run_benchmarks)
-    Benchmarks.discover = classmethod(_discover(Benchmarks.discover.__func__))
+    Run.run = classmethod(_run(Run.run.__func__, takes_log))
+    asv.commands.run.log = asv.runner.log = takes_log
+    asv.commands.run.run_benchmarks = _run_benchmarks(asv.commands.run.run_benchmarks, takes_log)
+    asv.runner.run_benchmark = _run_series(asv.runner.run_benchmark, takes_log)
+    Benchmarks.discover = classmethod(_discover(Benchmarks.discover.__func__, takes_log))
     ForkServer.preimport = _preimport(ForkServer.preimport)
-    ForkServer.run = _launch(ForkServer.run)
+    ForkServer.run = _launch(ForkServer.run, takes_log)
     for command in (Compare, Show):
         command.run = classmethod(_of_this_host(command.run.__func__))
     asv.results._format_benchmark_result = tables.compact(asv.results._format_benchmark_result)
@@ -64,9 +70,9 @@ def _load_machine(original: Callable[..., Any]) -> Callable[..., Any]:
     return load
 
 
-def _run(original: Callable[..., Any]) -> Callable[..., Any]:
+def _run(original: Callable[..., Any], takes_log: TakesLog) -> Callable[..., Any]:
     def run(cls: Any, conf: Any, *args: Any, **kwargs: Any) -> Any:
-        """Refuse a wrong host before anything is written; keep samples and takes; go on with what was interrupted."""
+        """Refuse a wrong host before anything is written; go on with what was interrupted; end with the answer."""
         if kwargs.get("range_spec") in HEAD:
             require_installed()
         description = machine.describe(kwargs.get("machine"), Path(conf.results_dir))
@@ -74,14 +80,17 @@ def _run(original: Callable[..., Any]) -> Callable[..., Any]:
         kwargs["record_samples"] = True
         if kwargs.get("dry_run"):
             return original(cls, conf, *args, **kwargs)
-        if runs.may_name_several(kwargs.get("range_spec")):
-            runs.interleave(kwargs)
+        runs.settle_rounds(kwargs)
+        takes_log.skips_releases = runs.may_skip(kwargs)
         conf.takes_folder = machine_folder(Path(conf.results_dir), description["machine"])
         conf.takes_folder.mkdir(parents=True, exist_ok=True)
         begun = runs.begin(conf.takes_folder, runs.run_identity(kwargs))
         conf.run_id = begun.id
         status = original(cls, conf, *args, **kwargs)
         runs.end(conf.takes_folder, begun)
+        log.flush()
+        for line in closing_lines(Path(conf.results_dir), description["machine"], begun.id):
+            print(line)
         return status
 
     return run
@@ -98,12 +107,13 @@ def _of_this_host(original: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _run_benchmarks(original: Callable[..., Any]) -> Callable[..., Any]:
+def _run_benchmarks(original: Callable[..., Any], takes_log: TakesLog) -> Callable[..., Any]:
     def run_benchmarks(benchmarks: Any, env: Any, results: Any = None, **kwargs: Any) -> Any:
         """Say which round it is, and save what there is when the run is interrupted; asv saves at its end alone."""
         if kwargs.get("run_rounds"):
             # asv counts down.
             env.round = runs.rounds(benchmarks, kwargs.get("extra_params")) - max(kwargs["run_rounds"])
+        takes_log.begin()
         try:
             return original(benchmarks, env, results=results, **kwargs)
         except UserError:
@@ -114,7 +124,7 @@ def _run_benchmarks(original: Callable[..., Any]) -> Callable[..., Any]:
     return run_benchmarks
 
 
-def _discover(original: Callable[..., Any]) -> Callable[..., Any]:
+def _discover(original: Callable[..., Any], takes_log: TakesLog) -> Callable[..., Any]:
     def discover(cls: Any, conf: Any, repo: Any, environments: Any, commit_hash: Any, **kwargs: Any) -> Any:
         """Make all environments, or say why not, before the first release is measured; then narrow to the profile."""
         for environment in environments:
@@ -122,17 +132,25 @@ def _discover(original: Callable[..., Any]) -> Callable[..., Any]:
                 environment.require(commit_hash)
         benchmarks = original(cls, conf, repo, environments, commit_hash, **kwargs)
         selection.narrow(benchmarks)
+        takes_log.expect(benchmarks, benchmarks.benchmark_selection)
         return benchmarks
 
     return discover
 
 
-def _launch(original: Callable[..., Any]) -> Callable[..., Any]:
-    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        """Show on a terminal that something goes on: the first series of a round makes all takes, for minutes."""
-        result = original(self, *args, **kwargs)
-        log.dot()
-        return result
+def _run_series(original: Callable[..., Any], takes_log: TakesLog) -> Callable[..., Any]:
+    def run_benchmark(*args: Any, **kwargs: Any) -> Any:
+        """Show which take is made: the first series of a round makes them all, for minutes."""
+        with takes_log.series():
+            return original(*args, **kwargs)
+
+    return run_benchmark
+
+
+def _launch(original: Callable[..., Any], takes_log: TakesLog) -> Callable[..., Any]:
+    def run(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+        with takes_log.launch(name):
+            return original(self, name, *args, **kwargs)
 
     return run
 

@@ -18,6 +18,9 @@ from feeders.results.unfinished import UnfinishedRun, read_unfinished, unfinishe
 # What one name, or none, stands for is one release.
 SEVERAL = ("ALL", "NEW", "TAGS", "EXISTING")
 
+# asv's arguments that leave out what has results.
+SKIPS = ("skip_successful", "skip_failed", "skip_existing_commits")
+
 # What decides what a take measures, beside asv's arguments.
 VARIABLES = (
     variables.PROFILE,
@@ -59,7 +62,7 @@ def run_identity(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         kwargs: arguments of asv's `Run.run`.
     """
-    names = ("range_spec", "bench", "attribute", "quick", "skip_successful", "skip_failed", "skip_existing_commits")
+    names = ("range_spec", "bench", "attribute", "quick", *SKIPS)
     asked = {name: kwargs.get(name) or None for name in names}
     variables = {name: os.environ.get(name) or None for name in VARIABLES}
     return json.loads(json.dumps({**asked, **variables, "series": SERIES_VERSION}))  # type: ignore[no-any-return]
@@ -73,15 +76,29 @@ def may_name_several(range_spec: Any) -> bool:
     return spec in SEVERAL or ".." in spec or spec.startswith("HASHFILE:")
 
 
-def interleave(kwargs: dict[str, Any]) -> None:
-    """Make the round the outermost loop: releases measured one after the other would get the machine's drift.
+def settle_rounds(kwargs: dict[str, Any]) -> None:
+    """Set how rounds are made.
+
+    The round is the outermost loop where there are several releases: measured one after the other, they would get the
+    machine's drift. A quick run has one round. asv makes one, but counts all of them, or goes through the others and
+    measures nothing in them.
 
     Args:
         kwargs: arguments of asv's `Run.run`, changed in place.
     """
-    kwargs["interleave_rounds"] = True
-    if kwargs.get("quick"):  # asv would go through all rounds, and measure nothing in all but one
+    if may_name_several(kwargs.get("range_spec")):
+        kwargs["interleave_rounds"] = True
+    if kwargs.get("quick"):
         kwargs["attribute"] = {**(kwargs.get("attribute") or {}), "rounds": 1}
+
+
+def may_skip(kwargs: Mapping[str, Any]) -> bool:
+    """Whether a run may leave out series or releases that have results.
+
+    Args:
+        kwargs: arguments of asv's `Run.run`.
+    """
+    return any(kwargs.get(name) for name in SKIPS)
 
 
 def rounds(benchmarks: Mapping[str, Any], attributes: Mapping[str, Any] | None) -> int:

@@ -37,8 +37,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--call", metavar="'NAME(args)'", help="makes the loader; default: NAME without arguments")
     parser.add_argument("--workers", type=count, metavar="N", help="default: what the loader sets itself, else 4")
     parser.add_argument("--processes", action="store_true", help="workers are processes, not threads")
-    parser.add_argument("--start-method", choices=("fork", "spawn", "forkserver"), help="of the processes")
-    parser.add_argument("--epochs", type=count, metavar="N", help="of each fit(); default: 2")
+    parser.add_argument("--start-method", choices=("fork", "spawn", "forkserver"), help="how processes start")
+    parser.add_argument("--epochs", type=count, metavar="N", help="epochs of each fit(); default: 2")
     parser.add_argument("--steps", type=count, metavar="N", help="batches per epoch of a loader without end")
     parser.add_argument(
         "--also",
@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
         help="audit these uses beside fit(): evaluate, predict (in order), validation_data",
     )
     parser.add_argument("--key", metavar="labels|EXPR", help="names a sample, by x, y and w; default: its content")
-    parser.add_argument("--seconds", type=seconds, metavar="S", help="budget; default: 60")
+    parser.add_argument("--seconds", type=seconds, metavar="S", help="budget in seconds; default: 60")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
     parser.add_argument(
         "--repro", type=Path, metavar="FILE.py", help="write a script of plain Keras there, if it shows the fault"

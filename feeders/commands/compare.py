@@ -6,12 +6,13 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from feeders.errors import FeedersError
-from feeders.terminal import Progress, write_atomically
+from feeders.terminal import Progress, interrupted_by, write_atomically
 
 from .arguments import add_own, count, given_of_own, names, writable
 from .needs import require_for
@@ -57,17 +58,17 @@ def _compare(options: argparse.Namespace) -> int:
     request = _own_request(options) if own else _request(options)
     comparisons = {}
     try:
-        with Progress() as progress:
+        with interrupted_by(signal.SIGTERM, signal.SIGHUP), Progress() as progress:
             end = time.monotonic() + 60 * options.budget if options.budget else None
             with contextlib.closing(compare(request, progress.update, end=end)) as pairs:
                 for cells, comparison in pairs:
                     comparisons[cells] = comparison
-    finally:  # also what was compared before Ctrl-C
+    finally:  # also what was compared before Ctrl-C, or before the terminal was closed: the file comes first
         shown = evidence(request, comparisons)
         if comparisons:
-            print(comparison_text(shown))
             if options.json:
                 write_atomically(options.json, json.dumps(shown.to_json()) + "\n")
+            print(comparison_text(shown))
     return int(shown.is_bad)
 
 

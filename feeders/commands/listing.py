@@ -10,7 +10,7 @@ from feeders.terminal import table
 
 def add(commands: Any) -> None:
     """Add the command to a parser's."""
-    parser = commands.add_parser("list", help="the feeders, workloads and metrics there are")
+    parser = commands.add_parser("list", help="list the feeders, workloads and metrics")
     parser.set_defaults(command=_list)
 
 

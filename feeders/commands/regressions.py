@@ -20,12 +20,12 @@ def add(commands: Any) -> None:
     """Add the command to a parser's."""
     parser = commands.add_parser(
         "regressions",
-        help="what did releases change: screen the results of this machine, confirm each suspect",
-        description="Screen the recorded history of every cell for changes and confirm each suspect by fresh lockstep "
+        help="find what releases changed on this machine, and confirm each suspect",
+        description="Screen the recorded history of every cell for changes. Confirm each suspect by fresh lockstep "
         "pairs of the two releases. Findings are kept beside the results and are not measured again.",
     )
     parser.add_argument("--fail", action="store_true", help="exit with status 1 if something is slower or breaks")
-    parser.add_argument("--budget", type=count, metavar="MINUTES", help="no pair begins after it")
+    parser.add_argument("--budget", type=count, metavar="MINUTES", help="begin no pair after so many minutes")
     parser.set_defaults(command=_regressions)
 
 

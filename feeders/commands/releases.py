@@ -12,7 +12,9 @@ from .needs import require, require_clone
 
 def add(commands: Any) -> None:
     """Add the command to a parser's."""
-    releases = commands.add_parser("releases", help="the TensorFlow and Keras releases that can be measured here")
+    releases = commands.add_parser(
+        "releases", help="list the releases of TensorFlow and Keras that can be measured here, or add one"
+    )
     releases.set_defaults(command=_list)
     actions = releases.add_subparsers(metavar="ACTION")
     listing = actions.add_parser("list", help="date, Python, Keras, built or not, measured or not (the default)")
@@ -22,7 +24,7 @@ def add(commands: Any) -> None:
         "release", metavar="ID", help="a TensorFlow, 2.16.2 or 2.22.0rc0; a Keras, k3.6.0; nightly, Keras' newest build"
     )
     adding.set_defaults(command=_add)
-    cleaning = actions.add_parser("clean", help="remove all environments; they are made again when they are needed")
+    cleaning = actions.add_parser("clean", help="remove all environments; each is made again when it is needed")
     cleaning.set_defaults(command=_clean)
 
 

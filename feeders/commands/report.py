@@ -15,7 +15,7 @@ from .needs import require, results_folder
 
 def add(commands: Any) -> None:
     """Add the command to a parser's."""
-    parser = commands.add_parser("report", help="show what is under results/: a page, or Markdown")
+    parser = commands.add_parser("report", help="show all results, as a page or as Markdown")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="the page; default: %(default)s"
     )
@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--release", metavar="ID", help="with --summary: that release alone; default: the newest")
     parser.add_argument(
-        "--device", metavar="NAME", help="with --summary: speeds on that alone, named as on the page: CPU, GPU, ..."
+        "--device", metavar="NAME", help="with --summary: speeds on that one alone, named as on the page: CPU, GPU, ..."
     )
     parser.add_argument(
         "--epoch", type=count, metavar="N", help="with --summary: speeds in epochs of so many batches; default: 1000"

@@ -7,6 +7,7 @@ from html import escape
 import pandas as pd
 
 from .cells import SUBJECT
+from .devices import short_device
 from .recommendation import FEEDERS_BY_NAME, Recommendation, alternatives, costs, recommendations, speed
 
 
@@ -32,7 +33,7 @@ def avoid_table(cells: pd.DataFrame) -> pd.DataFrame:
 
 def _html(each: Recommendation) -> str:
     best = each.best
-    where = f"{each.subject[0]}, {each.subject[1]}, {each.subject[2]}"
+    where = f"{each.subject[0]}, {each.subject[1]}, {short_device(each.subject[2])}"
     if best is None:
         return f'<p class="answer">On <b>{escape(each.workload)}</b> ({escape(where)}) nothing measured is safe.</p>'
     terms = [

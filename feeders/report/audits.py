@@ -24,7 +24,7 @@ def summarise_audits(results: Path, measured: Iterable[tuple[str, str, str]]) ->
         audits = read_audits(audits_file(machine_folder(results, machine), release, backend))
         if audits:
             budgets = sorted({f"{audit['budget']:g}" for audit in audits if "budget" in audit})
-            text = f"What arrives (machine `{machine}`, audits of {' or '.join(budgets)} s, races provoked):"
+            text = f"Delivery (machine `{machine}`, audits of {' or '.join(budgets)} s, races provoked):"
             sections.append(f"{text}\n\n{delivery_table(audits)}")
     return sections
 

@@ -40,8 +40,8 @@ def _section(judged: MachineFindings, findings: Sequence[ReleaseFinding]) -> str
     heads = "| release | after | cell | of | time | 99 % interval | pairs |\n|---|---|---|---|--:|--:|--:|"
     return "\n".join(
         [
-            f"**What releases changed**, machine `{judged.machine}`, environment `{judged.environment}`: confirmed by "
-            f"lockstep pairs are {len(confirmed)} of {len(findings) - begun} suspects that were compared"
+            f"**Changes by releases**, machine `{judged.machine}`, environment `{judged.environment}`: lockstep pairs "
+            f"confirm {len(confirmed)} of {len(findings) - begun} suspects that were compared"
             + (f"; {begun} more are begun" if begun else ""),
             "",
             heads,

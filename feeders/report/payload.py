@@ -23,6 +23,7 @@ from .answers import answers_table, avoid_table
 from .cells import CEILINGS, RANKING_METRIC, SUBJECT, WAITS, cells_table, of_other_length, subject_of
 from .changes import changes_table, steps, upgrades_table
 from .deliveries import audits_table, deliveries_table
+from .devices import short_device
 from .knees import KNEE, knees_table
 from .origins import hosts_table, stacks_table
 from .pages import PAGES
@@ -65,7 +66,8 @@ def payload(results: Path) -> dict[str, Any]:
         results: the results folder.
 
     Returns:
-        Choices, subjects (this host first, then newest releases), metrics, workloads, tables in columns, and pages.
+        Choices, subjects (this host first, then newest releases), names of devices as they are shown, metrics,
+        workloads, tables in columns, and pages.
 
     Raises:
         FeedersError: nothing has been measured yet, or a file is damaged; the text names the file and the line.
@@ -89,6 +91,7 @@ def payload(results: Path) -> dict[str, Any]:
         "subjects": _subjects(cells),
         "lengths": LENGTHS,
         "knee": KNEE,
+        "names": {device: short_device(device) for device in dict.fromkeys(part.device for part in parts)},
         "metrics": [_metric(row) for row in metrics],
         "workloads": [{"name": row.name, "meaning": row.summary} for row in WORKLOADS],
         "tables": {

@@ -19,10 +19,10 @@ AS_FAST = 0.95
 CHEAPER = 0.8
 
 RULE = (
-    "Of the feeders that delivered every sample once and whole in every take, and in the audit where there is one, the "
-    "one with the most effective samples per second; of those within 5 % of it the one with the fewest workers, then "
-    "the one that comes first in the list of feeders, which begins with the simple ones. Feeders that are here to show "
-    "a mistake are left out, and what asks for more than a loader that prepares batches in Python is named apart."
+    "A feeder must have delivered every sample once and whole, in every take and in the audit, if there is one. Of "
+    "these, take all that reach 95 % of the most effective samples per second. Of those, the one with the fewest "
+    "workers is named; then the one that comes first in the list of feeders, simple ones first. Feeders that show a "
+    "mistake are left out. A feeder that needs more than a loader in Python is named apart."
 )
 
 # What an unsafe feeder is avoided for.
@@ -178,14 +178,12 @@ def alternatives(recommendation: Recommendation) -> list[str]:
         texts.append(f"next best `{name(other)}`, {speed(other)}{better}")
         low, high = best["effective_throughput_low"], other["effective_throughput_high"]
         if not high < low:  # also where there is one take, which has no interval
-            few, close = "too few takes to tell these two apart", "these two are too close to tell from takes"
+            doubt = "too few takes" if pd.isna(low + high) else "too close to call"
             sides = f"{best['feeder']}:{best['workers']} {other['feeder']}:{other['workers']}"
             # What sets a series apart stands in the device's name as it is set.
             variables = [f"{part} " for part in recommendation.subject[-1].split(", ") if "=" in part]
-            texts.append(
-                f"{few if pd.isna(low + high) else close}, which this does: "
-                f"`{''.join(variables)}feeders compare {sides} --workload {recommendation.workload}`"
-            )
+            command = f"{''.join(variables)}feeders compare {sides} --workload {recommendation.workload}"
+            texts.append(f"{doubt}; to decide: `{command}`")
     texts += [
         f"with {FEEDERS_BY_NAME[cell['feeder']].needs}: `{name(cell)}`, {speed(cell)}"
         for cell in recommendation.otherwise

@@ -21,6 +21,7 @@ from feeders.strategies import FEEDERS
 from .audits import summarise_audits
 from .cells import NO_NUMBER, UNSAFE, cells_table, subject_of
 from .changes import summarise_changes
+from .devices import short_device
 from .recommendation import WRONG, Recommendation, alternatives, name, recommendations, share, speed
 
 # Behind a number: not every sample arrived once, or not all whole.
@@ -35,8 +36,8 @@ def summarise(
     Args:
         results: the results folder.
         release: of that release alone; by default the newest one of each machine, and what all releases changed.
-        trained_on: speeds on that device alone, as `Takes.device` puts it; by default on the GPU of each machine, else
-            its CPU, with the model and backend that are the default, and what arrives.
+        trained_on: speeds on that device alone, named as `Takes.device` or as on the page; by default on the GPU of
+            each machine, else its CPU, with the model and backend that are the default, and what arrives.
         epoch: batches of an epoch that speeds are of.
 
     Raises:
@@ -47,6 +48,7 @@ def summarise(
     shown = [part for part in parts if part.release == newest[part.machine]]
     if trained_on:
         devices = dict.fromkeys(part.device for part in shown)
+        trained_on = {short_device(device): device for device in devices}.get(trained_on, trained_on)
         if trained_on not in devices:
             raise FeedersError(
                 f"report: {trained_on!r} has not been measured; expected {' or '.join(map(repr, devices))}"
@@ -163,15 +165,15 @@ def _footnote(records: Iterable[Record]) -> str:
     # One take has no spread; that is not a spread of 0.
     spread = (50 * (quartiles[0.75] - quartiles[0.25]) / quartiles[0.5])[counts > 1]
     spread_text = (
-        f"Medians of {_range(counts)} takes, each in fresh processes, and in brackets the interval of the median (95 % "
-        "from six takes on, below it their whole range); half the distance between their quartiles is "
-        f"{spread.median():.0f} % of the median in the middle cell and {spread.quantile(0.9):.0f} % in one of ten."
+        f"A number is the median of {_range(counts)} takes, each in fresh processes. Brackets hold its interval: 95 % "
+        "from six takes on, below that their whole range. Half the distance between the quartiles is "
+        f"{spread.median():.0f} % of the median in the middle cell, and {spread.quantile(0.9):.0f} % in one of ten."
         if len(spread)
         else "One take of each, in fresh processes: how far takes spread is not known. `asv run` makes several."
     )
     return (
-        f"{spread_text} {UNSAFE_MARK.strip()}: in some take, or where an audit provoked races, not every sample "
-        "arrived exactly once and whole; only those that did count."
+        f"{spread_text} {UNSAFE_MARK.strip()}: some samples did not arrive exactly once and whole, in a take or where "
+        "an audit provoked races. Only those that did count."
     )
 
 

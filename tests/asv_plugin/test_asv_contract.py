@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 import math
 import re
 from importlib.metadata import version
@@ -11,18 +12,20 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from asv import commands, environment, repo, results, runner, util
+from asv import commands, console, environment, repo, results, runner, util
 from asv.benchmarks import Benchmarks
 from asv.commands.compare import Compare, unroll_result
 from asv.commands.run import Run
 from asv.commands.show import Show
 from asv.config import Config
 from asv.machine import Machine
+from asv_runner.console import Log
 
 from feeders.asv_plugin import plugin as asv_plugin
 from feeders.asv_plugin import runs
 from feeders.asv_plugin.environment import StackEnvironment
 from feeders.asv_plugin.repository import ReleaseRepo
+from feeders.asv_plugin.takes_log import MARGIN, TakesLog
 from feeders.errors import FeedersError
 from feeders.results.series import LONGEST
 from feeders.results.takes import takes_file
@@ -51,12 +54,35 @@ def test_the_functions_with_a_layer_take_these_arguments():
         assert parameters(command.run)[0] == "conf"
         assert "machine=args.machine" in inspect.getsource(command.run_from_conf_args)
     assert parameters(runner.ForkServer.preimport) == ["self"]
-    assert parameters(runner.ForkServer.run)[0] == "self"
+    assert parameters(runner.ForkServer.run)[:2] == ["self", "name"]
     assert parameters(runner.run_benchmarks)[:3] == ["benchmarks", "env", "results"]
     assert {"run_rounds", "extra_params"} <= set(parameters(runner.run_benchmarks))
     assert inspect.getmodule(Run).run_benchmarks is runner.run_benchmarks
     assert parameters(results._format_benchmark_result) == ["result", "benchmark", "max_width"]
     assert parameters(unroll_result) == ["benchmark_name", "params", "values"]
+
+
+def test_both_modules_that_run_benchmarks_have_a_log_that_can_be_replaced():
+    """The runner looks up its log and the function of a series at each call; a series is named with its cell."""
+    assert runner.log is inspect.getmodule(Run).log is console.log
+    for text in ("log.step()", "log.info(name, reserve_space=True)", "res = run_benchmark("):
+        assert text in inspect.getsource(runner.run_benchmarks)
+    assert "name += f'-{param_idx}'" in inspect.getsource(runner._run_benchmark_single_param)
+    assert "name=name," in inspect.getsource(runner._run_benchmark_single_param)
+    source = inspect.getsource(Run.run.__func__)
+    assert "steps = len(commit_hashes) * benchmark_count * len(environments)" in source
+    assert "log.set_nitems(steps * max_rounds)" in source
+    assert source.index("Benchmarks.discover(") < source.index("log.set_nitems(")
+
+
+def test_what_asv_logs_begins_with_a_new_line_and_its_percent(capsys):
+    log = Log()
+    log.set_nitems(3)
+    for text in ("one", "two"):
+        log._stream_formatter(logging.makeLogRecord({"msg": text, "levelno": logging.INFO}))
+    first, second = capsys.readouterr().out.split("\n")
+    assert (first, second) == ("[ 0.00%] · one", "[ 0.00%] · two")
+    assert len("[100.00%] ··· ") < MARGIN
 
 
 def test_the_words_that_may_name_several_releases_are_those_of_asv():
@@ -223,7 +249,7 @@ def interrupted_run(takes_folder):
         raise util.UserError("Interrupted.")
 
     with pytest.raises(util.UserError):
-        asv_plugin._run_benchmarks(runner_interrupted)(
+        asv_plugin._run_benchmarks(runner_interrupted, TakesLog(None))(
             None, SimpleNamespace(takes_folder=takes_folder), results=SimpleNamespace(save=saved.append)
         )
     return saved

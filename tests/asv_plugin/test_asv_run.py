@@ -110,7 +110,16 @@ def test_a_run_says_what_it_measures_and_shows_only_that(ran):
     assert f"commit {installed().id} <{installed().title}>" in ran.output
     assert "sequence" in ran.output
     assert "tfdata" not in ran.output
-    assert len(ran.output.splitlines()) < 60
+    assert len(ran.output.splitlines()) < 70
+
+
+def test_a_run_tells_its_takes_and_ends_with_the_answer(ran):
+    """In a log too; the percent is one of takes."""
+    assert "take 1 of 2: resident on remote, workers 1" in ran.output
+    assert re.search(r"^\[100\.00%\] ··· epoch\.Fit\.track_steady", ran.output, re.M)
+    answer = ran.output[ran.output.index("How to feed fit() here (TensorFlow ") :]
+    assert re.search(r"^  remote  sequence ×1  [\d,]+ samples/s .* 1 take$", answer, re.M)
+    assert "feeders report" in answer
 
 
 def test_each_cell_was_taken_once_for_all_series_and_its_record_kept(ran):

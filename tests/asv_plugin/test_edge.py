@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -26,6 +28,31 @@ def test_what_a_command_returns_and_other_errors_pass(caplog):
     with pytest.raises(ZeroDivisionError):
         ends_with_message(lambda: 1 / 0)()
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_output_that_nobody_reads_to_its_end_is_no_error(lines):
+    """As ``asv show | head``: asv flushes once more at its end."""
+    code = (
+        "import sys; from asv.console import log; from feeders.asv_plugin.edge import ends_with_message\n"
+        f"try: ends_with_message(lambda: print({lines} * 'line\\n'))()\n"
+        "finally: log.flush()"
+    )
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        answer = subprocess.run([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE)
+    finally:
+        os.close(write)
+    assert (answer.returncode, answer.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+def test_another_pipe_that_breaks_is_not_taken_for_the_output():
+    def broken():
+        raise BrokenPipeError("to a process that has died")
+
+    with pytest.raises(BrokenPipeError, match="to a process that has died"):
+        ends_with_message(broken)()
 
 
 def test_every_command_has_the_edge():

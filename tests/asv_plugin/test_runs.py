@@ -7,11 +7,13 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from asv.console import log
 from asv.util import UserError
 
 from feeders.asv_plugin import plugin as asv_plugin
 from feeders.asv_plugin import runs
-from feeders.asv_plugin.runs import begin, end, interleave, may_name_several, rounds, run_identity
+from feeders.asv_plugin.runs import begin, end, may_name_several, may_skip, rounds, run_identity, settle_rounds
+from feeders.asv_plugin.takes_log import TakesLog
 from feeders.errors import FeedersError
 from feeders.measure import metrics
 from feeders.results.unfinished import UNFINISHED
@@ -125,17 +127,24 @@ def test_a_range_may_name_several_releases(spec, several):
     assert may_name_several(spec) == several
 
 
-def test_interleaved_rounds_are_all_made():
-    arguments = {"attribute": {"warmup": "1"}, "quick": False}
-    interleave(arguments)
-    assert arguments == {"attribute": {"warmup": "1"}, "quick": False, "interleave_rounds": True}
+def test_rounds_of_several_releases_are_interleaved_and_all_made():
+    arguments = {"attribute": {"warmup": "1"}, "quick": False, "range_spec": "ALL"}
+    settle_rounds(arguments)
+    assert arguments == {"attribute": {"warmup": "1"}, "quick": False, "range_spec": "ALL", "interleave_rounds": True}
 
 
+@pytest.mark.parametrize("spec", ["ALL", None])
 @pytest.mark.parametrize("attribute", [None, {"rounds": "7"}, {"warmup": "1"}])
-def test_a_quick_run_over_several_releases_makes_one_round(attribute):
-    arguments = {"attribute": attribute, "quick": True}
-    interleave(arguments)
+def test_a_quick_run_makes_one_round(attribute, spec):
+    arguments = {"attribute": attribute, "quick": True, "range_spec": spec}
+    settle_rounds(arguments)
     assert arguments["attribute"] == {**(attribute or {}), "rounds": 1}
+
+
+@pytest.mark.parametrize("name", runs.SKIPS)
+def test_what_may_skip_releases(name):
+    assert may_skip({name: True})
+    assert not may_skip({name: False, "quick": True})
 
 
 def test_rounds_are_those_asked_for_else_the_most_of_any_series():
@@ -147,7 +156,7 @@ def test_rounds_are_those_asked_for_else_the_most_of_any_series():
 def test_rounds_are_counted_from_0():
     """asv goes through the numbers of interleaved rounds downwards."""
     env, seen = SimpleNamespace(round=0, takes_folder=None), []
-    layer = asv_plugin._run_benchmarks(lambda benchmarks, env, **_: seen.append(env.round))
+    layer = asv_plugin._run_benchmarks(lambda benchmarks, env, **_: seen.append(env.round), TakesLog(log))
     for number in (3, 2, 1):
         layer({"one": {"rounds": 3}}, env, run_rounds=[number])
     layer({"one": {"rounds": 5}}, env, run_rounds=[1], extra_params={"rounds": "1"})
@@ -163,7 +172,7 @@ class Lab:
         self.ends, self.calls = None, []
 
     def run(self, **kwargs):
-        return asv_plugin._run(self._original)(None, self.conf, **kwargs)
+        return asv_plugin._run(self._original, TakesLog(log))(None, self.conf, **kwargs)
 
     def _original(self, cls, conf, **kwargs):
         self.calls.append({**kwargs, "run_id": getattr(conf, "run_id", ""), "there": self.unfinished.exists()})
@@ -212,7 +221,7 @@ def test_only_a_range_that_may_name_several_is_interleaved(lab):
     lab.run(range_spec="ALL", quick=True)
     lab.run(range_spec="2.16.2..", quick=False)
     assert [call.get("interleave_rounds", False) for call in lab.calls] == [False, False, True, True]
-    assert [call.get("attribute") for call in lab.calls] == [None, None, {"rounds": 1}, None]
+    assert [call.get("attribute") for call in lab.calls] == [{"rounds": 1}, None, {"rounds": 1}, None]
     assert all(call["record_samples"] for call in lab.calls)
 
 

@@ -162,7 +162,7 @@ def test_the_report_has_a_section_per_machine_and_release_that_was_audited(tmp_p
     (section,) = summarise_audits(
         tmp_path, [("host", "new", "tensorflow"), ("host", "old", "tensorflow"), ("other", "new", "tensorflow")]
     )
-    assert section.startswith("What arrives (machine `host`, audits of 10 s, races provoked):\n\n| feeder | fed by | ")
+    assert section.startswith("Delivery (machine `host`, audits of 10 s, races provoked):\n\n| feeder | fed by | ")
 
 
 def test_audits_on_another_backend_are_kept_apart(tmp_path):

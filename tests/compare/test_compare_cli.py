@@ -163,6 +163,22 @@ def test_what_was_compared_before_the_end_is_shown_and_written(bench, call, stop
     assert [len(each["pairs"]) for each in found["comparisons"]] == [3, 2, 2]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_pairs_are_kept_when_the_terminal_is_closed_or_the_machine_goes_down(bench, call, number):
+    def answers(a, b, name, pair):
+        if pair == 2:
+            os.kill(os.getpid(), number)
+        return 0.3
+
+    bench.answers = answers
+    before = signal.getsignal(number)
+    status, out, _ = call("compare", "2.15.1", "2.16.2", "--cells", "sequence/text/1", "--json", "found.json")
+    assert status == 130
+    assert "undecided" in out
+    assert [len(each["pairs"]) for each in json.loads(Path("found.json").read_text())["comparisons"]] == [2]
+    assert signal.getsignal(number) == before
+
+
 def test_ctrl_c_before_the_first_pair_shows_no_table(bench, call):
     bench.answers = lambda *_: KeyboardInterrupt()
     seen = call("compare", "2.15.1", "2.16.2", "--cells", CELLS, "--json", "found.json")

@@ -21,7 +21,7 @@ MARKED = re.compile(r"<!-- (feeders [^\n]*?) -->\n(.*?)\n<!-- end -->", re.DOTAL
 # What takes minutes is run by .ci/run, what installs is how the tests came to run, and there may be no GPU here.
 ELSEWHERE = re.compile(
     r"cd |pip install|git clone|python -m venv|source |pytest|ruff |mypy|pre-commit|overhead|soak|asv |feeders compare "
-    r"|regressions|--device gpu"
+    r"|regressions|--device gpu|mkdocs "
 )
 
 

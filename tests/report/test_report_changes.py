@@ -19,7 +19,7 @@ def test_confirmed_changes_stand_in_the_order_of_releases_with_their_numbers(tmp
     late, early = a_finding("2.16.2", "2.17.1", quantity="inside epochs"), a_finding("2.14.1", "2.15.1", ratio=19.423)
     written(tmp_path, late, early, a_finding("2.8.4", "2.9.3", confirmed=False))
     (text,) = summarise_changes(tmp_path, ["lab"])
-    assert "`lab`, environment `stack`: confirmed by lockstep pairs are 2 of 3 suspects that were compared" in text
+    assert "`lab`, environment `stack`: lockstep pairs confirm 2 of 3 suspects that were compared" in text
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert rows == [
         "| `2.15.1` | `2.14.1` | `sequence/text/1` | whole epochs | × 19.4 | [19.373, 19.473] | 10 |",
@@ -30,7 +30,7 @@ def test_confirmed_changes_stand_in_the_order_of_releases_with_their_numbers(tmp
 def test_what_is_begun_is_not_counted_as_compared(tmp_path):
     written(tmp_path, a_finding("2.14.1", "2.15.1"), a_finding("2.8.4", "2.9.3", confirmed=None))
     (text,) = summarise_changes(tmp_path, ["lab"])
-    assert "are 1 of 1 suspects that were compared; 1 more are begun\n" in text
+    assert "confirm 1 of 1 suspects that were compared; 1 more are begun\n" in text
 
 
 def test_what_changed_in_the_pins_is_told_once_for_all_cells(tmp_path):
@@ -44,7 +44,7 @@ def test_what_changed_in_the_pins_is_told_once_for_all_cells(tmp_path):
 def test_one_release_is_shown_alone(tmp_path):
     written(tmp_path, a_finding("2.16.2", "2.17.1"), a_finding("2.14.1", "2.15.1"))
     (text,) = summarise_changes(tmp_path, ["lab"], "2.17.1")
-    assert "are 1 of 1 suspects" in text
+    assert "confirm 1 of 1 suspects" in text
     assert "2.15.1" not in text
     assert summarise_changes(tmp_path, ["lab"], "2.18.1") == []
 

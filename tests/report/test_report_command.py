@@ -81,5 +81,5 @@ def test_the_summary_ends_with_what_releases_changed(results, capsys):
     write_changes(path.with_name("stack-changes.jsonl"), [a_finding()])
     assert cli.main(["report", "--summary"]) == 0
     text = capsys.readouterr().out
-    places = [text.index(part) for part in ("| workload | use |", "Effective samples/s", "**What releases changed**")]
+    places = [text.index(part) for part in ("| workload | use |", "Effective samples/s", "**Changes by releases**")]
     assert places == sorted(places)

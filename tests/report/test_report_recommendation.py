@@ -108,4 +108,4 @@ def test_one_take_tells_no_two_feeders_apart(both):
     alone = {"effective_throughput_low": np.nan, "effective_throughput_high": np.nan}
     found = answer(cell("sequence", 4, speed=100, **(alone if both else {})), cell("generator", speed=60, **alone))
     (text,) = [text for text in alternatives(found) if "compare" in text]
-    assert text.startswith("too few takes to tell these two apart, which this does: `feeders compare sequence:4 ")
+    assert text.startswith("too few takes; to decide: `feeders compare sequence:4 ")

@@ -126,7 +126,9 @@ def two_machines(tmp_path, monkeypatch):
 
 
 def told(text):
-    return [line.split("`")[1] for line in text.splitlines() if line.startswith(("**TensorFlow", "**What releases"))]
+    return [
+        line.split("`")[1] for line in text.splitlines() if line.startswith(("**TensorFlow", "**Changes by releases"))
+    ]
 
 
 def test_a_host_that_has_measured_is_told_of_itself_alone_and_how_to_see_another(two_machines, monkeypatch):
@@ -205,6 +207,12 @@ def test_the_summary_of_one_device(devices, where, speed):
     assert rows(text)["sequence"] == [speed]
 
 
+def test_a_device_may_be_named_as_on_the_page(devices):
+    assert summarise(devices, trained_on="GPU, model resnet") == summarise(
+        devices, trained_on="GPU, FEEDERS_MODEL=resnet"
+    )
+
+
 def test_a_device_that_was_not_measured_is_refused_with_those_that_were(devices):
     with pytest.raises(FeedersError) as error:
         summarise(devices, trained_on="TPU")
@@ -236,8 +244,8 @@ def test_the_spread_of_takes_is_told_where_there_are_two_of_a_cell(tmp_path):
     assert "One take of each, in fresh processes: how far takes spread is not known. `asv run` makes several. ✗" in text
     assert "quartiles" not in text
     write(tmp_path, [record(speed=90.0), record(speed=110.0), record("tfdata-map")])
-    assert "Medians of 1 to 2 takes" in summarise(tmp_path)
-    assert "is 5 % of the median in the middle cell and 5 % in one of ten. ✗: " in summarise(tmp_path)
+    assert "A number is the median of 1 to 2 takes" in summarise(tmp_path)
+    assert "is 5 % of the median in the middle cell, and 5 % in one of ten. ✗: " in summarise(tmp_path)
 
 
 def test_a_wait_that_is_not_known_is_empty(tmp_path):

@@ -17,7 +17,7 @@ PAGE = Page(
             (*HERE, "workload", "batches"),
             (("feeder", "feeder", "code"), ("reason", "why", "text")),
             "What to avoid, and why",
-            "Nothing to avoid: every feeder measured here delivered all samples, and none lost by more workers.",
+            "Nothing to avoid. Every feeder here delivered all samples, and more workers made none slower.",
         ),
         text(f"<p>{RULE}</p>", "The rule"),
     ),

@@ -18,16 +18,15 @@ PAGE = Page(
         _matrix(
             "audits",
             "Audited, races provoked",
-            "This release has not been audited here. To do it: feeders audit --all",
-            "Each cell opens its evidence.",
+            "This release has not been audited here. To do so: feeders audit --all",
+            "Open a cell to see its evidence.",
         ),
         _matrix(
             "deliveries",
             "Counted in the takes, as it is",
             "Nothing was measured here.",
-            "What one epoch of each take delivered, with the most workers that were measured. A race that hits one "
-            "batch in a thousand may not show here; "
-            "an audit provokes it.",
+            "Each cell is one epoch of each take, with the most workers that were measured. A race that hits one "
+            "batch in a thousand may not show here. An audit provokes it.",
         ),
         page_table(
             "cells",

@@ -76,9 +76,9 @@ PAGE = Page(
             "Bars of each feeder and number of workers, with the interval of the median; the ceiling as a dashed line.",
             _EMPTY,
             metric=True,
-            note="Bars: medians of takes. Thin lines: interval of the median. Dashed line: the ceiling, one batch "
-            "kept in memory. "
-            "Pale and dashed, ✗: not every sample arrived once and whole. Words: there is no number.",
+            note="A bar is the median of takes, its thin line the interval. The dashed line is the ceiling: one batch "
+            "kept in memory. Pale and dashed with ✗: some samples were lost, repeated or corrupt. A word stands where "
+            "there is no number.",
         ),
         page_table(
             "cells",

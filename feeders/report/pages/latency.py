@@ -50,9 +50,8 @@ PAGE = Page(
             _EMPTY,
             metric=True,
             needs=("q50",),
-            note="Box: middle half of the batches; line: 5 to 95 of 100; tick: median; diamond: 99 of 100. Each is "
-            "the median over takes. "
-            "Batches of several workers come in bursts, so the median alone misleads.",
+            note="The box holds the middle half of the batches, the line 5 to 95 of 100. The tick is the median, the "
+            "diamond is 99 of 100. Batches of several workers come in bursts, so the median alone misleads.",
         ),
         page_table(
             "cells",

@@ -10,18 +10,13 @@ PAGE = Page(
     "How was this measured?",
     (
         text(
-            "<p>A take measures one cell (feeder, workload, workers) in two fresh processes: one counts what one "
-            "epoch delivers, the other times "
-            "<code>fit()</code>: a first epoch, then whole epochs. Takes of all cells are interleaved in rounds. A "
-            "number is the median over takes; its "
-            "interval is the narrowest pair of takes between which the median lies with 95 % confidence, below six "
-            "takes their whole "
-            "range (94 % at five, 75 % at three).</p>"
-            "<p>It does not see: copies to an accelerator, races rarer than one epoch shows (an audit provokes "
-            "those), and what a longer epoch "
-            "would hide: epochs here are short, so the gap between two weighs more than in training for hours. "
-            "METHODOLOGY.md, beside the "
-            "suite's source, has the whole of it.</p>",
+            "<p>A take measures one cell (feeder, workload, workers) in two fresh processes. One counts the samples "
+            "that arrive in an epoch. The other times <code>fit()</code>: a first epoch, then whole epochs. Takes of "
+            "all cells are interleaved in rounds, so a slow minute of the host hits all of them.</p>"
+            "<p>A number is the median over takes. Its interval holds the median with 95 % confidence. With fewer "
+            "than six takes it is their whole range: 94 % at five, 75 % at three.</p>"
+            "<p>A take does not see copies to an accelerator, nor races that are rarer than one epoch shows. An "
+            "audit provokes those. METHODOLOGY.md, beside the suite's source, says more.</p>",
         ),
         page_table(
             "hosts",
@@ -48,9 +43,8 @@ PAGE = Page(
             ),
             "Stacks, settings and counts",
             "Nothing was measured on this machine.",
-            note="The cost on top is what a take needs beside what it measures. What the instrument adds to each "
-            "step is measured by "
-            "<code>feeders overhead</code>; on the machine of the suite's own results it was at most 46 µs.",
+            note="A take needs this time beside the time that it measures. <code>feeders overhead</code> measures "
+            "what the instrument adds to each step. On the machine of the suite's own results it was at most 46 µs.",
         ),
         page_table(
             "metrics",

@@ -85,8 +85,8 @@ PAGE = Page(
             ),
             "Confirmed changes",
             "No change is confirmed on this machine. To look for them: feeders regressions",
-            note="Confirmed by lockstep pairs of the two releases, at 99 % over all suspects of this machine, and "
-            "more than 3 %.",
+            note="Each was confirmed by lockstep pairs of the two releases: more than 3 %, at 99 % over all suspects "
+            "of this machine.",
         ),
         page_table(
             "upgrades",
@@ -103,8 +103,8 @@ PAGE = Page(
             "The cell's median over releases with its interval; confirmed steps as dashed lines.",
             _EMPTY,
             metric=True,
-            note="Points: medians of takes, with the interval of the median. Dashed: confirmed steps of the time of "
-            "whole epochs, or inside them. What only moves here may be the machine; a confirmed step is not.",
+            note="A point is the median of takes, with its interval. A dashed line is a confirmed step of the time of "
+            "an epoch, or of the time inside it. A step without a dashed line may be the machine.",
         ),
         page_table(
             "cells",
@@ -130,8 +130,8 @@ PAGE = Page(
             metric=True,
             needs=("value",),
             several="release",
-            note="Blue is less than on the release before that the cell was measured on, orange more. Recorded "
-            "medians, not verdicts: noise of the machine shows too.",
+            note="Blue is less than on the release before, orange is more. These are recorded medians, not verdicts: "
+            "noise of the machine shows too.",
         ),
     ),
     picks=(

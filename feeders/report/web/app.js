@@ -16,6 +16,7 @@ const currentPage = () => payload.pages.find((page) => page.name === state.page)
 const metricOf = (name) => payload.metrics.find((metric) => metric.name === name);
 const metricTitle = (metric) => `${metric.title} (${metric.unit})`;
 const distinct = (values) => [...new Set(values)];
+const shortName = (name) => payload.names?.[name] ?? name;
 const subjectId = (subject) => SUBJECT.map((key) => subject[key]).join("~");
 
 function subjectsLike(chosen, keys) {
@@ -105,7 +106,7 @@ function shownSubjects(by) {
   const kept = both.filter((each, index) => index === 0 || keys.some((key) => each[key] !== own[key]));
   const differing = keys.filter((key) => distinct(kept.map((each) => each[key])).length > 1);
   const labels = differing.length ? differing : [keys.includes("release") ? "release" : "machine"];
-  return kept.map((each) => ({ ...each, keys, label: labels.map((key) => each[key]).join(" · ") }));
+  return kept.map((each) => ({ ...each, keys, label: labels.map((key) => shortName(each[key])).join(" · ") }));
 }
 
 function rowsOf(block) {
@@ -288,7 +289,7 @@ function shownValue(column, row) {
     const known = column.kind === "interval" && typeof low === "number" && typeof high === "number" && low !== high;
     return number(value) + (known ? ` [${number(low)}, ${number(high)}]` : "") + mark;
   }
-  return value === null || value === undefined ? "" : String(value);
+  return value === null || value === undefined ? "" : String(shortName(value));
 }
 
 function compare(column, a, b) {
@@ -510,8 +511,8 @@ function drawChoices() {
   form.hidden = !payload.subjects.length;
   if (form.hidden) return;
   const focused = document.activeElement?.name;
-  const label = (value) => (metricOf(value) ? metricTitle(metricOf(value)) : value);
-  const beside = (value) => (value ? value.split("~").join(" · ") : "nothing");
+  const label = (value) => (metricOf(value) ? metricTitle(metricOf(value)) : shortName(value));
+  const beside = (value) => (value ? value.split("~").map(shortName).join(" · ") : "nothing");
   form.replaceChildren(
     ...payload.choices.map((choice) => (choice.name === "batches" ? lengthField(choice.title) : choose(choice.name, choice.title, label))),
     choose("beside", "Beside", beside),
