@@ -11,7 +11,7 @@ The arithmetic. Every batch passes through the process that trains, one after th
 more than one batch comes in the CPU time that the pool takes there. That is the bound printed for any host. A host of
 so many cores prepares cores / P batches a second, if preparing takes P seconds of CPU; so the pool keeps up to the
 P where the two are equal, and for a shorter P it is what limits. What the workers do (seeds, one copy into the slot) is
-spread over them, and adds to P. Not in it: cores that share the memory's bandwidth, and the training's own CPU.
+spread over them, and adds to P; of threads it is in the number, since they take turns at the GIL. Not in it: cores that share the memory's bandwidth, and the training's own CPU.
 """
 
 from __future__ import annotations
