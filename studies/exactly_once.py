@@ -76,11 +76,11 @@ def count_under_strategy(feeder: str, workload: str) -> None:
     import feeders.loaders
     from feeders.measure.recording import recording_model
 
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     material = feeders.loaders.workload(workload).open()
     arrived: list[collections.Counter[int]] = [collections.Counter()]
     x, fit = feed_of(feeder, material)
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     if feeder in AS_DATASET:
         x = as_dataset(x, material.signature)
 
@@ -100,7 +100,7 @@ def count_under_strategy(feeder: str, workload: str) -> None:
 
 
 def feed_of(feeder: str, material: Any) -> tuple[Any, dict[str, Any]]:
-    """Return what ``fit()`` is called with; workers are forked here, before TensorFlow starts."""
+    """Return what ``fit()`` is called with."""
     if feeder not in AS_DATASET:
         row = next(row for row in FEEDERS if row.name == feeder)
         feed = row.build(material, WORKERS if row.parallel else 1)

@@ -7,11 +7,12 @@ python studies/pools.py --read                   whoever takes a batch reads it 
 Preparing costs nothing here, so a batch's time is the pool's: seeds, queues, copies, the hand-over. The rounds take
 turns: a slow minute hits all ways. Printed: the median round, the fastest, and what that allows on larger hosts.
 
-The arithmetic. Every batch passes through the process that trains, one after the other: with however many workers, no
-more than one batch comes in the CPU time that the pool takes there. That is the bound printed for any host. A host of
-so many cores prepares cores / P batches a second, if preparing takes P seconds of CPU; so the pool keeps up to the
-P where the two are equal, and for a shorter P it is what limits. What the workers do (seeds, one copy into the slot) is
-spread over them, and adds to P. Not in it: cores that share the memory's bandwidth, and the training's own CPU.
+The arithmetic. Every batch passes through the process that trains, one after the other. With however many workers, no
+more than one batch comes in the CPU time that the pool takes there: that is the bound on any host. If preparing a batch
+takes P seconds of CPU, so many cores prepare cores / P batches a second. The pool keeps up with a P of cores times its
+own CPU time, or more; with a shorter P it is what limits. What worker processes do (seeds, one copy into the slot) adds
+to P. What threads do is in the number, since they take turns at the GIL. Not in it: cores that share the memory's
+bandwidth, and the training's own CPU.
 """
 
 from __future__ import annotations
