@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 import pandas as pd
 
 from .cells import SUBJECT
 from .devices import short_device
-from .recommendation import FEEDERS_BY_NAME, Recommendation, alternatives, costs, recommendations, speed
+from .recommendation import FEEDERS_BY_NAME, CellRow, Recommendation, alternatives, costs, recommendations, speed
+
+# Around a number that the page puts for the length of an epoch that is chosen, behind its cell: no text has these.
+BEGIN, BETWEEN, END = "\ue000\ue001\ue002"
+MARKED = re.compile(f"{BEGIN}([^{BETWEEN}]*){BETWEEN}([^{END}]*){END}")
 
 
 def answers_table(cells: pd.DataFrame) -> pd.DataFrame:
@@ -37,16 +42,26 @@ def _html(each: Recommendation) -> str:
     if best is None:
         return f'<p class="answer">On <b>{escape(each.workload)}</b> ({escape(where)}) nothing measured is safe.</p>'
     terms = [
-        ("effective samples/s", f"{speed(best)}, {best['measured']} take{'' if best['measured'] == 1 else 's'}"),
+        ("effective samples/s", f"{_marked(best)}, {best['measured']} take{'' if best['measured'] == 1 else 's'}"),
         *costs(best),
     ]
-    items = "".join(f"<dt>{escape(title)}</dt><dd>{escape(value)}</dd>" for title, value in terms)
-    others = "".join(f"<li>{_code(text)}</li>" for text in alternatives(each))
+    items = "".join(f"<dt>{escape(title)}</dt><dd>{_spans(escape(value))}</dd>" for title, value in terms)
+    others = "".join(f"<li>{_spans(_code(text))}</li>" for text in alternatives(each, _marked))
     return (
         f'<p class="answer">On <b>{escape(each.workload)}</b> use <code>{escape(best["feeder"])}</code> with '
         f"{best['workers']} worker{'' if best['workers'] == 1 else 's'} <small>({escape(where)})</small>: "
         f"{escape(FEEDERS_BY_NAME[best['feeder']].summary)}.</p><dl>{items}</dl><ul>{others}</ul>"
     )
+
+
+def _marked(cell: CellRow) -> str:
+    """The speed of a cell, told apart from the text around it."""
+    return f"{BEGIN}{cell['feeder']} {cell['workers']}{BETWEEN}{speed(cell)}{END}"
+
+
+def _spans(html: str) -> str:
+    """Speeds as elements that name their cell."""
+    return MARKED.sub(r'<span data-speed="\1">\2</span>', html)
 
 
 def _code(text: str) -> str:

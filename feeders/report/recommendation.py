@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 import pandas as pd
 
@@ -169,8 +169,13 @@ def speed(cell: CellRow) -> str:
     return value if pd.isna(low) else f"{value} [{low:,.0f}, {high:,.0f}]"
 
 
-def alternatives(recommendation: Recommendation) -> list[str]:
-    """Return what else there is, in words: the next best and when it is better; what would do more than a loader."""
+def alternatives(recommendation: Recommendation, speed: Callable[[CellRow], str] = speed) -> list[str]:
+    """Return what else there is, in words: the next best and when it is better; what would do more than a loader.
+
+    Args:
+        recommendation: of a workload.
+        speed: says how fast a cell is.
+    """
     best, other = recommendation.best, recommendation.runner_up
     texts = []
     if best and other:

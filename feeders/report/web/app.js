@@ -436,6 +436,20 @@ function matrixCell(block, row) {
   return [element("button", { type: "button", class: `tone ${tone}`, onclick: open }, `${SYMBOLS[tone]} ${row[block.word]}`)];
 }
 
+// Numbers in the words of an answer, for the length that is chosen.
+function withSpeeds(holder, row, by) {
+  if (nearestLength() === state.batches) return holder;
+  const cells = rowsOf({ table: "cells", by }).filter((cell) => cell.subject === row.subject);
+  const whole = (value) => value.toLocaleString("en-US", { maximumFractionDigits: 0 });
+  for (const span of holder.querySelectorAll("[data-speed]")) {
+    const cell = cells.find((each) => `${each.feeder} ${each.workers}` === span.dataset.speed);
+    if (!cell || !Number.isFinite(cell.seconds_per_batch)) continue;
+    const [value, low, high] = ["", "_low", "_high"].map((end) => cell[`effective_throughput${end}`]);
+    span.textContent = whole(value) + (Number.isFinite(low) && Number.isFinite(high) ? ` [${whole(low)}, ${whole(high)}]` : "");
+  }
+  return holder;
+}
+
 // ---- pages
 
 async function drawBlock(block, into) {
@@ -444,9 +458,9 @@ async function drawBlock(block, into) {
   const rows = rowsOf(block);
   if (isEmpty(block, rows)) { into.append(element("p", { class: "empty" }, filledIn(block.empty))); return; }
   if (block.by?.includes("batches") && "batches" in payload.tables[block.table].columns && nearestLength() !== state.batches) {
-    into.append(element("p", { class: "note" }, `In words for epochs of ${number(Number(nearestLength()))} batches, the nearest length they were worked out for; charts and tables of numbers are for ${number(Number(state.batches))}.`));
+    into.append(element("p", { class: "note" }, `What to use and to avoid, and how near it is to the ceiling, is told for epochs of ${number(Number(nearestLength()))} batches, the nearest length it was worked out for. Speeds are for ${number(Number(state.batches))}.`));
   }
-  if (block.kind === "prose") into.append(...rows.map((row) => html(row[block.column])));
+  if (block.kind === "prose") into.append(...rows.map((row) => withSpeeds(html(row[block.column]), row, block.by)));
   else if (block.kind === "table") drawTable(block, rows, into);
   else if (block.kind === "matrix") drawMatrix(block, rows, into);
   else if (block.kind === "chart") await drawChart(block, rows, into);
