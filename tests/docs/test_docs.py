@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "METHODOLOGY.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md")
+PAGES = ("README.md", "RESULTS.md", "METHODOLOGY.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md")
 
 # Everything between "<!-- COMMAND -->" and "<!-- end -->" is what the command prints.
 MARKED = re.compile(r"<!-- (feeders [^\n]*?) -->\n(.*?)\n<!-- end -->", re.DOTALL)
@@ -97,22 +97,24 @@ def columns(line):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_the_first_table_is_a_part_of_the_one_that_is_printed():
-    """README begins with a selection of rows and columns, which are to be those of the results as they are."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    first, whole = re.findall(r"^\| feeder \| text.*?\n\n", readme, re.DOTALL | re.MULTILINE)[:2]
+def test_the_table_of_the_readme_is_a_part_of_the_one_that_is_printed():
+    """It is a selection of rows and columns, which are to be those of the results as they are."""
+    readme, results = ((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "RESULTS.md"))
+    printed = results[results.index("<!-- feeders report --summary -->") :]
     (heads, _, *rows), (all_heads, _, *all_rows) = (
-        [columns(line) for line in part.split("\n")[:-2]] for part in (first, whole)
+        [
+            columns(line)
+            for line in re.search(r"^\| feeder \| .*?\n\n", page, re.DOTALL | re.MULTILINE)[0].split("\n")[:-2]
+        ]
+        for page in (readme, printed)
     )
-    assert "<!-- feeders report --summary -->" in readme[readme.index(first) : readme.index(whole)]
-    above, below = readme[: readme.index(first)], readme[readme.index("<!-- feeders report --summary -->") :]
-    stack = re.search(r"\(TensorFlow ([\d.]+), Keras ([\d.]+), two cores\):\s*$", above)
+    stack = re.search(r"\(TensorFlow ([\d.]+), Keras ([\d.]+), two cores\):\n", readme)
     assert re.search(
-        r"\*\*TensorFlow {}\.\d+, Keras {}, .*\*\*, 2 cores".format(*map(re.escape, stack.groups())), below
+        r"\*\*TensorFlow {}\.\d+, Keras {}, .*\*\*, 2 cores".format(*map(re.escape, stack.groups())), printed
     )
-    printed = {row[0]: dict(zip(all_heads, row)) for row in all_rows}
+    known = {row[0]: dict(zip(all_heads, row)) for row in all_rows}
     assert len(rows) > 1
-    assert rows == [[printed[row[0]][head] for head in heads] for row in rows]
+    assert rows == [[known[row[0]][head] for head in heads] for row in rows]
 
 
 @pytest.mark.parametrize("page", PAGES)
