@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
-from feeders.measure import Record, Settings
-from feeders.measure.alone import cache_bytes, limit_of
+from feeders.measure import Record, Settings, alone
+from feeders.measure.alone import cache_bytes, limit_of, prepare_cpu
+from feeders.measure.cells import usable_cores
 from feeders.measure.limit import Limit, with_limit
+from feeders.measure.within import Pace
 from feeders.strategies import feeder
 from tests.conftest import TinyRow
 
@@ -48,6 +53,41 @@ def test_a_loader_that_breaks_has_no_limit(loaded, tiny):
         raise OSError("gone")
 
     assert limit_of(TinyRow(tiny(breaks)), Settings()) is None
+
+
+def test_passes_that_another_program_disturbed_do_not_count():
+    pace = Pace([(1.0, 0.5), (1.0, 0.5), (1.0, 0.5), (9.0, 4.0)])
+    assert pace.undisturbed() == (1.0, 0.5)
+    assert pace.seconds == 3.0
+
+
+def test_of_each_batch_its_least_disturbed_preparation_counts(monkeypatch, tiny):
+    """By a virtual clock: batches of 1, 2, 3 ... ms, and each second pass takes five times as long."""
+    taken = [0.0]
+    monkeypatch.setattr(alone, "time", SimpleNamespace(perf_counter=lambda: 0.0, thread_time=lambda: taken[0]))
+    monkeypatch.setattr(alone, "PREPARE_SECONDS", 0.0)
+    monkeypatch.setattr(alone, "FEWEST_PASSES", 8)
+    calls = itertools.count()
+
+    def prepare(index, epoch):
+        slow = next(calls) // 5 % 2  # five whole batches a pass
+        taken[0] += 0.001 * (index + 1) * (5 if slow else 1)
+
+    loader = TinyRow(tiny(prepare, samples=24)).open()
+    assert prepare_cpu(loader) == pytest.approx(0.001 * (1 + 2 + 3 + 4 + 5) / 5 / loader.batch_size)
+
+
+def test_what_keeps_the_other_cores_busy_ends_with_the_measurement(in_child, tiny):
+    def children():
+        return len(psutil.Process().children())
+
+    def measured():
+        with alone._others_preparing(TinyRow(tiny(burn, samples=24))) as begin:
+            begin()
+            during = children()
+        return during, children()
+
+    assert in_child(measured) == [usable_cores() - 1, 0]
 
 
 def test_the_lesser_of_both_bounds_is_the_limit():
