@@ -133,6 +133,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/metrics.md": metrics,
     "reference/causes.md": causes,
     "reference/json.md": json_formats,
+    "explanation/results.md": page_of("RESULTS.md"),
     "explanation/methodology.md": page_of("METHODOLOGY.md"),
     "explanation/changelog.md": page_of("CHANGELOG.md"),
 }

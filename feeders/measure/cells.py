@@ -147,6 +147,16 @@ def core_cells(cores: int) -> tuple[Cell, ...]:
     )
 
 
+def own_cells(cores: int) -> tuple[Cell, ...]:
+    """Return the cells of a person's loader: all feeders but those that are here to show a mistake."""
+    return tuple(
+        Cell(row.name, OWN_WORKLOAD, count)
+        for row in FEEDERS
+        if row.is_installed and not row.mistake
+        for count in (core_workers(cores) if row.parallel else (1,))
+    )
+
+
 def _core_counts(row: Feeder, load: str, cores: int) -> tuple[int, ...]:
     if not row.parallel:
         return (1,)
@@ -216,4 +226,4 @@ def profile(name: str) -> Profile:
 def current_profile() -> Profile:
     """Return the profile that FEEDERS_PROFILE names, `core` by default; with FEEDERS_LOADER, that loader alone."""
     chosen = profile(os.environ.get(variables.PROFILE) or "core")
-    return Profile(OWN_WORKLOAD, _core((OWN_WORKLOAD,), usable_cores())) if os.environ.get(variables.LOADER) else chosen
+    return Profile(OWN_WORKLOAD, own_cells(usable_cores())) if os.environ.get(variables.LOADER) else chosen

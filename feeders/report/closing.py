@@ -18,7 +18,7 @@ from .recommendation import WRONG, Recommendation, name, recommendations, speed
 # What to do next, and what for.
 NEXT = (
     ("feeders report", "all numbers, as a page: report.html"),
-    ("feeders audit my_data.py:Train", "is your own loader safe?"),
+    ("feeders advise my_data.py:Train", "your own loader: is it safe, and how to feed it best"),
 )
 
 
