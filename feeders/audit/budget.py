@@ -10,6 +10,10 @@ from typing import Callable
 CLOSING_SECONDS = 0.5
 
 
+# Less than that is not worth a line, and is taken from what was asked for.
+LEAST_SECONDS = 2.0
+
+
 class Budget:
     """Time of an audit. No audit ends later than its budget and what was announced beyond it.
 
@@ -42,11 +46,11 @@ class Budget:
         """Don't count so many seconds in all against what was asked for: making a loader, its first batches.
 
         Args:
-            seconds: if they are more than before; else nothing changes.
+            seconds: if they are more than before, and not next to nothing; else nothing changes.
             rest: seconds from now that have to be within what was asked for and announced.
             why: begins the announcement.
         """
-        self._more = max(self._more, seconds)
+        self._more = max(self._more, seconds if seconds >= LEAST_SECONDS else 0.0)
         self._extend(max(self._more, self.passed() + rest + CLOSING_SECONDS - self._asked), why)
 
     def allow(self, seconds: float, why: str) -> None:

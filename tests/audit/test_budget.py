@@ -146,7 +146,7 @@ def test_what_is_within_the_budget_is_not_announced():
     budget = Budget(15.0, said.append, clock)
     clock.now += 5
     budget.allow(9.0, "reading it takes 9 s")
-    budget.lengthen(0.0, 9.0, "made in 0 s")
+    budget.lengthen(0.2, 9.0, "made in 0 s")
     assert (said, budget.announced, budget.left()) == ([], 0.0, 10.0 - CLOSING_SECONDS)
 
 
