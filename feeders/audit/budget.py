@@ -9,7 +9,6 @@ from typing import Callable
 # The last process ends, and what it brings is judged.
 CLOSING_SECONDS = 0.5
 
-
 # Less than that is not worth a line, and is taken from what was asked for.
 LEAST_SECONDS = 2.0
 
