@@ -6,6 +6,12 @@ import math
 import time
 from typing import Callable
 
+# The last process ends, and what it brings is judged.
+CLOSING_SECONDS = 0.5
+
+# Less than that is not worth a line, and is taken from what was asked for.
+LEAST_SECONDS = 2.0
+
 
 class Budget:
     """Time of an audit. No audit ends later than its budget and what was announced beyond it.
@@ -33,18 +39,18 @@ class Budget:
 
     def left(self) -> float:
         """Return the seconds in which races are looked for yet; below 0 where they are used."""
-        return self._asked + self._more - self.passed()
+        return self._asked + self._more - self.passed() - CLOSING_SECONDS
 
     def lengthen(self, seconds: float, rest: float, why: str) -> None:
         """Don't count so many seconds in all against what was asked for: making a loader, its first batches.
 
         Args:
-            seconds: if they are more than before; else nothing changes.
+            seconds: if they are more than before, and not next to nothing; else nothing changes.
             rest: seconds from now that have to be within what was asked for and announced.
             why: begins the announcement.
         """
-        self._more = max(self._more, seconds)
-        self._extend(max(self._more, self.passed() + rest - self._asked), why)
+        self._more = max(self._more, seconds if seconds >= LEAST_SECONDS else 0.0)
+        self._extend(max(self._more, self.passed() + rest + CLOSING_SECONDS - self._asked), why)
 
     def allow(self, seconds: float, why: str) -> None:
         """See to it that so many seconds from now are within what was asked for and announced.
@@ -53,7 +59,7 @@ class Budget:
             seconds: that something takes at most.
             why: begins the announcement.
         """
-        self._extend(self.passed() + seconds - self._asked, why)
+        self._extend(self.passed() + seconds + CLOSING_SECONDS - self._asked, why)
 
     def _extend(self, beyond: float, why: str) -> None:
         if beyond > self.announced:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Callable
 
+import psutil
+
 from feeders.messages import shorten
 from feeders.results.record import CRASHED, HUNG
 
@@ -91,7 +93,7 @@ class Watched:
 
     def has_ended(self) -> bool:
         """Whether `wait` returns at once."""
-        return os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return bool(psutil.Process(self._pid).status() == psutil.STATUS_ZOMBIE)
 
     def wait(self) -> Ended:
         """Wait for the end of the work."""

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-from feeders.audit.budget import Budget
+from feeders.audit.budget import CLOSING_SECONDS, Budget
 from feeders.audit.course import Course
 from feeders.audit.events import BatchTrained, EpochBegan, Foreseen
 from feeders.audit.evidence import ENDED, Bounds, FitAnswer, FitRun, Growth, Left, StressAnswer, StressRun
@@ -145,9 +145,9 @@ def test_what_is_within_the_budget_is_not_announced():
     said, clock = [], Clock()
     budget = Budget(15.0, said.append, clock)
     clock.now += 5
-    budget.allow(10.0, "reading it takes 10 s")
-    budget.lengthen(0.0, 9.0, "made in 0 s")
-    assert (said, budget.announced, budget.left()) == ([], 0.0, 10.0)
+    budget.allow(9.0, "reading it takes 9 s")
+    budget.lengthen(0.2, 9.0, "made in 0 s")
+    assert (said, budget.announced, budget.left()) == ([], 0.0, 10.0 - CLOSING_SECONDS)
 
 
 def test_what_goes_beyond_is_announced_once_and_lengthens_nothing_but_what_it_should():
@@ -156,7 +156,7 @@ def test_what_goes_beyond_is_announced_once_and_lengthens_nothing_but_what_it_sh
     budget.allow(18.2, "reading it takes 18 s")
     budget.allow(18.2, "again")
     assert said == ["reading it takes 18 s: up to 4 s beyond the 15 s of --seconds"]
-    assert budget.left() == 15.0
+    assert budget.left() == 15.0 - CLOSING_SECONDS
     budget.lengthen(30.0, 18.2, "made in 5 s")
     assert said[1:] == ["made in 5 s: up to 30 s beyond the 15 s of --seconds"]
-    assert (budget.left(), budget.announced) == (45.0, 30.0)
+    assert (budget.left(), budget.announced) == (45.0 - CLOSING_SECONDS, 30.0)

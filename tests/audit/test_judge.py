@@ -119,6 +119,16 @@ def test_workers_of_ours_that_wait_for_each_other_hang_once_they_did_so_twice():
     assert (twice.word, names(twice)) == ("hung", ["hangs"])
 
 
+def test_a_number_of_workers_without_a_meaning_is_told():
+    asked = replace(ONCE, workers=4)
+    generator = judged(asked, known=GENERATOR)
+    assert generator.safe
+    assert "--workers 4 has no meaning here: this Keras reads it from one thread" in generator.notes
+    pipeline = judged(asked, known=replace(GENERATOR, kind="dataset"))
+    assert any(note.startswith("--workers 4 has no meaning here: TensorFlow's own threads") for note in pipeline.notes)
+    assert judged(replace(REQUEST, workers=4)).notes == ()
+
+
 def test_every_cause_has_a_meaning_and_an_advice():
     assert len({row.name for row in CAUSES}) == len(CAUSES)
     for row in CAUSES:
