@@ -74,7 +74,7 @@ def answers():
 
 
 # They measure or audit for seconds, or draw the whole report.
-LONG = re.compile(r"feeders (measure|audit|report$)")
+LONG = re.compile(r"feeders (advise|measure|audit|report$)")
 
 
 @pytest.mark.parametrize(
