@@ -10,6 +10,7 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from feeders.loaders import WORKLOADS
 from feeders.measure import METRICS, WORKERS, Cell, current_profile
+from feeders.measure.cells import OWN_WORKLOAD
 from feeders.measure.metrics import SERIES_VERSION
 from feeders.measure.store import Store
 from feeders.strategies import FEEDERS
@@ -26,7 +27,7 @@ UNITS = {metric.name: metric.unit for metric in METRICS}
 class Question:
     """Parameters and set-up of every class of series."""
 
-    params = ([row.name for row in FEEDERS], [row.name for row in WORKLOADS], list(WORKERS))
+    params = ([row.name for row in FEEDERS], [*(row.name for row in WORKLOADS), OWN_WORKLOAD], list(WORKERS))
     param_names = ("feeder", "workload", "workers")
     version = SERIES_VERSION
     timeout = TIMEOUT_SECONDS

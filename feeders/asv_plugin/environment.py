@@ -12,6 +12,7 @@ from asv.console import log
 from asv.environment import Environment
 
 from feeders.errors import FeedersError
+from feeders.loaders.opening import whole_address
 from feeders.measure import device
 from feeders.measure.nvml import gpu_names
 from feeders.measure.store import ROUND_VARIABLE, RUN_VARIABLE, TAKES_VARIABLE
@@ -19,6 +20,7 @@ from feeders.releases.installed import installed
 from feeders.releases.interpreters import interpreter
 from feeders.results.series import TOOL, changed_variables, environment_name
 from feeders.results.takes import takes_file
+from feeders.variables import LOADER
 
 # asv makes a graph of its own for each value of `python`. A series runs through releases that need different Pythons,
 # so all stacks give this one; the Python that a take ran on is in its record.
@@ -88,6 +90,8 @@ class StackEnvironment(Environment):  # type: ignore[misc]
         if self.takes_folder and self._commit:
             variables[TAKES_VARIABLE] = str(takes_file(self.takes_folder, self._commit, self.name))
             variables[RUN_VARIABLE], variables[ROUND_VARIABLE] = self.run_id, str(self.round)
+        if variables.get(LOADER):
+            variables[LOADER] = whole_address(variables[LOADER])
         python = sys.executable
         if self._commit:
             release = interpreter(self._commit, log.info)

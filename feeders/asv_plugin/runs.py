@@ -26,6 +26,7 @@ VARIABLES = (
     BACKEND_VARIABLE,
     "TF_USE_LEGACY_KERAS",
     variables.DEVICE,
+    variables.LOADER,
 )
 
 

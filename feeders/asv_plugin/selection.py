@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 from typing import Any
 
+from feeders import variables
 from feeders.errors import FeedersError
 
 
@@ -20,10 +22,13 @@ def narrow(benchmarks: Any) -> None:
         FeedersError: a setting is unknown, or none of the cells asked for is in the profile.
     """
     # Imported here: a host that only publishes results needs none of what measuring imports.
+    from feeders.loaders.opening import Source
     from feeders.measure import Settings, current_profile
 
     profile = current_profile()
     Settings.from_environment()  # an unknown one is said here, before anything runs
+    if os.environ.get(variables.LOADER):
+        Source(os.environ[variables.LOADER]).checked()
     cells = {(repr(cell.feeder), repr(cell.workload), repr(cell.workers)) for cell in profile.cells}
     selection = benchmarks.benchmark_selection
     asked = len(benchmarks)

@@ -59,6 +59,12 @@ class Source:
         return self
 
 
+def whole_address(address: str) -> str:
+    """Return the address of a loader as it is understood from any folder."""
+    place, _, name = address.rpartition(":")
+    return f"{Path(place).resolve()}:{name}" if place.endswith(".py") else address
+
+
 def own_files(source: Source) -> Callable[[str], bool]:
     """Return whether a source file is the person's own code, not Python's and not that of an installed package."""
     paths = sysconfig.get_paths()

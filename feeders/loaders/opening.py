@@ -10,7 +10,7 @@ from feeders.errors import FeedersError
 from feeders.keras_api import flatten, generation, is_dataset, sequence_base
 
 from ._making import PACKAGE, find_maker
-from ._source import Source, own_files
+from ._source import Source, own_files, whole_address
 
 __all__ = [
     "ARRAYS",
@@ -30,6 +30,7 @@ __all__ = [
     "open_own",
     "own_files",
     "signature_of",
+    "whole_address",
 ]
 
 # What people set first; more threads meet more often.

@@ -21,7 +21,7 @@ from feeders.strategies.arrays import rows
 from feeders.strategies.tfdata import as_tensors
 
 from . import device
-from .cells import usable_cores
+from .cells import address_of, is_own, usable_cores
 from .gil import Preparation, preparation
 from .limit import Limit
 from .settings import Settings
@@ -55,12 +55,12 @@ def measure_limit(name: str, settings: Settings | None = None) -> Limit | None:
         FeedersError: there is no such workload, or no backend; a person's loader can't be opened.
     """
     settings = settings or Settings.from_environment()
-    load = Own(name, settings.call, settings.steps) if ":" in name else workload(name)
+    load = Own(address_of(name), settings.call, settings.steps) if is_own(name) else workload(name)
     if not is_untouched():
         answer = json.loads(in_new_interpreter([name, dataclasses.asdict(settings)], f"the limit of {name}"))
         return None if answer is None else Limit.from_json(answer)
     if isinstance(load, Own) and settings.steps is None:
-        load = dataclasses.replace(load, steps=survey(name, settings).steps)
+        load = dataclasses.replace(load, steps=survey(load.name, settings).steps)
     return limit_of(load, settings)
 
 

@@ -12,6 +12,9 @@ from feeders.loaders import WORKLOADS, Workload, workload
 from feeders.loaders.own import Own
 from feeders.strategies import FEEDERS, Feeder, feeder
 
+# The loader that FEEDERS_LOADER names, as asv's series call it.
+OWN_WORKLOAD = "own"
+
 # asv parameters are appended to, and never reordered.
 WORKERS = (1, 2, 4, 8, 16, 32)
 
@@ -38,6 +41,31 @@ def core_workers(cores: int) -> tuple[int, ...]:
     return tuple(sorted({1, 4, nearest}))
 
 
+def is_own(name: str) -> bool:
+    """Whether a workload's name is a person's loader: its address, or `OWN_WORKLOAD`."""
+    return ":" in name or name == OWN_WORKLOAD
+
+
+def address_of(name: str) -> str:
+    """Return the address of a person's loader.
+
+    Args:
+        name: the address, or `OWN_WORKLOAD`, for which FEEDERS_LOADER has it.
+
+    Raises:
+        FeedersError: FEEDERS_LOADER is not set.
+    """
+    if name != OWN_WORKLOAD:
+        return name
+    address = os.environ.get(variables.LOADER)
+    if not address:
+        raise FeedersError(
+            f"{OWN_WORKLOAD}: the loader that {variables.LOADER} names, which is not set. "
+            f"Try: {variables.LOADER}=FILE.py:NAME with the same command"
+        )
+    return address
+
+
 @dataclass(frozen=True)
 class Cell:
     """What one take measures: a feeder, a workload or a person's loader by its address, and a number of workers."""
@@ -52,7 +80,7 @@ class Cell:
     @property
     def is_own(self) -> bool:
         """Whether a person's loader is fed."""
-        return ":" in self.workload
+        return is_own(self.workload)
 
     def rows(self) -> tuple[Feeder, Workload | Own]:
         """Return the rows of the catalogues that it names; a person's loader is a row of its own.
@@ -60,7 +88,7 @@ class Cell:
         Raises:
             FeedersError: there is no such row, or the number of workers is below one.
         """
-        found = feeder(self.feeder), Own(self.workload) if self.is_own else workload(self.workload)
+        found = feeder(self.feeder), Own(address_of(self.workload)) if self.is_own else workload(self.workload)
         if self.workers < 1:
             raise FeedersError(f"{self}: {self.workers} workers; expected 1 or more. Try: 1, 2, 4 or 8")
         return found
@@ -75,7 +103,7 @@ class Cell:
         Raises:
             FeedersError: as `rows`.
         """
-        return Own(self.workload, call, steps) if self.is_own else self.rows()[1]
+        return Own(address_of(self.workload), call, steps) if self.is_own else self.rows()[1]
 
     def checked(self) -> Cell:
         """Return the cell.
@@ -173,5 +201,6 @@ def profile(name: str) -> Profile:
 
 
 def current_profile() -> Profile:
-    """Return the profile that FEEDERS_PROFILE names, `core` by default."""
-    return profile(os.environ.get(variables.PROFILE) or "core")
+    """Return the profile that FEEDERS_PROFILE names, `core` by default; with FEEDERS_LOADER, that loader alone."""
+    chosen = profile(os.environ.get(variables.PROFILE) or "core")
+    return Profile(OWN_WORKLOAD, _core((OWN_WORKLOAD,), usable_cores())) if os.environ.get(variables.LOADER) else chosen

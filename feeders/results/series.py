@@ -18,6 +18,7 @@ SERIES_VARIABLES = (
     (variables.IMAGES, ""),
     (BACKEND_VARIABLE, TENSORFLOW),
     (variables.DEVICE, "cpu"),
+    (variables.LOADER, ""),
 )
 
 # As asv 0.6.6 does in file names (util.py:sanitize_filename).

@@ -13,6 +13,7 @@ from asv.runner import BENCHMARK_RUN_SCRIPT
 
 from feeders.loaders import WORKLOADS
 from feeders.measure import METRICS, WORKERS
+from feeders.measure.cells import OWN_WORKLOAD
 from feeders.strategies import FEEDERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +74,7 @@ def test_every_metric_with_a_direction_is_a_series():
 def test_parameters_are_the_catalogues(discovered):
     expected = [
         [repr(row.name) for row in FEEDERS],
-        [repr(row.name) for row in WORKLOADS],
+        [*(repr(row.name) for row in WORKLOADS), repr(OWN_WORKLOAD)],
         [repr(count) for count in WORKERS],
     ]
     for found in discovered.values():

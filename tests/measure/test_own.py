@@ -10,11 +10,12 @@ import pytest
 
 from feeders.errors import FeedersError
 from feeders.loaders.own import Own
-from feeders.measure import Cell, Settings, take
+from feeders.measure import Cell, Settings, current_profile, take
 from feeders.measure.alone import measure_limit
 from feeders.measure.asked import as_used, look
 from feeders.measure.recording import idle_model
 from feeders.measure.survey import survey
+from feeders.results.series import environment_name
 
 OWN = Path(__file__).with_name("own_loaders.py")
 
@@ -35,6 +36,24 @@ def test_a_cell_may_hold_an_address():
     row, load = cell.rows()
     assert (row.name, load, cell.is_own) == ("sequence", Own("package.module:Train"), True)
     assert cell.load("Train(2)", 7) == Own("package.module:Train", "Train(2)", 7)
+
+
+def test_asvs_series_have_the_loader_that_a_variable_names(monkeypatch):
+    """It is the workload `own` there; what the run measures is that loader, and its name is part of the series'."""
+    monkeypatch.setenv("FEEDERS_LOADER", "my.py:Train")
+    assert Cell("sequence", "own", 4).rows()[1] == Own("my.py:Train")
+    assert {cell.workload for cell in current_profile().cells} == {"own"}
+    assert "FEEDERS_LOADERmy.py_Train" in environment_name()
+    monkeypatch.delenv("FEEDERS_LOADER")
+    assert {cell.workload for cell in current_profile().cells} & {"own"} == set()
+    with pytest.raises(FeedersError, match=r"^own: the loader that FEEDERS_LOADER names, which is not set\. Try: "):
+        Cell("sequence", "own", 4).rows()
+
+
+def test_the_series_own_is_taken(loaded, monkeypatch):
+    monkeypatch.setenv("FEEDERS_LOADER", address("Plain"))
+    record = take(Cell("sequence", "own", 2), SHORT)
+    assert (record.workload, record.guarantee) == ("own", "exactly-once"), record.message
 
 
 @pytest.mark.parametrize(
