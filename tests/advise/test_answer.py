@@ -107,6 +107,12 @@ def test_unsafe_with_one_reader_has_no_way_out():
     assert "repair it first" in given.sentence
 
 
+def test_a_loader_without_workers_is_no_false_alarm_where_one_reader_is_used():
+    audits = {ONE: audit("super-not-called"), THREADS: audit("super-not-called"), PROCESSES: audit()}
+    given = answer(seen({SEQUENCE: 10_000, THREADS_4: 30_000, cell("sequence", 4): 31_000}, audits=audits))
+    assert (given.kind, given.feeder) == ("change", "lookahead-threads")
+
+
 def test_a_wrong_delivery_of_today_is_unsafe_also_where_the_audit_saw_nothing():
     given = answer(seen({SEQUENCE: 10_000}, records={SEQUENCE: record(SEQUENCE, 9_000, corrupt=2.0)}))
     assert given.kind == "unsafe"
