@@ -149,14 +149,14 @@ def _with_speed(base: Record, verified: Verified, timed: Timed, checked: Seen, s
 
 
 def in_new_interpreter(
-    request: Any, what: str, python: str = sys.executable, environment: Mapping[str, str] | None = None
+    request: Any, what: str, python: str | None = None, environment: Mapping[str, str] | None = None
 ) -> str:
     """Return the line with which a new interpreter answers.
 
     Args:
         request: as `feeders.measure.__main__` takes it.
         what: is measured, in words.
-        python: path of the interpreter.
+        python: path of the interpreter; this one by default.
         environment: variables on top of those of this process.
 
     Raises:
@@ -166,7 +166,7 @@ def in_new_interpreter(
     variables = {**os.environ, **(environment or {})}
     path = os.pathsep.join(filter(None, (str(root), variables.get("PYTHONPATH"))))
     answer = subprocess.run(
-        [python, "-m", "feeders.measure", json.dumps(request)],
+        [python or sys.executable, "-m", "feeders.measure", json.dumps(request)],
         stdout=subprocess.PIPE,
         text=True,
         env={**variables, "PYTHONPATH": path, NEW_VARIABLE: "1"},

@@ -131,3 +131,31 @@ def test_without_uv_the_message_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "uv", None)
     with pytest.raises(FeedersError, match=r"not installed\. Try: pip install uv"):
         resolve.uv()
+
+
+def test_further_packages_leave_the_pins_as_they_are(stack, monkeypatch):
+    """Another environment, for it has other pins."""
+    asked = []
+
+    def compiled(wanted, *options):
+        asked.append((wanted, options))
+        return [*wanted[:-1], "opencv-python-headless==4.10.0"]
+
+    monkeypatch.setattr(resolve, "_compile", compiled)
+    more = resolve.with_packages(stack, ("opencv-python-headless",))
+    assert more.pins == (*stack.pins, ("opencv-python-headless", "4.10.0"))
+    assert more.digest != stack.digest
+    pins = ["keras==3.4.1", "numpy==1.26.4", "tensorflow-cpu==2.16.2"]
+    assert asked == [([*pins, "opencv-python-headless"], ("--python-version", "3.11"))]
+
+
+def test_packages_that_do_not_go_with_the_pins_are_told(stack, monkeypatch):
+    def compiled(wanted, *options):
+        raise FeedersError("uv can't resolve numpy==1.26.4, numpy>=2: they\nare  incompatible")
+
+    monkeypatch.setattr(resolve, "_compile", compiled)
+    with pytest.raises(FeedersError) as error:
+        resolve.with_packages(stack, ("numpy>=2",))
+    assert str(error.value) == (
+        "--with numpy>=2: not beside the pins of 2.16.2 (Python 3.11). uv says: they are incompatible"
+    )
