@@ -149,6 +149,8 @@ class _Course:
             )
             self._search = search
             search.begin()
+            if self._unsafe(search.tried[self._today]):
+                search.take_alone()
             if self._is_worth_it() and not is_fed(search.tried[self._today], limit):
                 search.screen(self._cells, TAKES_SHARE)
                 while self._audit_best(search):

@@ -103,7 +103,7 @@ def percent(share: float) -> str:
 
 def gist(message: str) -> str:
     """Return the first line of a message, cut."""
-    line = next(iter(message.strip().splitlines()), "")
+    line = next(iter(message.strip().splitlines()), "").partition(". WARNING: ")[0]
     return line if len(line) <= 160 else f"{line[:157]}..."
 
 
