@@ -302,9 +302,9 @@ class _Answering:
                 "an index, a path, a rounded mean."
             )
         if kind in (CHANGE, UNSAFE) and self._ratio and not self._interval:
-            notes.append(
-                "The ratio is that of single takes, which spread by some per cent; there was no time for pairs."
-            )
+            duel = self._evidence.duel(self._evidence.today, best.cell) if best else None
+            of = "one pair in lockstep" if duel and duel.log_ratios else "single takes, which spread by some per cent"
+            notes.append(f"The ratio is that of {of}; there was no time for more.")
         if kind == LEAVE and not self._is_searched() and not self._is_unproven() and not self._is_fed():
             notes.append(f"Try: --seconds {2 * self._evidence.request.seconds:.0f}, or again when this host is idle.")
         if self._evidence.interrupted:

@@ -45,6 +45,10 @@ def test_without_pairs_the_ratio_has_no_interval_and_says_so():
     assert given.ratio == pytest.approx(1.8)
     assert given.ratio_interval is None
     assert any("single takes" in note for note in given.notes)
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000})
+    given = answer(dataclasses.replace(found, duels=(dataclasses.replace(found.duels[0], log_ratios=(-0.5,)),)))
+    assert given.ratio_interval is None
+    assert any("one pair" in note for note in given.notes)
 
 
 def test_what_feeds_the_device_is_left():
