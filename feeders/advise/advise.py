@@ -19,7 +19,7 @@ from .advice import Advice
 from .answer import answer, is_fed
 from .bench import HostBench
 from .candidates import ONE, PROCESSES, THREADS, candidates, today, use_of
-from .evidence import Evidence, Tried, unsafe_by_audit
+from .evidence import Evidence, Tried, is_safe, unsafe_by_audit
 from .look import Look, look_at
 from .request import AdviseRequest
 from .search import Budget, Search
@@ -115,7 +115,7 @@ class _Course:
         self._audit_today()
         if isinstance(found, Survey):
             self._measure(settings, found)
-        elif self._used is None or self._used.safe:
+        elif self._used is None or is_safe(self._used, use_of(self._today)):
             raise found
         self._ended = True
 
@@ -149,6 +149,8 @@ class _Course:
             )
             self._search = search
             search.begin()
+            if self._unsafe(search.tried[self._today]):
+                search.take_alone()
             if self._is_worth_it() and not is_fed(search.tried[self._today], limit):
                 search.screen(self._cells, TAKES_SHARE)
                 while self._audit_best(search):
@@ -175,7 +177,7 @@ class _Course:
         """Audit how it is used now, and how else it could be used where there is time; the best are audited later."""
         use = use_of(self._today)
         self._used = self._audit(use, self._today.workers, PAIRS_SHARE)
-        if use != ONE and self._used and not self._used.safe:
+        if use != ONE and self._used and not is_safe(self._used, use):
             self._audit(ONE, 1, PAIRS_SHARE)
         if THREADS not in self._audits and INDEX in self._look.offers and self._is_worth_it():
             self._audit(THREADS, AUDIT_WORKERS, EARLY_SHARE)
@@ -183,7 +185,7 @@ class _Course:
     def _is_worth_it(self) -> bool:
         """Whether one reader is safe: what goes wrong with one goes wrong with several."""
         one = self._audits.get(ONE)
-        return one is None or one.safe
+        return one is None or is_safe(one, ONE)
 
     def _audit(self, use: str, workers: int, until: float) -> Audit | None:
         """Audit a way of reading, if it ends before a share of the budget; one that is slowly made takes it longer."""

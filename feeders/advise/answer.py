@@ -13,7 +13,7 @@ from feeders.measure.limit import Limit
 from feeders.strategies import FEEDERS
 
 from .candidates import NO_TIME
-from .evidence import UNAUDITED, Evidence, Tried, percent, simplest
+from .evidence import UNAUDITED, Evidence, Tried, faults_of, percent, simplest
 from .lines import Line
 from .patches import lifted_file, patch
 from .search import NEAR, name_of
@@ -174,15 +174,14 @@ class _Answering:
         return PREPARATION
 
     def _is_unsafe(self) -> bool:
-        used = self._evidence.used
-        if used is not None and not used.safe and not self._is_unproven():
-            return True
-        return bool(self._today and self._today.fault and not self._is_unproven())
+        if self._is_unproven():
+            return False
+        return bool(self._evidence.used_faults() or (self._today and self._today.fault))
 
     def _is_unproven(self) -> bool:
         """Whether nothing tells its samples apart, so that nothing can be said of its delivery."""
         used = self._evidence.used
-        return used is not None and used.verdict.word == NOT_COUNTED and not used.verdict.faults
+        return used is not None and used.verdict.word == NOT_COUNTED and not self._evidence.used_faults()
 
     def _is_fed(self) -> bool:
         return bool(self._today and is_fed(self._today, self._evidence.limit))
@@ -220,9 +219,8 @@ class _Answering:
         return f"Leave it: nothing that was tried is better by more than {percent(MARGIN)}."
 
     def _unsafe_sentence(self) -> str:
-        used = self._evidence.used
-        names = list(dict.fromkeys(fault.cause.name for fault in used.verdict.faults)) if used else []
-        seen = ", ".join(names) or (self._today.fault if self._today else "") or (used.verdict.word if used else "")
+        names = dict.fromkeys(fault.cause.name for fault in self._evidence.used_faults())
+        seen = ", ".join(names) or (self._today.fault if self._today else "")
         first = f"It is unsafe as it is used, by {name_of(self._evidence.today)}: {seen}."
         if self._best is None:
             return f"{first} No way of feeding was proven safe: repair it first."
@@ -253,7 +251,7 @@ class _Answering:
     def _repair(self) -> tuple[str, ...]:
         """What the audit advises, once for each cause."""
         used = self._evidence.used
-        faults = used.verdict.faults if used else ()
+        faults = self._evidence.used_faults()
         texts = [f"{fault.cause.name}: {fault.summary or fault.cause.meaning}" for fault in faults]
         where = [f"where: {place}" for fault in faults for place in fault.where[:2]]
         advice = [part for fault in faults for part in (fault.advice, fault.cause.advice) if part]
@@ -277,7 +275,7 @@ class _Answering:
                 reasons.setdefault(f"{each.cell.feeder}\n{why}", []).append(each.cell)
         seen = [Reason(_several(cells), key.partition("\n")[2]) for key, cells in reasons.items()]
         for use, audit in self._evidence.audits.items():
-            names = ", ".join(dict.fromkeys(fault.cause.name for fault in audit.verdict.faults))
+            names = ", ".join(dict.fromkeys(fault.cause.name for fault in faults_of(audit, use)))
             if names and not any(names in each.why for each in seen):
                 seen.append(Reason(f"any feeder with several {use}", names))
         return seen
@@ -304,9 +302,9 @@ class _Answering:
                 "an index, a path, a rounded mean."
             )
         if kind in (CHANGE, UNSAFE) and self._ratio and not self._interval:
-            notes.append(
-                "The ratio is that of single takes, which spread by some per cent; there was no time for pairs."
-            )
+            duel = self._evidence.duel(self._evidence.today, best.cell) if best else None
+            of = "one pair in lockstep" if duel and duel.log_ratios else "single takes, which spread by some per cent"
+            notes.append(f"The ratio is that of {of}; there was no time for more.")
         if kind == LEAVE and not self._is_searched() and not self._is_unproven() and not self._is_fed():
             notes.append(f"Try: --seconds {2 * self._evidence.request.seconds:.0f}, or again when this host is idle.")
         if self._evidence.interrupted:

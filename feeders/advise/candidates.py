@@ -12,6 +12,7 @@ from feeders.measure.gil import Preparation
 from feeders.strategies import FEEDERS, Feeder, feeder
 
 from .look import Look
+from .patches import is_patched
 from .request import AdviseRequest
 
 # How a loader is read: by one thread at a time, by several threads at once, or by processes, each with a copy.
@@ -88,6 +89,8 @@ def _left_out(row: Feeder, look: Look) -> str:
         return "its batches are no tuples of arrays, which tf.numpy_function takes apart"
     if row.name in PASSED_OVER:
         return PASSED_OVER[row.name]
+    if not is_patched(row.name):
+        return "no lines to copy are known for it"
     if row.shared_by == "processes" and look.unpicklable and row.own_workers:
         return f"its processes start anew, and {look.unpicklable}, which can't be sent there"
     return ""

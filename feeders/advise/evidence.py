@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 from feeders.audit import Audit
+from feeders.audit.causes import Fault
+from feeders.audit.judge import NOT_COUNTED
 from feeders.compare.verdict import t_interval
 from feeders.measure import MEASURED, METRICS, Cell, Record
 from feeders.measure.epochs import of_length
@@ -16,7 +18,7 @@ from feeders.measure.limit import Limit
 from feeders.results.record import EXACTLY_ONCE
 from feeders.strategies import FEEDERS, feeder
 
-from .candidates import Dropped, use_of
+from .candidates import ONE, Dropped, use_of
 from .look import Look
 from .request import AdviseRequest
 
@@ -30,8 +32,11 @@ LEVEL = 0.05
 # identical ones differed by up to 1.7 % in the mean of many pairs.
 SHARED_LAYOUT = 0.02
 
+# Keras gives such a loader one worker, which is all that is asked of it where one reader is enough.
+SUPER_NOT_CALLED = "super-not-called"
+
 # What Keras does wrong with workers of its own; what brings its own workers is not touched by it.
-OF_KERAS = ("keras-misdelivers", "keras-hangs", "hook-reorders", "epoch-leak", "steps-restart", "super-not-called")
+OF_KERAS = ("keras-misdelivers", "keras-hangs", "hook-reorders", "epoch-leak", "steps-restart", SUPER_NOT_CALLED)
 
 
 # Begins what is said of a way that no audit has covered: it is not proven, and not known to be unsafe.
@@ -98,7 +103,7 @@ def percent(share: float) -> str:
 
 def gist(message: str) -> str:
     """Return the first line of a message, cut."""
-    line = next(iter(message.strip().splitlines()), "")
+    line = next(iter(message.strip().splitlines()), "").partition(". WARNING: ")[0]
     return line if len(line) <= 160 else f"{line[:157]}..."
 
 
@@ -170,6 +175,10 @@ class Evidence:
         """What was seen of a way of feeding."""
         return next((each for each in self.tried if each.cell == cell), None)
 
+    def used_faults(self) -> list[Fault]:
+        """What the audit found wrong with the loader as it is used now."""
+        return faults_of(self.used, use_of(self.today)) if self.used else []
+
     def duel(self, a: Cell, b: Cell) -> Duel | None:
         """The pairs of two ways of feeding, as B against A."""
         for each in self.duels:
@@ -192,19 +201,30 @@ class Evidence:
         return sorted(fine, key=lambda each: -(each.speed or 0.0))
 
 
+def faults_of(audit: Audit, use: str) -> list[Fault]:
+    """Return what an audit found wrong with a way of reading; a loader without workers is none where one is wanted."""
+    harmless = (SUPER_NOT_CALLED,) if use == ONE else ()
+    return [fault for fault in audit.verdict.faults if fault.cause.name not in harmless]
+
+
+def is_safe(audit: Audit, use: str) -> bool:
+    """Whether an audit has proven a way of reading."""
+    return not faults_of(audit, use) and audit.verdict.word != NOT_COUNTED
+
+
 def unsafe_by_audit(cell: Cell, audits: Mapping[str, Audit]) -> str:
     """Return what the audits say against a way of feeding; empty if it is proven safe."""
     use = use_of(cell)
     audit = audits.get(use)
     if audit is None:
         return f"{UNAUDITED} with {use}"
-    names = [fault.cause.name for fault in audit.verdict.faults]
+    names = [fault.cause.name for fault in faults_of(audit, use)]
     pulled = any(run.answer.calls for run in audit.evidence.stress)
     if names and pulled and feeder(cell.feeder).own_workers and set(names) <= set(OF_KERAS):
         return ""  # the loader itself was pulled by several, and only what Keras does around it was wrong
     if names:
         return f"{', '.join(dict.fromkeys(names))}, with {use}"
-    return "" if audit.safe else f"{audit.verdict.word} with {use}"
+    return "" if is_safe(audit, use) else f"{audit.verdict.word} with {use}"
 
 
 def simplest(tried: list[Tried], near: float) -> Tried | None:

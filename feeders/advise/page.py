@@ -68,8 +68,8 @@ _ANSWER = Page(
             "unsafe",
             _BY,
             (("what", "way of feeding", "code"), ("why", "why", "text")),
-            "What would be unsafe, and why",
-            "Nothing that was tried is unsafe.",
+            "What must not be used, and why",
+            "Nothing that was tried is unsafe or broken.",
         ),
         page_table(
             "left",

@@ -28,7 +28,7 @@ STEADY_SECONDS = (0.25, 0.5, 0.5)
 
 # A fit that has not ended by then has hung, in seconds and as a share of what is left. A take has two of them, and
 # whoever computes at its deadline is given four times as long.
-LONGEST_DEADLINE, DEADLINE_SHARE = 60.0, 0.1
+LEAST_DEADLINE, LONGEST_DEADLINE, DEADLINE_SHARE = 20.0, 60.0, 0.1
 
 # A way that at best gives less than this share of the fastest so far is not tried: what bounds it is measured roughly.
 HOPELESS = 0.75
@@ -135,6 +135,11 @@ class Search:
         """Take today's way, which all others are held against."""
         self._take(self.today, 0)
 
+    def take_alone(self) -> None:
+        """Take it with one worker: where several are unsafe, that is the least that may be safe."""
+        if use_of(self.today) != ONE:
+            self._take(dataclasses.replace(self.today, feeder="sequence", workers=1), 0)
+
     def screen(self, cells: Sequence[Cell], until: float) -> None:
         """Take each other way once, the promising ones first, then the better ones again.
 
@@ -142,7 +147,7 @@ class Search:
             cells: to try.
             until: share of the budget at which it ends.
         """
-        waiting = sorted((cell for cell in cells if cell != self.today), key=self._promise)
+        waiting = sorted((cell for cell in cells if cell not in self.tried), key=self._promise)
         for cell in waiting:
             reason = "" if self._fits(cell, until) else NO_TIME
             reason = reason or self._hopeless(cell)
@@ -163,7 +168,7 @@ class Search:
     def _take(self, cell: Cell, level: int) -> None:
         self.progress(f"measuring {name_of(cell)}", self.budget.share)
         before = self.budget.used
-        deadline = min(LONGEST_DEADLINE, max(10.0 + 2 * self.made, self.budget.left * DEADLINE_SHARE))
+        deadline = min(LONGEST_DEADLINE, max(LEAST_DEADLINE + 2 * self.made, self.budget.left * DEADLINE_SHARE))
         record = self.bench.take(cell, STEADY_SECONDS[level], deadline)
         use = use_of(cell)
         self._longest_take[use] = max(self._longest_take.get(use, 0.0), self.budget.used - before)

@@ -18,6 +18,9 @@ WIDTH = 110
 # Ways that are shown; --json has them all.
 MOST_ROWS = 12
 
+# Of what is said of a delivery in the table.
+MOST_LETTERS = 50
+
 
 def to_text(evidence: Evidence, answer: Answer, width: int = WIDTH) -> str:
     """Return what is printed.
@@ -51,7 +54,7 @@ def _lines(evidence: Evidence, answer: Answer, width: int) -> Iterator[str]:
         yield ""
         yield from _wrapped(f"next best: {answer.runner_up}", "", width)
     if answer.unsafe:
-        yield from ("", "unsafe")
+        yield from ("", "not to be used")
         for reason in answer.unsafe:
             yield from _wrapped(f"{reason.what}: {reason.why}", "  ", width)
     yield from _tried(evidence)
@@ -128,8 +131,8 @@ def _tried(evidence: Evidence) -> Iterator[str]:
 
 def _row(each: Tried, evidence: Evidence) -> Sequence[str]:
     today = " (today)" if each.cell == evidence.today else ""
-    speed = f"{each.speed:,.0f}" if each.speed else ""
-    return [f"{each.cell.feeder}{today}", str(each.cell.workers), speed, evidence.unsafe(each) or "exactly once"]
+    speed, delivery = f"{each.speed:,.0f}" if each.speed else "", evidence.unsafe(each) or "exactly once"
+    return [f"{each.cell.feeder}{today}", str(each.cell.workers), speed, delivery[:MOST_LETTERS]]
 
 
 def _proof(evidence: Evidence) -> str:

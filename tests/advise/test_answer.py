@@ -45,6 +45,10 @@ def test_without_pairs_the_ratio_has_no_interval_and_says_so():
     assert given.ratio == pytest.approx(1.8)
     assert given.ratio_interval is None
     assert any("single takes" in note for note in given.notes)
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000})
+    given = answer(dataclasses.replace(found, duels=(dataclasses.replace(found.duels[0], log_ratios=(-0.5,)),)))
+    assert given.ratio_interval is None
+    assert any("one pair" in note for note in given.notes)
 
 
 def test_what_feeds_the_device_is_left():
@@ -105,6 +109,12 @@ def test_unsafe_with_one_reader_has_no_way_out():
     given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, audits={ONE: audit("last-batch-lost")}))
     assert (given.kind, given.feeder, given.code) == ("unsafe", None, "")
     assert "repair it first" in given.sentence
+
+
+def test_a_loader_without_workers_is_no_false_alarm_where_one_reader_is_used():
+    audits = {ONE: audit("super-not-called"), THREADS: audit("super-not-called"), PROCESSES: audit()}
+    given = answer(seen({SEQUENCE: 10_000, THREADS_4: 30_000, cell("sequence", 4): 31_000}, audits=audits))
+    assert (given.kind, given.feeder) == ("change", "lookahead-threads")
 
 
 def test_a_wrong_delivery_of_today_is_unsafe_also_where_the_audit_saw_nothing():

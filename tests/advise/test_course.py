@@ -89,6 +89,7 @@ def test_threads_that_are_unsafe_as_used_are_held_against_one_reader(advised):
     assert asked[:2] == [("threads", 4), ("one reader", 1)]
     assert (found.answer.kind, found.answer.feeder) == ("unsafe", "lookahead-processes")
     assert cell("lookahead-threads", 4) not in bench.taken
+    assert bench.taken[1] == SEQUENCE, "one worker is the least that may be safe: it is tried whatever time there is"
 
 
 def test_a_device_that_is_fed_ends_it(advised):
