@@ -25,6 +25,10 @@ PASSED_OVER: Mapping[str, str] = {
     "generator-locked": "one worker at a time, as prefetch-thread, and Keras 3 refuses it",
     "generator-locked-bridge": "one worker at a time, as prefetch-thread",
     "generator-serialized": "one worker at a time, as prefetch-thread",
+    "tfdata-service": "processes of its own, for hosts beside this one; --by tfdata-service of `measure` tries it here",
+    "torch-dataloader": "an engine of another project; --by torch-dataloader of `measure` tries it",
+    "grain": "an engine of another project; --by grain of `measure` tries it",
+    "spdl": "an engine of another project; --by spdl of `measure` tries it",
     "tfdata-interleave": "the same threads as tfdata-map, and each needs a part of the loader of its own",
 }
 

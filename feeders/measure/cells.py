@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from feeders import variables
 from feeders.catalogue import Catalogue
 from feeders.errors import FeedersError
-from feeders.loaders import WORKLOADS, Workload, workload
+from feeders.loaders import OPS, WORKLOADS, Workload, workload
 from feeders.loaders.own import Own
 from feeders.strategies import FEEDERS, Feeder, feeder
 
@@ -158,6 +158,8 @@ def own_cells(cores: int) -> tuple[Cell, ...]:
 
 
 def _core_counts(row: Feeder, load: str, cores: int) -> tuple[int, ...]:
+    if row.pulls == OPS and row.shared_by == "processes":  # tf.data service: made for other hosts than this one
+        return ()
     if not row.parallel:
         return (1,)
     if row.mistake:  # several workers show it anywhere, and nobody chooses it for its speed

@@ -10,6 +10,7 @@ import pytest
 from feeders.audit import events, evidence, exceptions, findings, inspection, readings, switches, wire
 from feeders.audit.evidence import FitAnswer, Growth, Left
 from feeders.audit.readings import Description
+from feeders.loaders import pickling
 from feeders.measure import identity
 
 # What is put together on this side, and crosses nothing.
@@ -46,7 +47,7 @@ def test_what_is_not_expected_is_refused():
 
 
 def test_every_kind_of_evidence_can_be_sent():
-    modules = (events, evidence, exceptions, findings, identity, inspection, readings, switches)
+    modules = (events, evidence, exceptions, findings, identity, inspection, pickling, readings, switches)
     kinds = {
         name
         for module in modules

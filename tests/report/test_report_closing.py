@@ -40,7 +40,7 @@ def test_it_names_the_feeder_per_workload_then_what_was_unsafe_then_two_commands
     assert unsafe == "Unsafe, however fast:"
     assert wrong == "sequence-call-lock ×4 text, remote 7 of 3,000 samples corrupt in an epoch"
     assert after == "Next:"
-    assert [command.split()[1] for command in commands] == ["report", "audit"]
+    assert [command.split()[1] for command in commands] == ["report", "advise"]
 
 
 def test_only_workloads_and_releases_of_the_run_are_told_with_all_their_takes(results):
