@@ -11,7 +11,7 @@ from tests.docs.prose import faults, sentences
 ROOT = Path(__file__).resolve().parents[2]
 
 # To be rewritten. A page leaves this list as soon as it is clean.
-NOT_YET = ("CHANGELOG.md", "CONTRIBUTING.md")
+NOT_YET = ("CHANGELOG.md",)
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
