@@ -41,7 +41,7 @@ def run(command):
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "FEEDERS_MACHINE": "epyc-2core"},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,  # advise has three minutes, on a machine that may be busy
     )
 
 
@@ -77,6 +77,7 @@ def answers():
 LONG = re.compile(r"feeders (advise|measure|audit|report$)")
 
 
+@pytest.mark.timeout(700)
 @pytest.mark.parametrize(
     "command", [pytest.param(each, marks=pytest.mark.slow if LONG.match(each) else ()) for each in shown()]
 )
