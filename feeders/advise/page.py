@@ -140,7 +140,7 @@ def _where(evidence: Evidence) -> dict[str, str]:
     return {
         "machine": name_of_host(),
         "release": evidence.stack.get("tensorflow") or evidence.stack.get("keras", ""),
-        "device": evidence.stack.get("device", "cpu"),
+        "device": evidence.stack.get("device", "cpu").upper(),
         "workload": evidence.request.loader,
     }
 

@@ -3,8 +3,11 @@
 import threading
 import time
 
-import keras
 import numpy as np
+
+from feeders.keras_api import generation, keras, sequence_base
+
+keras = keras()
 
 ROWS = np.random.RandomState(0).rand(95, 6).astype("float32")
 
@@ -15,11 +18,11 @@ def rows(index):
     return ROWS[SIZE * index : SIZE * index + SIZE]
 
 
-class Named(keras.utils.PyDataset):
+class Named(sequence_base()):
     """Inputs with names, and weights."""
 
     def __init__(self):
-        super().__init__(workers=2)
+        super().__init__(**({} if generation() == 2 else {"workers": 2}))  # Keras 2 has them in fit()
 
     def __len__(self):
         return BATCHES
