@@ -31,6 +31,9 @@ RANKING_METRIC = "effective_throughput"
 
 CEILINGS = {row.name for row in FEEDERS if row.ceiling}
 
+# Counted in all takes.
+DELIVERY = ("missing", "duplicated", "disordered", "corrupt", "stale")
+
 # Of an interval of a median.
 MEDIAN_CONFIDENCE = 0.95
 
@@ -62,7 +65,9 @@ def cells_table(results: Path, parts: Iterable[Takes], epoch: int = EPOCH_BATCHE
         ceilings = _ceilings(part.records, epoch)
         for (workload, feeder, workers), takes in _by_cell(part.records):
             key = {**subject, "workload": workload, "feeder": feeder, "workers": workers}
-            rows.append({**key, **_cell(_of_epoch(takes, ceilings, epoch), audits.get((feeder, workload)))})
+            told = _of_epoch(takes, ceilings, epoch)
+            numbers = _of_epoch(_of_long_epochs(takes), ceilings, epoch)
+            rows.append({**key, **_cell(told, numbers, audits.get((feeder, workload)))})
     names = [f"{row.name}{end}" for row in METRICS for end in ("", "_low", "_high")]
     columns = [*KEY, "takes", "measured", "state", "word", "message", "why", WAITS, *names]
     return pd.DataFrame(rows, columns=columns)
@@ -147,6 +152,14 @@ def _ceilings(records: Iterable[Record], epoch: int) -> dict[tuple[str, str, int
     return ceilings
 
 
+def _of_long_epochs(takes: Sequence[Record]) -> Sequence[Record]:
+    """Takes that timed a batch within long epochs; all of them where none did.
+
+    Takes of before tell it from short epochs, in which it comes out larger.
+    """
+    return [take for take in takes if take.metrics.get("seconds_per_batch")] or takes
+
+
 def _of_epoch(
     takes: Sequence[Record], ceilings: dict[tuple[str, str, int | None], list[float]], epoch: int
 ) -> list[Record]:
@@ -166,9 +179,11 @@ def _index(names: Sequence[str], name: str) -> int:
     return names.index(name) if name in names else len(names)
 
 
-def _cell(takes: Sequence[Record], audit: dict[str, Any] | None) -> dict[str, Any]:
+def _cell(takes: Sequence[Record], numbers: Sequence[Record], audit: dict[str, Any] | None) -> dict[str, Any]:
+    """A row of all takes, which judge the delivery, and of those that give the numbers."""
     measured = [take for take in takes if take.outcome == MEASURED]
-    row: dict[str, Any] = {"takes": len(takes), "measured": len(measured), "word": "", "message": "", "why": ""}
+    counted = [take for take in numbers if take.outcome == MEASURED]
+    row: dict[str, Any] = {"takes": len(takes), "measured": len(counted), "word": "", "message": "", "why": ""}
     if len(measured) * 2 <= len(takes):
         others = [take for take in takes if take.outcome != MEASURED]
         word = Counter(take.outcome for take in others).most_common(1)[0][0]
@@ -177,11 +192,12 @@ def _cell(takes: Sequence[Record], audit: dict[str, Any] | None) -> dict[str, An
     row["why"] = _fault(measured, audit)
     row["state"] = UNSAFE if row["why"] else SAFE
     for metric in METRICS:
-        values = [take.metrics[metric.name] for take in measured if take.metrics.get(metric.name) is not None]
+        of = measured if metric.name in DELIVERY else counted
+        values = [take.metrics[metric.name] for take in of if take.metrics.get(metric.name) is not None]
         if values:
             low, high = median_interval(values)
             row.update({metric.name: np.median(values), f"{metric.name}_low": low, f"{metric.name}_high": high})
-    waits = [take.waits for take in measured if take.waits]
+    waits = [take.waits for take in counted if take.waits]
     return {**row, WAITS: np.median(np.array(waits), axis=0).tolist() if waits else None}
 
 

@@ -161,3 +161,14 @@ def test_a_feeder_with_a_long_gap_falls_behind_in_short_epochs(tmp_path):
         for frame in (of_other_length(cells, 100), of_other_length(cells, 1000))
     ]
     assert fastest == ["generator", "sequence"]
+
+
+def test_takes_that_timed_a_batch_within_long_epochs_give_the_numbers_and_all_judge_the_delivery(tmp_path):
+    """What takes of before tell of a batch comes from short epochs, and is slower."""
+    before = [record(metrics={"corrupt": 1, "throughput": 100.0}) for _ in range(3)]
+    since = [record(metrics={"seconds_per_batch": 0.001, "throughput": 100.0}) for _ in range(2)]
+    table, _ = told(tmp_path, [*before, *since])
+    (cell,) = table.to_dict("records")
+    assert (cell["takes"], cell["measured"], cell["state"]) == (5, 2, "unsafe")
+    assert cell["seconds_per_batch"] == cell["seconds_per_batch_high"] == 0.001
+    assert (cell["corrupt_high"], "corrupt" in cell["why"]) == (1, True)
