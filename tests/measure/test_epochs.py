@@ -97,6 +97,7 @@ def paced(take, planted, tiny):
     return paced
 
 
+@pytest.mark.slow
 def test_what_is_planted_in_a_batch_and_between_epochs_is_in_its_own_number(paced):
     """Only lower bounds: a busy machine adds to both. How the two are told apart is shown by a virtual clock."""
     plain, between, within = paced(0.005, 0.05, 6), paced(0.005, 1.0, 40), paced(0.04, 0.05, 40)
