@@ -153,7 +153,9 @@ def tensorflow(environment):
 )
 def test_with_tensorflow_it_works_anywhere_and_no_library_is_heard(tensorflow, call, status, text):
     answer = tensorflow.feeders(*call)
-    assert (answer.returncode, answer.stderr) == (status, ""), answer.stdout
+    # An audit announces there that it takes longer, as it does where importing Keras is slow.
+    heard = [line for line in answer.stderr.splitlines() if "beyond the 3 s of --seconds" not in line]
+    assert (answer.returncode, heard) == (status, []), answer.stdout
     assert answer.stdout.startswith(text)
 
 

@@ -22,6 +22,9 @@ START_SECONDS, STARTS_OF_FIT = 0.5, 4
 # Two batches are few, and what is held at its lines is slower: estimates are so many times what they say.
 SPARE = 1.3
 
+# Less than that is printed as 0 s.
+WORTH_SAYING = 0.5
+
 # Processes that make the loader before races are looked for: two that read it, two of ``fit()``, one that asks beyond
 # its length, one that pulls it. They don't pay for that from the budget; later ones do.
 ESSENTIAL_PROBES = 6
@@ -131,6 +134,8 @@ class Forecast:
 
     def text(self) -> str:
         """Say what it follows from."""
+        if max(self.making, self.first, self.one_pass) < WORTH_SAYING:
+            return "its processes take that long to start"
         return (
             f"made in {self.making:.0f} s, first batch after {self.first:.0f} s, a pass takes {self.one_pass:.0f} s, "
             "in each of several processes"
