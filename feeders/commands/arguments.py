@@ -28,23 +28,21 @@ def names(text: str) -> list[str]:
 
 def seconds(text: str) -> float:
     """Read a number of seconds above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of seconds above 0")
-    return value
+    return _above_0(text, "seconds")
 
 
 def milliseconds(text: str) -> float:
     """Read a number of milliseconds above 0."""
+    return _above_0(text, "milliseconds")
+
+
+def _above_0(text: str, unit: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = 0.0
     if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of milliseconds above 0")
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of {unit} above 0")
     return value
 
 
