@@ -335,6 +335,7 @@ class Watched:
         self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         self.page.on("console", lambda said: said.type == "error" and self.problems.append(f"console: {said.text}"))
         self.page.on("request", self._requested)
+        self.page.on("response", lambda r: r.status >= 400 and self.problems.append(f"{r.status}: {r.url}"))
 
     def _requested(self, request):
         if not request.url.startswith(("file:", "data:", "blob:", "http://127.0.0.1:")):

@@ -78,18 +78,24 @@ class DottedRanges(OutputPublisher):  # type: ignore[misc]
 
 
 class Opening(OutputPublisher):  # type: ignore[misc]
-    """Lets a series open on what was measured; asv opens it on the first workload, and all machines and backends."""
+    """Shows what was measured; asv opens a series on the first workload, and all machines and backends."""
 
     name = "opening"
     button_label = "Opening"
-    description = "Open graphs on cells that were measured"
+    description = "Show series, and open graphs on cells, that were measured"
 
     @classmethod
     def publish(cls, conf: Any, _: Any, benchmarks: Any, graphs: Any, *__: Any) -> None:
-        """Put the choices of each series into the published script, and what follows them."""
+        """Put the choices of each series into the published script, and what follows them; take out series of no run.
+
+        asv lists each benchmark there is, writes no graph of one that no run had, and its grid then asks for it in vain.
+        """
         choices = {}
-        for name, benchmark in benchmarks.items():
-            group = [graph for graph in graphs.get_graph_group(name) if any(_releases(graph))]
+        for name, benchmark in list(benchmarks.items()):
+            run = graphs.get_graph_group(name)
+            group = [graph for graph in run if any(_releases(graph))]
+            if not run:
+                del benchmarks[name]
             if group:
                 choices[name] = _choices(max(group, key=_worth), group, benchmark)
         script = Path(conf.html_dir) / "graphdisplay.js"

@@ -93,6 +93,15 @@ def opened(conf, *graphs):
 CELLS = [("'resident'", "'text'", "1"), ("'sequence'", "'text'", "1"), ("'sequence'", "'text'", "4")]
 
 
+def test_a_series_that_no_run_had_is_not_listed(conf):
+    """asv writes no graph of it, so a page that listed it would ask for what is not there."""
+    shutil.copyfile(SCRIPT, Path(conf.html_dir) / SCRIPT.name)
+    benchmarks = {NAME: BENCHMARK, "epoch.Fit.track_batch": BENCHMARK}
+    graphs = SimpleNamespace(get_graph_group=lambda name: [SimpleNamespace(params={}, get_data=list)][: name == NAME])
+    Opening.publish(conf, None, benchmarks, graphs, None)
+    assert list(benchmarks) == [NAME]
+
+
 def test_the_script_of_this_asv_has_the_function_that_shows_a_series():
     text = SCRIPT.read_text(encoding="utf-8")
     assert text.count(SHOW) == 1
