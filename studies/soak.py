@@ -1,7 +1,8 @@
 """Audit every planted loader many times over, and tell how often the answer was the known one.
 
-python studies/soak.py                      ten runs of each; goes on where it was interrupted
+python studies/soak.py                      five runs of each; goes on where it was interrupted
 python studies/soak.py --only call-lock     of one loader
+python studies/soak.py --runs 6 --busy 2    a sixth, beside two processes that keep cores busy
 python studies/soak.py --table              what is known so far
 """
 
@@ -33,6 +34,9 @@ from tests.audit.known_answers import LOADERS, ROWS  # noqa: E402
 # An audit may take a few times its --seconds where fit() itself is slow (spawned workers import TensorFlow in every
 # epoch), and machines are shared. What is still at work then is wrong, and ended.
 LIMIT_SECONDS, LIMIT_FACTOR = 180, 12
+
+# What an audit doesn't import: a change there voids no run.
+ELSEWHERE = ("advise", "asv_plugin", "commands", "compare", "releases", "report")
 
 # How long an audit may take to clean up after Ctrl-C before it is killed.
 GRACE_SECONDS = 10
@@ -118,7 +122,19 @@ def _read(path):
         return None
 
 
-def record(row, run, seconds, seen):
+@contextlib.contextmanager
+def busy(number):
+    """Keep cores busy."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def record(row, run, arguments, seen):
     """Return the line of a finished run; what was printed is kept of a wrong one only."""
     answer = seen["answer"] or {}
     line = {
@@ -126,7 +142,8 @@ def record(row, run, seconds, seen):
         "run": run,
         "code": code(),
         "stack": stack(),
-        "seconds": seconds,
+        "seconds": arguments.seconds,
+        "busy": arguments.busy,
         "verdict": answer.get("verdict"),
         "content": answer.get("content"),
         "causes": sorted({fault.get("cause", "?") for fault in answer.get("faults", [])}),
@@ -159,8 +176,10 @@ def faults(row, line):
 
 
 def code():
-    """A digest of the audit and of the loaders: answers of other code are not counted."""
-    files = [*(ROOT / "feeders").rglob("*.py"), *LOADERS.glob("*.py")]
+    """A digest of the audit, of what it imports and of the loaders: answers of other code are not counted."""
+    package = ROOT / "feeders"
+    files = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in ELSEWHERE]
+    files += LOADERS.glob("*.py")
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
@@ -231,7 +250,7 @@ def soak(rows, arguments):
         waiting = {pool.submit(audits.run, row): (row, run) for row, run in left}
         for number, future in enumerate(concurrent.futures.as_completed(waiting), 1):
             row, run = waiting.pop(future)
-            line = record(row, run, arguments.seconds, future.result())
+            line = record(row, run, arguments, future.result())
             append(arguments.results, line)
             walls[row.name].append(line["wall"])
             what = "; ".join(faults(row, line)) or "right"
@@ -263,10 +282,22 @@ def table(rows, lines):
         seen = ", ".join(f"{count} × {what}" for what, count in wrong.most_common())
         text.append(f"| `{row.name}` | {_expected(row)} | {len(runs)} | {right} | {seen} |")
     text.append(f"| all {len(rows)} | | {counts['runs']} | {counts['right']} | |")
-    loads = [line["load"] for line in lines.values()]
-    load = f"; load average {statistics.median(loads):.1f} in the middle run" if loads else ""
-    text += ["", f"{machine()}; {stack()}{load}."]
+    text += ["", f"{machine()}; {stack()}.", *_of_safe([row.name for row in rows if row.safe], lines)]
     return "\n".join(text), counts["runs"] - counts["right"]
+
+
+def _of_safe(names, lines):
+    """Tell how often safe loaders were called unsafe, and how long an audit of one took."""
+    runs = [line for (name, _), line in lines.items() if name in names]
+    if not runs:
+        return []
+    beside = sum(line["busy"] > 0 for line in runs)
+    alarms = sum(not line["safe"] for line in runs)
+    wall, load = (statistics.median(line[name] for line in runs) for name in ("wall", "load"))
+    return [
+        f"Safe loaders: {len(names)}; {len(runs)} runs, {beside} of them beside busy processes; {alarms} false alarms.",
+        f"Median time of such a run: {wall:.0f} s, at a load average of {load:.1f}.",
+    ]
 
 
 def _expected(row):
@@ -275,10 +306,11 @@ def _expected(row):
 
 def _arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=10, help="of each loader")
+    parser.add_argument("--runs", type=int, default=5, help="of each loader")
     parser.add_argument("--seconds", type=float, default=10.0, help="that an audit is given")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these rows of known_answers.py")
     parser.add_argument("--lanes", type=int, default=2, help="audits at once")
+    parser.add_argument("--busy", type=int, default=0, help="processes that keep cores busy meanwhile")
     parser.add_argument("--results", type=Path, default=_cache() / "soak.jsonl", help="the file of all runs")
     parser.add_argument("--table", action="store_true", help="run nothing")
     arguments = parser.parse_args()
@@ -303,7 +335,8 @@ def main():
     rows = [row for row in ROWS if not arguments.only or row.name in arguments.only]
     if not arguments.table:
         try:
-            soak(rows, arguments)
+            with busy(arguments.busy):
+                soak(rows, arguments)
         except KeyboardInterrupt:
             print("interrupted; what is finished is kept, the same command goes on", flush=True)
             return 130
