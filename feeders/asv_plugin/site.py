@@ -86,9 +86,9 @@ class Opening(OutputPublisher):  # type: ignore[misc]
 
     @classmethod
     def publish(cls, conf: Any, _: Any, benchmarks: Any, graphs: Any, *__: Any) -> None:
-        """Put the choices of each series into the published script, and what follows them; take out series of no run.
+        """Put the choices of each series into the published script, and what follows them.
 
-        asv lists each benchmark there is, writes no graph of one that no run had, and its grid then asks for it in vain.
+        A series that no run had is taken out: asv lists it, writes no graph of it, and its grid asks for that in vain.
         """
         choices = {}
         for name, benchmark in list(benchmarks.items()):

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
-READS = {"seek", "read", "readinto", "readline", "readlines", "tell", "extractfile", "recv", "execute", "fetchone"}
+# What moves the position of a database cursor, and of any other handle.
+ROWS = {"execute", "executemany", "fetchone", "fetchmany", "fetchall"}
+READS = {"seek", "read", "readinto", "readline", "readlines", "tell", "extractfile", "recv", *ROWS}
 LOCKS = {"Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition"}
 
 Function = ast.FunctionDef
@@ -105,8 +107,25 @@ def _makes_lock(node: ast.AST) -> bool:
     return name in LOCKS
 
 
-def shared_reader(function: ast.AST) -> tuple[str, int, int] | None:
-    """Return what is read from by position and was not opened in the function: its name, first and last line."""
+@dataclass(frozen=True)
+class Reader:
+    """What a function reads by position and did not open itself.
+
+    Attributes:
+        name: as it is written in the source.
+        first: line of its first use.
+        last: of its last one.
+        rows: it is a database cursor, not a file.
+    """
+
+    name: str
+    first: int
+    last: int
+    rows: bool
+
+
+def shared_reader(function: ast.AST) -> Reader | None:
+    """Return what is read from by position and was not opened in the function."""
     local = set(_local_names(function))
     calls = [
         (text_of(node.func.value), node)
@@ -116,9 +135,11 @@ def shared_reader(function: ast.AST) -> tuple[str, int, int] | None:
     shared = [(name, node) for name, node in calls if name.split(".")[0].split("[")[0] not in local]
     if not shared:
         return None
-    name = shared[0][0]
-    lines = [node.lineno for other, node in shared if other == name]
-    return name, min(lines), max(lines)
+    # What a call returns is read once; the name that it was called on is what others use too.
+    name = min(shared, key=lambda call: "()" in call[0])[0]
+    calls = [node for other, node in shared if other == name]
+    lines = [node.lineno for node in calls]
+    return Reader(name, min(lines), max(lines), any(node.func.attr in ROWS for node in calls))
 
 
 def _local_names(function: ast.AST) -> Iterator[str]:

@@ -328,6 +328,35 @@ def test_changed_attributes_are_named_where_no_file_is_read(source):
     )
 
 
+def test_a_race_on_what_is_no_variable_points_outside_of_the_program(source):
+    line = source("""\
+        def get(self, index):
+            np.save(self.scratch, self.rows[index])
+            return np.load(self.scratch)
+    """)
+    verdict = race(line("return"), line("np.save"))
+    assert names(verdict) == ["shared-state"]
+    assert "a file of a fixed name" in verdict.faults[0].advice
+
+
+def test_a_database_cursor_is_called_one_and_the_lock_covers_its_rows(source):
+    line = source("""\
+        def get(self, index):
+            self.cursor.execute("select v from t where i = ?", (index,))
+            return self.cursor.fetchall()
+    """)
+    fault = race(line("return")).faults[0]
+    assert fault.cause.name == "shared-handle"
+    assert fault.summary == (
+        "Several threads use one database handle, self.cursor: each takes rows that another asked for."
+    )
+    assert fault.advice.startswith("Make a cursor in each call, or hold one lock over lines 2 to 3 of ")
+    assert [mark.says for mark in fault.marks] == [
+        "rows are asked for here",
+        "and taken here: another one has asked meanwhile",
+    ]
+
+
 def test_a_library_that_stands_before_the_file_is_named_by_its_attribute(source):
     line = source("def get(self, index):\n    return self.archive[index]\n")
     verdict = race(line("return"), known=replace(SEQUENCE, handles=(Handle("self.archive", "File", True),)))

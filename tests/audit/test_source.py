@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from feeders.audit.source import call_lock, changed_names, function_at, guarded_lines, name_reads, shared_reader
+from feeders.audit.source import Reader, call_lock, changed_names, function_at, guarded_lines, name_reads, shared_reader
 from feeders.audit.waits import thread_makers, waits_for
 
 
@@ -81,21 +81,25 @@ def test_a_lock_that_others_can_wait_for_is_not_accused(function, body):
 @pytest.mark.parametrize(
     ("body", "found"),
     [
-        ("self.file.seek(index)\nnumber = 1\nreturn self.file.read(8)", ("self.file", 2, 4)),
-        ("file = self.file\nfile.seek(index)\nreturn file.read(8)", ("file", 3, 4)),
-        ("return self.files[index % 2].read(8)", ("self.files[...]", 2, 2)),
-        ("return self.archive.extractfile('a').read()", ("self.archive.extractfile()", 2, 2)),
-        ("self.base.execute('select')\nreturn self.base.fetchone()", ("self.base", 2, 3)),
-        ("HANDLE.seek(0)\nwith open('b') as own:\n    own.read()", ("HANDLE", 2, 2)),
+        ("self.file.seek(index)\nnumber = 1\nreturn self.file.read(8)", Reader("self.file", 2, 4, rows=False)),
+        ("file = self.file\nfile.seek(index)\nreturn file.read(8)", Reader("file", 3, 4, rows=False)),
+        ("return self.files[index % 2].read(8)", Reader("self.files[...]", 2, 2, rows=False)),
+        ("return self.archive.extractfile('a').read()", Reader("self.archive", 2, 2, rows=False)),
+        ("self.base.execute('select')\nreturn self.base.fetchone()", Reader("self.base", 2, 3, rows=True)),
+        ("self.cursor.execute('select')\nreturn self.cursor.fetchall()", Reader("self.cursor", 2, 3, rows=True)),
+        ("return self.base.execute('select').fetchall()", Reader("self.base", 2, 2, rows=True)),
+        ("HANDLE.seek(0)\nwith open('b') as own:\n    own.read()", Reader("HANDLE", 2, 2, rows=False)),
     ],
-    ids=["attribute", "by another name", "one of several", "archive", "database", "global"],
+    ids=["attribute", "by another name", "one of several", "archive", "database", "cursor", "connection", "global"],
 )
 def test_what_is_read_by_a_position_that_others_share_is_named_with_its_lines(function, body, found):
     assert shared_reader(function(body)) == found
 
 
 def test_a_handle_that_a_helper_is_given_may_be_shared(function):
-    assert shared_reader(function("file.seek(8)\nreturn file.read(8)", arguments="file")) == ("file", 2, 3)
+    assert shared_reader(function("file.seek(8)\nreturn file.read(8)", arguments="file")) == Reader(
+        "file", 2, 3, rows=False
+    )
 
 
 @pytest.mark.parametrize(

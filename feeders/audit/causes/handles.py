@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Iterator
 
-from feeders.audit.source import Mark, shared_reader
+from feeders.audit.source import Mark, Reader, shared_reader
 
 from ._case import Case
 from ._cause import Cause, Family, Fault
@@ -26,11 +25,11 @@ def find(case: Case) -> Iterator[Fault]:
     race = case.race
     if race is None:
         return
-    reader = _reader(race)
-    advice = _advice(case, reader) if reader else _from_attributes(case)
+    place = _reader(race)
+    advice = _advice(case, *place) if place else _from_attributes(case)
     if advice:
         explains = ("shared-state", "raises")
-        summary, marks = (_summary(case, reader), _marks(reader)) if reader else ("", ())
+        summary, marks = (_summary(case, place[1]), _marks(*place)) if place else ("", ())
         yield Fault(
             SHARED_HANDLE,
             race.seen,
@@ -44,45 +43,37 @@ def find(case: Case) -> Iterator[Fault]:
         )
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """What is read by position: its file, its name, and the lines from the first to the last use."""
-
-    file: str
-    name: str
-    first: int
-    last: int
-
-
-def _reader(race: Race) -> _Reader | None:
+def _reader(race: Race) -> tuple[str, Reader] | None:
     found = ((file, shared_reader(function)) for file, function in race.functions)
-    return next((_Reader(file, *reader) for file, reader in found if reader), None)
+    return next(((file, reader) for file, reader in found if reader), None)
 
 
-def _advice(case: Case, reader: _Reader) -> str:
+def _advice(case: Case, file: str, reader: Reader) -> str:
     span = f"line {reader.first}" if reader.first == reader.last else f"lines {reader.first} to {reader.last}"
     if case.description.processes:
         return (
-            f"{reader.name} ({span} of {reader.file}) is shared since the fork, and no thread's lock helps: "
+            f"{reader.name} ({span} of {file}) is shared since the fork, and no thread's lock helps: "
             "open it in the worker, at its first use there."
         )
-    return f"Hold one lock over {span} of {reader.file}; {reader.name} is what is shared."
+    if reader.rows:
+        return f"Make a cursor in each call, or hold one lock over {span} of {file}; {reader.name} is what is shared."
+    return f"Hold one lock over {span} of {file}; {reader.name} is what is shared."
 
 
-def _summary(case: Case, reader: _Reader) -> str:
-    what = "process" if case.description.processes else "thread"
-    return (
-        f"Several {what}{'es' if what == 'process' else 's'} use one open file, {reader.name}: each moves its position."
-    )
+def _summary(case: Case, reader: Reader) -> str:
+    workers = "processes" if case.description.processes else "threads"
+    if reader.rows:
+        return f"Several {workers} use one database handle, {reader.name}: each takes rows that another asked for."
+    return f"Several {workers} use one open file, {reader.name}: each moves its position."
 
 
-def _marks(reader: _Reader) -> tuple[Mark, ...]:
+def _marks(file: str, reader: Reader) -> tuple[Mark, ...]:
     if reader.first == reader.last:
-        return (Mark(reader.file, reader.first, "read here by several at once", reader.name),)
-    return (
-        Mark(reader.file, reader.first, "the position is set here", reader.name),
-        Mark(reader.file, reader.last, "and used here: another one has moved it meanwhile", reader.name),
-    )
+        return (Mark(file, reader.first, "read here by several at once", reader.name),)
+    first, last = "the position is set here", "and used here: another one has moved it meanwhile"
+    if reader.rows:
+        first, last = "rows are asked for here", "and taken here: another one has asked meanwhile"
+    return Mark(file, reader.first, first, reader.name), Mark(file, reader.last, last, reader.name)
 
 
 def _from_attributes(case: Case) -> str:

@@ -19,7 +19,8 @@ DTYPE_CHANGES = Cause(
     "dtype-changes",
     "Batches differ in dtype or structure. Keras takes those of the first batch for all: decimals are cut "
     "off, silently.",
-    "Give each array one dtype: array.astype(np.float32), or dtype= where the data is read.",
+    "Give every batch the same inputs, targets and weights, each with one dtype: array.astype(np.float32), or "
+    "dtype= where the data is read.",
 )
 LENGTH_CHANGES = Cause(
     "length-changes",

@@ -136,7 +136,10 @@ def _changed(race: Race, state: _State | None) -> str:
     names = {name: lines for _, function in race.functions for name, lines in changed_names(function).items()}
     lines = sorted({line for part in names.values() for line in part})
     if not names:
-        return ""
+        return (
+            "These lines change no variable that calls share, so look outside of the program: a file of a fixed name, "
+            "a table, a port. Give each call one of its own."
+        )
     changed = f"Changed by several at once: {', '.join(sorted(names))} (line {', '.join(map(str, lines))})."
     if state is None or not state.name.startswith("self.") or not state.reads:
         return changed
