@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 
-from feeders.keras_api import seed_everything
+from feeders.keras_api import generation, seed_everything
 
 from .events import Heartbeat
 from .evidence import Bounds
+from .hooks import ON_EPOCH_BEGIN, call_hook
 from .journal import Journal
 from .loader import open_loader
+from .reference import FORWARD
 from .request import AuditRequest
 
 # How far beyond the length a loader is asked: one that answers there has no end, its length is a choice.
@@ -24,9 +26,11 @@ def bounds(request: AuditRequest, length: int, journal: Journal) -> Bounds:
         length: of the sequence.
         journal: gets an event per batch.
     """
-    seed_everything(0)
+    seed_everything(FORWARD)
     with journal.kept_alive():
         loader = open_loader(request)
+    if generation() == 3:
+        call_hook(loader.x, ON_EPOCH_BEGIN)
 
     def contents(index: int) -> tuple[int, ...]:
         journal.write(Heartbeat())
@@ -35,7 +39,8 @@ def bounds(request: AuditRequest, length: int, journal: Journal) -> Bounds:
         except Exception:
             return ()
 
+    first = contents(0)
     if contents(length * 10 + FAR):
-        return Bounds(None, 0)
+        return Bounds(None, first)
     beyond = (contents(length + number) for number in range(length + FAR))
-    return Bounds(tuple(itertools.takewhile(bool, beyond)), len(contents(0)))
+    return Bounds(tuple(itertools.takewhile(bool, beyond)), first)

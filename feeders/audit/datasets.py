@@ -7,6 +7,8 @@ from typing import Any, Iterator, Sequence
 
 from feeders.measure.identity import Columns
 
+from .readings import Remainder
+
 # What tf.data.Dataset.cardinality() says of a dataset that repeats.
 INFINITE = -1
 
@@ -26,9 +28,30 @@ def overlap(dataset: Any, epoch: Sequence[Columns]) -> int | None:
 
 def is_blurred(dataset: Any) -> bool:
     """Whether it repeats without end and is shuffled after that, which mixes the end of a pass with the next one."""
-    stages = [type(stage).__name__ for stage in _stages(dataset)]
-    shuffled = next((place for place, name in enumerate(stages) if "Shuffle" in name), len(stages))
-    return is_endless(dataset) and any("Repeat" in name for name in stages[shuffled + 1 :])
+    stages = list(_stages(dataset))
+    shuffled = next((place for place, stage in enumerate(stages) if _is(stage, "Shuffle")), len(stages))
+    repeated = any(_is(stage, "Repeat") for stage in stages[shuffled + 1 :])
+    return repeated and is_endless(stages[shuffled])
+
+
+def is_reselected(dataset: Any) -> bool:
+    """Whether each pass takes part of what is shuffled anew, so that it holds other samples than the one before."""
+    stages = list(_stages(dataset))
+    shuffled = next((place for place, stage in enumerate(stages) if _is_shuffled_anew(stage)), 0)
+    parts = [stage for stage in stages[:shuffled] if _is(stage, "Take", "Skip", "Shard")]
+    return any(0 <= int(stage.cardinality()) < int(stage._input_dataset.cardinality()) for stage in parts)
+
+
+def remainder(dataset: Any) -> Remainder | None:
+    """Return what ``drop_remainder=True`` leaves out of each pass, as far as the dataset tells how long a pass is."""
+    for stage in _stages(dataset):
+        if _is(stage, "Take"):  # what is beyond it is left out on purpose
+            return None
+        if bool(getattr(stage, "_drop_remainder", False)) and hasattr(stage, "_batch_size"):
+            of = int(stage._input_dataset.cardinality())
+            left = of % int(stage._batch_size) if of > 0 else 0
+            return Remainder(left, of) if left else None
+    return None
 
 
 def gives_up_order(dataset: Any) -> bool:
@@ -36,6 +59,14 @@ def gives_up_order(dataset: Any) -> bool:
     options = dataset.options()
     whole = getattr(options, "deterministic", None)  # TensorFlow 2.4 calls it otherwise
     return whole is False or any(getattr(stage, "_deterministic", "") == "false" for stage in _stages(dataset))
+
+
+def _is(stage: Any, *names: str) -> bool:
+    return any(name in type(stage).__name__ for name in names)
+
+
+def _is_shuffled_anew(stage: Any) -> bool:
+    return _is(stage, "Shuffle") and getattr(stage, "_reshuffle_each_iteration", None) is not False
 
 
 def _stages(dataset: Any) -> Iterator[Any]:

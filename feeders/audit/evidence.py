@@ -206,11 +206,11 @@ class Bounds:
     Attributes:
         contents: of the batches from there to the first empty or refused one; None if it answers far beyond, so that
             its length is a choice and no end of its data.
-        size: samples of a full batch.
+        first: contents of its first batch, by which its order is known again.
     """
 
     contents: tuple[tuple[int, ...], ...] | None
-    size: int
+    first: tuple[int, ...]
 
 
 @dataclass(frozen=True)

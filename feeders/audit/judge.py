@@ -89,8 +89,11 @@ def _guarantee(case: Case, faults: Sequence[Fault]) -> tuple[str, str]:
 
 def _uncounted(case: Case) -> str:
     """Say why nothing was counted, and what would count."""
-    key, named = case.evidence.key, case.evidence.reference and case.evidence.reference.named
-    reason = "its keys do not tell samples apart" if named else "no two passes gave the same samples"
+    key, reference = case.evidence.key, case.evidence.reference
+    reasons = [] if reference and reference.reproducible else ["no two passes gave the same samples"]
+    if reference and reference.named:
+        reasons.append("its keys do not tell samples apart")
+    reason = ", and ".join(reasons)
     offer = f'--key "{key}"' if key else "--key EXPRESSION, which names a sample: an index, a path, a rounded mean"
     return f"{reason}. Try: {offer}"
 

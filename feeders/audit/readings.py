@@ -103,6 +103,19 @@ class ReusedBuffer:
 
 
 @dataclass(frozen=True)
+class Remainder:
+    """What is left out of a pass.
+
+    Attributes:
+        left: samples that are.
+        of: samples of a pass.
+    """
+
+    left: int
+    of: int
+
+
+@dataclass(frozen=True)
 class Reading:
     """A serial pass: what one thread reads, with nobody beside it.
 
@@ -127,6 +140,8 @@ class Reading:
         changed_dtype: an array of another dtype than in the first batch.
         blurred: a dataset that repeats is shuffled after that.
         unordered: a dataset that hands on what is ready first.
+        reselected: a dataset of which each pass takes another part.
+        remainder: what a dataset leaves out of each pass, to have full batches only.
     """
 
     description: Description
@@ -149,6 +164,8 @@ class Reading:
     changed_dtype: DtypeChange | None = None
     blurred: bool = False
     unordered: bool = False
+    reselected: bool = False
+    remainder: Remainder | None = None
 
     def contents(self) -> set[int]:
         """Return the contents of all samples."""

@@ -15,7 +15,7 @@ from feeders.loaders.opening import ARRAYS, DATASET, GENERATOR, ITERATOR, SEQUEN
 from feeders.loaders.own import one_at_a_time
 from feeders.measure.identity import Columns
 
-from .datasets import gives_up_order, is_blurred, is_endless, overlap
+from .datasets import gives_up_order, is_blurred, is_endless, is_reselected, overlap, remainder
 from .events import Foreseen, LoaderOpened
 from .hooks import HOOKS, ON_EPOCH_BEGIN, ON_EPOCH_END, call_hook, overrides
 from .journal import Journal
@@ -23,6 +23,9 @@ from .loader import AuditedLoader, describe_loader, open_loader
 from .readings import Agreement, Description, FailedRead, Reading
 from .recorder import Recorder
 from .request import AuditRequest
+
+# Seeds of the global random numbers in the two serial passes.
+FORWARD, BACKWARD = 1, 2
 
 # Keras calls the hooks between epochs a different number of times, by release: more states than epochs are read.
 SPARE_STATES = 2
@@ -127,6 +130,8 @@ class _Reader:
             changed_dtype=recorder.changed_dtype,
             blurred=self._loader.kind == DATASET and is_blurred(self._loader.x),
             unordered=self._loader.kind == DATASET and gives_up_order(self._loader.x),
+            reselected=self._loader.kind == DATASET and is_reselected(self._loader.x),
+            remainder=remainder(self._loader.x) if self._loader.kind == DATASET else None,
         )
 
     # A sequence.

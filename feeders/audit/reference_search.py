@@ -12,7 +12,7 @@ from .epochs import is_part_of_a_pass, reference_of
 from .forecast import START_SECONDS, Forecast
 from .inquiry import Inquiry
 from .readings import BrokenReading, Reading
-from .reference import FEWEST_PARTS
+from .reference import BACKWARD, FEWEST_PARTS, FORWARD
 
 
 def search_reference(inquiry: Inquiry) -> None:
@@ -20,7 +20,9 @@ def search_reference(inquiry: Inquiry) -> None:
     inquiry.progress("reading it in one thread")
     start = inquiry.budget.passed()
     forward = inquiry.probes.read(
-        1, False, lambda seen: _announce(inquiry, Forecast.of_batches(inquiry.request, seen, _since(inquiry, start)))
+        FORWARD,
+        backward=False,
+        foresee=lambda seen: _announce(inquiry, Forecast.of_batches(inquiry.request, seen, _since(inquiry, start))),
     )
     _refuse_arrays(inquiry, forward)
     if isinstance(forward, BrokenReading):
@@ -31,7 +33,7 @@ def search_reference(inquiry: Inquiry) -> None:
     _allow_for(inquiry, forward)
     if forward.failed or not forward.epochs:
         return
-    backward = _read(inquiry, 2, backward=True)
+    backward = _read(inquiry, BACKWARD, backward=True)
     if isinstance(backward, BrokenReading):
         inquiry.evidence = replace(inquiry.evidence, broken=backward)
         return
@@ -100,7 +102,7 @@ def _read_with_fixed_numbers(inquiry: Inquiry) -> None:
     inquiry.progress("reading it with the same random numbers for each index")
     random = inquiry.request
     inquiry.restart(replace(random, fixed_random=True))
-    first, second = _read(inquiry, 1, backward=False), _read(inquiry, 2, backward=True)
+    first, second = _read(inquiry, FORWARD, backward=False), _read(inquiry, BACKWARD, backward=True)
     if isinstance(first, Reading) and isinstance(second, Reading) and second.reread.contents:
         fixed = reference_of(inquiry.request, first, second)
         if fixed.reproducible:
@@ -117,7 +119,7 @@ def _read_by_label(inquiry: Inquiry, forward: Reading) -> None:
         return
     inquiry.restart(replace(inquiry.request, key=LABELS))
     try:
-        first, second = _read(inquiry, 1, backward=False), _read(inquiry, 2, backward=True)
+        first, second = _read(inquiry, FORWARD, backward=False), _read(inquiry, BACKWARD, backward=True)
     except FeedersError:  # it has none
         inquiry.restart(replace(inquiry.request, key=None))
         return

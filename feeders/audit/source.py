@@ -137,9 +137,9 @@ def shared_reader(function: ast.AST) -> Reader | None:
         return None
     # What a call returns is read once; the name that it was called on is what others use too.
     name = min(shared, key=lambda call: "()" in call[0])[0]
-    calls = [node for other, node in shared if other == name]
-    lines = [node.lineno for node in calls]
-    return Reader(name, min(lines), max(lines), any(node.func.attr in ROWS for node in calls))
+    lines = [node.lineno for other, node in shared if other == name]
+    moves = {str(getattr(node.func, "attr", "")) for other, node in shared if other == name}
+    return Reader(name, min(lines), max(lines), bool(moves & ROWS))
 
 
 def _local_names(function: ast.AST) -> Iterator[str]:

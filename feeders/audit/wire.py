@@ -36,6 +36,7 @@ CLASSES: dict[str, type] = {
         readings.Agreement,
         readings.FailedRead,
         readings.ReusedBuffer,
+        readings.Remainder,
         readings.Reading,
         evidence.Left,
         evidence.FitAnswer,

@@ -28,7 +28,7 @@ from feeders.audit.exceptions import Frame, RaisedException
 from feeders.audit.findings import ChangedBatch, Finding, RaisedCall, WrongBatch
 from feeders.audit.inspection import Handle
 from feeders.audit.judge import judge
-from feeders.audit.readings import BrokenReading, Description, FailedRead, Reading, ReusedBuffer
+from feeders.audit.readings import BrokenReading, Description, FailedRead, Reading, Remainder, ReusedBuffer
 from feeders.audit.request import AuditRequest
 from feeders.audit.sayings import SAYINGS, meaning_of
 from feeders.audit.switches import Place
@@ -82,10 +82,13 @@ def failed(error, index=1):
     return FailedRead(index, 0, index, RaisedException(error))
 
 
+OF_A_PASS = ("wrapped", "empty", "overlap", "reused", "failed", "reselected", "remainder")
+
+
 def evidence(known=SEQUENCE, reference=None, backward=None, stress=(), **values):
     """Two serial passes, two clean fits, and what is given of the rest."""
-    passes = {name: values.pop(name) for name in ("wrapped", "empty", "overlap", "reused", "failed") if name in values}
-    forward = Reading(known, (EPOCH,), mean=0.01, **passes)
+    passes = {name: values.pop(name) for name in OF_A_PASS if name in values}
+    forward = Reading(known, values.pop("epochs", (EPOCH,)), mean=0.01, **passes)
     agreed = {"keyed": True, "reproducible": True, "ordered": True, "addressed": True, "named": False}
     values.setdefault("fits", [fit(epoch()), fit(epoch())])
     return Evidence(
@@ -562,8 +565,49 @@ def test_a_length_that_counts_too_many_batches_is_named_by_what_is_there():
     ids=["a short one", "more", "only what is known", "nothing", "without end"],
 )
 def test_samples_beyond_the_length_are_lost_if_nobody_has_seen_them(contents, named, word):
-    verdict = judged(bounds=Bounds(contents, 2))
+    verdict = judged(bounds=Bounds(contents, (1, 2)))
     assert (names(verdict), verdict.word) == (named, word)
+
+
+SHUFFLED = (EPOCH, (Columns((5, 6), (5, 6)), Columns((1, 2), (1, 2)), Columns((3,), (3,))))
+
+
+@pytest.mark.parametrize(("first", "named"), [((1, 2), ["last-batch-lost"]), ((3, 1), [])], ids=["same", "another"])
+def test_what_one_epoch_leaves_out_is_lost_though_the_next_has_it(first, named):
+    """In the order that the first epoch had; in another one nobody knows what that epoch left out."""
+    verdict = judged(epochs=SHUFFLED, bounds=Bounds(((6,),), first))
+    assert names(verdict) == named
+    if named:
+        assert verdict.faults[0].seen.endswith("1 are left out of the epoch, others of the next")
+
+
+TWICE = (EPOCH[0], EPOCH[1], EPOCH[1], EPOCH[2])
+LATER = (EPOCH[2], EPOCH[0], EPOCH[1], EPOCH[1])
+
+
+@pytest.mark.parametrize("kind", ["sequence", "generator", "iterator", "dataset"])
+def test_a_batch_in_the_place_of_its_neighbour_is_named_in_any_order(kind):
+    verdict = judged(ONCE, known=replace(SEQUENCE, kind=kind), epochs=(TWICE,), backward={"epochs": (LATER,)})
+    assert (names(verdict), verdict.word) == (["same-batch-twice"], "none")
+
+
+def test_samples_drawn_several_times_are_no_batch_in_the_place_of_another():
+    apart = (EPOCH[0], EPOCH[1], EPOCH[0], EPOCH[2])
+    assert names(judged(ONCE, known=GENERATOR, epochs=(apart,), backward={"epochs": (LATER,)})) == []
+
+
+def test_a_part_that_is_selected_anew_is_named_if_another_one_was_seen():
+    selected = {"known": replace(GENERATOR, kind="dataset"), "reselected": True}
+    verdict = judged(epochs=SHUFFLED, **selected)
+    assert (names(verdict), verdict.word) == (["selection-changes"], "at-most-once")
+    assert verdict.faults[0].seen == "of 5 samples in the second pass, 1 were not in the first"
+    assert names(judged(epochs=(EPOCH, EPOCH), **selected)) == []
+
+
+def test_a_remainder_is_named_with_its_samples():
+    verdict = judged(known=replace(GENERATOR, kind="dataset"), remainder=Remainder(3, 8))
+    assert (names(verdict), verdict.word) == (["remainder-dropped"], "at-most-once")
+    assert verdict.faults[0].seen == "3 of 8 samples of a pass are left out"
 
 
 def test_shards_that_overlap_deliver_at_least_once():

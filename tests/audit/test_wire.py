@@ -28,7 +28,7 @@ THINGS = (
     FitAnswer(None, Left(0, 2)),
     Growth((evidence.Held(1, 2, 3, None),), (evidence.HeavyLine("a.py", 4, 5),), cut=True),
     evidence.Draws((((1, 2), (3,)),), (((4,),), ((5,),))),
-    evidence.Bounds(None, 0),
+    evidence.Bounds(None, ()),
     events.Found(findings.Finding(2, CALL, switches.Place("a.py", "f", 3), (switches.Place("a.py", "f", 4, 5),))),
     events.BatchTrained((1,), None, (2,)),
 )

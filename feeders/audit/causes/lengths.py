@@ -16,7 +16,7 @@ LENGTH_TOO_LONG = Cause(
 )
 LAST_BATCH_LOST = Cause(
     "last-batch-lost",
-    "The length leaves out the last, short batch: its samples are never reached.",
+    "The length leaves out the last, short batch: no epoch reaches its samples.",
     "Return math.ceil(samples / batch_size) instead of samples // batch_size.",
 )
 LENGTH_TOO_SHORT = Cause(
@@ -60,15 +60,19 @@ def _too_short(case: Case) -> Iterator[Fault]:
     bounds, reference, forward = case.evidence.bounds, case.evidence.reference, case.evidence.forward
     if not (bounds and bounds.contents and reference and reference.reproducible and forward):
         return
-    known = forward.contents()
+    epoch = {content for batch in forward.epochs[0] for content in batch.contents} if forward.epochs else set()
+    # In an order that is drawn anew, what one epoch leaves out is in the next.
+    is_same_order = bool(epoch) and bounds.first == forward.epochs[0][0].contents
+    known = epoch if is_same_order else forward.contents()
     new = [sum(content not in known for content in batch) for batch in bounds.contents]
     lost = sum(new)
     if lost:
         length = case.description.length
-        short = sum(map(bool, new)) == 1 and lost < bounds.size
-        seen = f"the length is {length}; batch {length} holds {len(bounds.contents[0])} samples, "
-        cause = LAST_BATCH_LOST if short else LENGTH_TOO_SHORT
-        yield Fault(cause, f"{seen}{lost} are never reached", delivery=(MISSING,))
+        short = sum(map(bool, new)) == 1 and lost < len(bounds.first)
+        others = any(content in forward.contents() - epoch for batch in bounds.contents for content in batch)
+        missed = "are left out of the epoch, others of the next" if others else "are never reached"
+        seen = f"the length is {length}; batch {length} holds {len(bounds.contents[0])} samples, {lost} {missed}"
+        yield Fault(LAST_BATCH_LOST if short else LENGTH_TOO_SHORT, seen, delivery=(MISSING,))
 
 
 FAMILY = Family((LENGTH_TOO_LONG, LAST_BATCH_LOST, LENGTH_TOO_SHORT), find)

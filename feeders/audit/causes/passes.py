@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Iterator
 
 from feeders.audit.readings import Reading
-from feeders.loaders.opening import SEQUENCE
 
 from ._case import Case
 from ._cause import CORRUPT, DUPLICATED, MISSING, Cause, Family, Fault
 
 SAME_BATCH_TWICE = Cause(
     "same-batch-twice",
-    "Two indices give the same batch, also to one thread: another batch, which one of them stands for, never comes.",
+    "One batch comes twice in an epoch, also to one thread: another batch, in whose place it comes, never does.",
     "Raise an exception for what can't be read, or leave it out of the order and of __len__.",
 )
 DTYPE_CHANGES = Cause(
@@ -33,6 +32,17 @@ SHUFFLE_AFTER_REPEAT = Cause(
     "some samples and has others twice.",
     "Put shuffle() before repeat().",
 )
+SELECTION_CHANGES = Cause(
+    "selection-changes",
+    "Each pass takes other samples: shuffle() comes before take(), skip() or shard(), and shuffles anew each time. "
+    "Samples that were split off get in.",
+    "Split before you shuffle; or shuffle with a seed and reshuffle_each_iteration=False.",
+)
+REMAINDER_DROPPED = Cause(
+    "remainder-dropped",
+    "drop_remainder=True leaves out the last, short batch of each pass.",
+    "Leave drop_remainder=True away; or choose a batch size that divides the number of samples.",
+)
 
 
 def find(case: Case) -> Iterator[Fault]:
@@ -40,8 +50,8 @@ def find(case: Case) -> Iterator[Fault]:
     forward, backward = case.evidence.forward, case.evidence.backward
     if not (forward and backward):
         return
-    twice = _same_batches(case, forward)
-    if twice and twice == _same_batches(case, backward):
+    twice, again = _same_batches(case, forward), _same_batches(case, backward)
+    if twice and again and (twice == again or (_is_next(twice) and _is_next(again))):
         seen = f"batch {twice[0]} equals batch {twice[1]}, when one thread reads them"
         yield Fault(SAME_BATCH_TWICE, seen, delivery=(MISSING, DUPLICATED))
     changed = forward.changed_dtype
@@ -57,12 +67,30 @@ def find(case: Case) -> Iterator[Fault]:
     if forward.blurred:
         seen = "the dataset repeats without end and is shuffled after that"
         yield Fault(SHUFFLE_AFTER_REPEAT, seen, delivery=(MISSING, DUPLICATED))
+    yield from _left_out(forward)
+
+
+def _left_out(forward: Reading) -> Iterator[Fault]:
+    """Find what a pipeline leaves out of a pass."""
+    passes = [{value for batch in epoch for value in batch.contents} for epoch in forward.epochs]
+    if forward.reselected and len(passes) > 1 and passes[0] != passes[1]:
+        new = len(passes[1] - passes[0])
+        seen = f"of {len(passes[1])} samples in the second pass, {new} were not in the first"
+        yield Fault(SELECTION_CHANGES, seen, delivery=(MISSING,))
+    if forward.remainder:
+        seen = f"{forward.remainder.left} of {forward.remainder.of} samples of a pass are left out"
+        yield Fault(REMAINDER_DROPPED, seen, delivery=(MISSING,))
+
+
+def _is_next(pair: tuple[int, int]) -> bool:
+    """Whether a batch comes in the place of its neighbour, wherever an order drawn anew has put both."""
+    return pair[1] == pair[0] + 1
 
 
 def _same_batches(case: Case, reading: Reading) -> tuple[int, int] | None:
     """Return the first two batches of an epoch with the same samples, where others come once."""
     reference = case.evidence.reference
-    if not (reference and reference.tells and reading.epochs and case.description.kind == SEQUENCE):
+    if not (reference and reference.tells and reading.epochs):
         return None
     places: dict[tuple[int, ...], list[int]] = {}
     for index, batch in enumerate(reading.epochs[0]):
@@ -74,4 +102,14 @@ def _same_batches(case: Case, reading: Reading) -> tuple[int, int] | None:
     return several[0][0], several[0][1]
 
 
-FAMILY = Family((SAME_BATCH_TWICE, DTYPE_CHANGES, LENGTH_CHANGES, SHUFFLE_AFTER_REPEAT), find)
+FAMILY = Family(
+    (
+        SAME_BATCH_TWICE,
+        DTYPE_CHANGES,
+        LENGTH_CHANGES,
+        SHUFFLE_AFTER_REPEAT,
+        SELECTION_CHANGES,
+        REMAINDER_DROPPED,
+    ),
+    find,
+)

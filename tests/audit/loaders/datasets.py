@@ -42,6 +42,27 @@ def shuffled():
     return tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(COUNT).batch(BATCH)
 
 
+def rest_dropped():
+    """Full batches only; believed: a rest that small doesn't matter."""
+    return tf.data.Dataset.from_tensor_slices((X, Y)).batch(BATCH, drop_remainder=True)
+
+
+def shuffled_rest_dropped():
+    """Likewise, and what is left out is drawn anew in each pass."""
+    return tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(COUNT).batch(BATCH, drop_remainder=True)
+
+
+def split_off():
+    """The part to train on; believed: the other part, skip(COUNT // 5), is never trained on."""
+    return tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(COUNT).take(COUNT - COUNT // 5).batch(BATCH)
+
+
+def split_off_once():
+    """Likewise, shuffled once."""
+    shuffled = tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(COUNT, 4, reshuffle_each_iteration=False)
+    return shuffled.take(COUNT - COUNT // 5).batch(BATCH)
+
+
 def parallel(read):
     """Batches of what `read` gives for a number, four calls at a time."""
 

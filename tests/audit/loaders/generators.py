@@ -33,6 +33,15 @@ def endless():
         yield from finite()
 
 
+def stands_in():
+    """A batch that can't be read is replaced by the one before; believed: nobody misses one."""
+    while True:
+        last = batch(0)
+        for index in range(STEPS):
+            last = last if index == 7 else batch(index)
+            yield last
+
+
 class LockedIterator:
     """An iterator that takes a lock around another; believed: what forums call threadsafe_iter goes into fit()."""
 

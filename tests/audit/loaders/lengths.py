@@ -31,6 +31,24 @@ class Whole(Measured):
         return -(-COUNT // BATCH)
 
 
+class ShuffledFloor(Measured):
+    """Full batches only, in an order drawn anew; believed: what one epoch leaves out is in the next."""
+
+    def __init__(self):
+        super().__init__()
+        self.on_epoch_end()
+
+    def __len__(self):
+        return COUNT // BATCH
+
+    def __getitem__(self, index):
+        numbers = self.order[index * BATCH : (index + 1) * BATCH]
+        return self.x[numbers], self.y[numbers]
+
+    def on_epoch_end(self):
+        self.order = np.random.permutation(COUNT)
+
+
 class WithoutEnd(Base):
     """Any index is right; the property says that there is no end, as Keras documents it."""
 
