@@ -11,8 +11,7 @@ from .evidence import Bounds
 from .hooks import ON_EPOCH_BEGIN, call_hook
 from .journal import Journal
 from .loader import open_loader
-from .reference import FORWARD
-from .request import AuditRequest
+from .request import FORWARD, AuditRequest
 
 # How far beyond the length a loader is asked: one that answers there has no end, its length is a choice.
 FAR = 1000

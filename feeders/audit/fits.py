@@ -49,7 +49,7 @@ def fit(request: AuditRequest, use: str, steps: int | None, seed: int, provoked:
     """
     if request.start_method:
         multiprocessing.set_start_method(request.start_method, force=True)
-    seed_everything(seed)
+    seed_everything(request.seeded(seed))
     with journal.kept_alive():
         loader = open_loader(request)
     _listen(journal)

@@ -17,7 +17,7 @@ from .events import Heartbeat
 from .evidence import Key
 from .journal import Journal
 from .loader import AuditedLoader, open_loader
-from .request import AuditRequest
+from .request import BACKWARD, FORWARD, AuditRequest
 
 # Columns of a table that are tried one by one.
 MOST_COLUMNS = 12
@@ -32,7 +32,7 @@ def find_key(request: AuditRequest, steps: int, journal: Journal) -> Key:
         journal: gets an event per batch.
     """
     passes: list[dict[str, list[Any]]] = []
-    for seed in (1, 2):
+    for seed in (FORWARD, BACKWARD):
         seed_everything(seed)
         values: dict[str, list[Any]] = {}
         with journal.kept_alive():

@@ -24,9 +24,6 @@ from .readings import Agreement, Description, FailedRead, Reading
 from .recorder import Recorder
 from .request import AuditRequest
 
-# Seeds of the global random numbers in the two serial passes.
-FORWARD, BACKWARD = 1, 2
-
 # Keras calls the hooks between epochs a different number of times, by release: more states than epochs are read.
 SPARE_STATES = 2
 
@@ -62,7 +59,7 @@ def read_serially(request: AuditRequest, seed: int, backward: bool, journal: Jou
         backward: read a sequence from its last batch to the first.
         journal: gets an event per batch.
     """
-    seed_everything(seed)
+    seed_everything(request.seeded(seed))
     start = time.perf_counter()
     with journal.kept_alive():
         loader = open_loader(request, alone=True)

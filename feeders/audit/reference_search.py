@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from feeders.errors import FeedersError
-from feeders.loaders.opening import ARRAYS, SEQUENCE
+from feeders.loaders.opening import ARRAYS, DATASET, SEQUENCE
 from feeders.measure.identity import LABELS
 
 from .epochs import is_part_of_a_pass, reference_of
 from .forecast import START_SECONDS, Forecast
 from .inquiry import Inquiry
 from .readings import BrokenReading, Reading
-from .reference import BACKWARD, FEWEST_PARTS, FORWARD
+from .reference import FEWEST_PARTS
+from .request import BACKWARD, FORWARD
 
 
 def search_reference(inquiry: Inquiry) -> None:
@@ -40,6 +41,7 @@ def search_reference(inquiry: Inquiry) -> None:
     reference = reference_of(inquiry.request, forward, backward)
     inquiry.evidence = replace(inquiry.evidence, backward=backward, reference=reference)
     _read_with_fixed_numbers(inquiry)
+    _read_with_one_seed(inquiry, forward)
     _read_by_label(inquiry, forward)
     _look_for_a_key(inquiry)
 
@@ -107,6 +109,25 @@ def _read_with_fixed_numbers(inquiry: Inquiry) -> None:
         fixed = reference_of(inquiry.request, first, second)
         if fixed.reproducible:
             inquiry.evidence = replace(inquiry.evidence, forward=first, backward=second, reference=fixed, random=True)
+            return
+    inquiry.restart(random)
+
+
+def _read_with_one_seed(inquiry: Inquiry, forward: Reading) -> None:
+    """Where a pipeline draws when it is made and never again, let each process draw the same."""
+    reference, passes = inquiry.evidence.reference, forward.epochs[:2]
+    asked = inquiry.request.is_feeder or inquiry.request.key is not None
+    if asked or forward.description.kind != DATASET or reference is None or reference.reproducible:
+        return
+    if len({frozenset(value for batch in one for value in batch.contents) for one in passes}) > 1:
+        return
+    random = inquiry.request
+    inquiry.restart(replace(random, one_seed=True))
+    again = _read(inquiry, BACKWARD, backward=True)
+    if isinstance(again, Reading):
+        seeded = reference_of(inquiry.request, forward, again)
+        if seeded.reproducible:
+            inquiry.evidence = replace(inquiry.evidence, backward=again, reference=seeded)
             return
     inquiry.restart(random)
 

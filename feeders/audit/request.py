@@ -34,6 +34,10 @@ class AuditOptions(TypedDict, total=False):
     also: tuple[str, ...]
 
 
+# Seeds of the global random numbers in the two serial passes.
+FORWARD, BACKWARD = 1, 2
+
+
 @dataclass(frozen=True)
 class AuditRequest:
     """An audit to make.
@@ -52,6 +56,7 @@ class AuditRequest:
         also: uses beside ``fit()``: evaluate, predict, validation_data.
         fixed_random: Python's and NumPy's global random numbers are seeded by its index before each call, which the
             audit finds out to be of use.
+        one_seed: each process begins with the same global random numbers, likewise.
         cut: batches of a longer epoch that are looked at, found out by the audit.
     """
 
@@ -67,12 +72,17 @@ class AuditRequest:
     seconds: float = 60.0
     also: tuple[str, ...] = ()
     fixed_random: bool = False
+    one_seed: bool = False
     cut: int | None = None
 
     @property
     def is_feeder(self) -> bool:
         """Whether it is one of the catalogue, with samples that carry ids."""
         return ":" not in self.loader
+
+    def seeded(self, seed: int) -> int:
+        """The seed of the global random numbers in a process that would begin with this one."""
+        return FORWARD if self.one_seed else seed
 
     def source(self) -> Source:
         """Where a person's loader comes from, and how it is used."""

@@ -51,7 +51,7 @@ def stress(request: AuditRequest, plan: StressPlan, journal: Journal) -> StressA
     """
     if request.start_method:
         multiprocessing.set_start_method(request.start_method, force=True)
-    seed_everything(plan.seed)
+    seed_everything(request.seeded(plan.seed))
     chance = random.Random(plan.seed)
     with journal.kept_alive():
         loader = open_loader(request)
