@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
-# What moves the position of a database cursor, and of any other handle.
-ROWS = {"execute", "executemany", "fetchone", "fetchmany", "fetchall"}
-READS = {"seek", "read", "readinto", "readline", "readlines", "tell", "extractfile", "recv", *ROWS}
+# What asks a database or a socket, and takes the answer; and what moves the position of a file.
+ASKS = {"execute", "executemany", "fetchone", "fetchmany", "fetchall", "send", "sendall", "recv"}
+READS = {"seek", "read", "readinto", "readline", "readlines", "tell", "extractfile", *ASKS}
 LOCKS = {"Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition"}
 
 Function = ast.FunctionDef
@@ -115,13 +115,13 @@ class Reader:
         name: as it is written in the source.
         first: line of its first use.
         last: of its last one.
-        rows: it is a database cursor, not a file.
+        asks: it is a database or a socket, not a file.
     """
 
     name: str
     first: int
     last: int
-    rows: bool
+    asks: bool
 
 
 def shared_reader(function: ast.AST) -> Reader | None:
@@ -139,14 +139,15 @@ def shared_reader(function: ast.AST) -> Reader | None:
     name = min(shared, key=lambda call: "()" in call[0])[0]
     lines = [node.lineno for other, node in shared if other == name]
     moves = {str(getattr(node.func, "attr", "")) for other, node in shared if other == name}
-    return Reader(name, min(lines), max(lines), bool(moves & ROWS))
+    return Reader(name, min(lines), max(lines), bool(moves & ASKS))
 
 
 def _local_names(function: ast.AST) -> Iterator[str]:
     """Names bound to what the function made itself: by a call, not taken from an attribute."""
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+            parts = [part for target in node.targets for part in getattr(target, "elts", [target])]
+            yield from (part.id for part in parts if isinstance(part, ast.Name))
         if isinstance(node, ast.With):
             yield from (item.optional_vars.id for item in node.items if isinstance(item.optional_vars, ast.Name))
 
@@ -170,6 +171,24 @@ def changed_names(function: ast.AST) -> dict[str, list[int]]:
         if attribute or free or name in shared:
             found.setdefault(text_of(target), []).append(target.lineno)
     return found
+
+
+def changed_in_place(function: ast.AST) -> list[tuple[str, int]]:
+    """Return the names of a function that ``/=`` and the like change in place, if they are arrays, with the line."""
+    nodes = (node for node in ast.walk(function) if isinstance(node, ast.AugAssign) and not _counts(node))
+    return [(text_of(node.target), node.lineno) for node in nodes]
+
+
+def _counts(node: ast.AugAssign) -> bool:
+    """Whether it adds a whole number, as counters do."""
+    return isinstance(node.op, (ast.Add, ast.Sub)) and isinstance(getattr(node.value, "value", None), int)
+
+
+def seeded_generator(function: ast.AST) -> tuple[str, int] | None:
+    """Return the module whose generator of random numbers, one for all threads, a function seeds, and the line."""
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    modules = [(text_of(node.func.value), node.lineno) for node in calls if node.func.attr == "seed"]  # type: ignore[attr-defined]
+    return next(((module, line) for module, line in modules if module.split(".")[-1] == "random"), None)
 
 
 def name_reads(function: ast.AST, name: str) -> list[int]:

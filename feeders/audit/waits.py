@@ -42,7 +42,8 @@ def _statements(top: ast.AST) -> Iterator[ast.stmt]:
 WAITS = (
     (
         r"\.acquire\(|^with .*lock",
-        "Whoever holds this lock never gives it back: take it in a with statement, and no other lock while it is held.",
+        "Whoever holds this lock never gives it back: take it in a with statement, and no other lock while it is held. "
+        "A thread that takes it a second time needs threading.RLock().",
     ),
     (
         r"\.get\(",

@@ -68,7 +68,7 @@ def whole_address(address: str) -> str:
 def own_files(source: Source) -> Callable[[str], bool]:
     """Return whether a source file is the person's own code, not Python's and not that of an installed package."""
     paths = sysconfig.get_paths()
-    foreign = tuple({paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+    foreign = tuple({paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")})
     foreign += (str(PACKAGE) + os.sep,)
     own = _home(source.place)
 

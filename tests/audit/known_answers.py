@@ -248,9 +248,21 @@ ROWS = (
         "forked workers share the position: what is read is no zip any more, and that exception has a cause",
         FORKED,
     ),
+    _corrupt("one-connection", "handles.py:OneConnection", ("shared-handle",), "answers that another thread asked for"),
+    _ends(
+        "local-of-another",
+        "handles.py:LocalOfAnother",
+        "failed",
+        ("thread-local-empty",),
+        "an exception that several threads raise is no race of a handle",
+    ),
     # Unsafe: state.
     _corrupt(
         "reused-buffer", "state.py:ReusedBuffer", ("reused-buffer",), "a buffer that is overwritten before it is used"
+    ),
+    _corrupt("in-place", "state.py:InPlace", ("reading-changes-data",), "data that each epoch changes, without a race"),
+    _corrupt(
+        "seeds-for-all", "random_numbers.py:SeedsForAll", ("shared-state",), "a generator that another thread seeds"
     ),
     _corrupt("shared-cursor", "state.py:SharedCursor", ("shared-state",), "an attribute used across lines"),
     _corrupt("subtle-cursor", "state.py:SubtleCursor", ("shared-state",), "a race of one in thousands of batches"),

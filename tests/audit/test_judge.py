@@ -28,7 +28,7 @@ from feeders.audit.exceptions import Frame, RaisedException
 from feeders.audit.findings import ChangedBatch, Finding, RaisedCall, WrongBatch
 from feeders.audit.inspection import Handle
 from feeders.audit.judge import judge
-from feeders.audit.readings import BrokenReading, Description, FailedRead, Reading, Remainder, ReusedBuffer
+from feeders.audit.readings import Agreement, BrokenReading, Description, FailedRead, Reading, Remainder, ReusedBuffer
 from feeders.audit.request import AuditRequest
 from feeders.audit.sayings import SAYINGS, meaning_of
 from feeders.audit.switches import Place
@@ -351,13 +351,49 @@ def test_a_database_cursor_is_called_one_and_the_lock_covers_its_rows(source):
     fault = race(line("return")).faults[0]
     assert fault.cause.name == "shared-handle"
     assert fault.summary == (
-        "Several threads use one database handle, self.cursor: each takes rows that another asked for."
+        "Several threads use one connection, self.cursor: each takes answers that another asked for."
     )
-    assert fault.advice.startswith("Make a cursor in each call, or hold one lock over lines 2 to 3 of ")
+    assert fault.advice.startswith("Hold one lock over lines 2 to 3 of ")
     assert [mark.says for mark in fault.marks] == [
-        "rows are asked for here",
-        "and taken here: another one has asked meanwhile",
+        "it is asked here",
+        "and the answer taken here: another one has asked meanwhile",
     ]
+
+
+def test_what_another_thread_put_into_a_thread_local_is_no_shared_handle(source):
+    line = source("def get(self, index):\n    file = self.local.file\n    file.seek(index)\n    return file.read(8)\n")
+    error = "AttributeError: '_thread._local' object has no attribute 'file'"
+    pulls = [pull(*[raised(error, trial, place=line("seek")) for trial in (1, 2, 3)])]
+    assert names(judged(fits=ended("failed", error), stress=pulls)) == ["thread-local-empty"]
+
+
+def test_a_generator_of_random_numbers_that_each_call_seeds_is_named(source):
+    line = source("""\
+        def get(self, index):
+            np.random.seed(index)
+            return self.rows[index] + np.random.normal()
+    """)
+    fault = race(line("return")).faults[0]
+    assert (fault.cause.name, fault.summary) == (
+        "shared-state",
+        "Several calls seed np.random and draw from it: it is one for all threads.",
+    )
+    assert "np.random.default_rng(index)" in fault.advice
+    assert [(mark.line, mark.name) for mark in fault.marks] == [(2, "np.random.seed")]
+
+
+SPOILT = [fit(epoch(corrupt=5)), fit(epoch(corrupt=5))]
+
+
+def test_data_that_reading_changes_is_named_with_the_lines(tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.write_text("class Mine:\n    def __getitem__(self, index):\n        x = self.x[index]\n        x /= 255\n")
+    differs = {"reread": Agreement(keys=False, contents=False)}
+    verdict = judged(AuditRequest(f"{mine}:Mine"), fits=SPOILT, backward=differs)
+    assert names(verdict) == ["reading-changes-data"]
+    assert [(mark.line, mark.name) for mark in verdict.faults[0].marks] == [(4, "x")]
+    assert names(judged(fits=SPOILT)) == ["unexplained"]
+    assert judged(backward=differs).safe
 
 
 def test_a_library_that_stands_before_the_file_is_named_by_its_attribute(source):

@@ -6,7 +6,17 @@ import textwrap
 
 import pytest
 
-from feeders.audit.source import Reader, call_lock, changed_names, function_at, guarded_lines, name_reads, shared_reader
+from feeders.audit.source import (
+    Reader,
+    call_lock,
+    changed_in_place,
+    changed_names,
+    function_at,
+    guarded_lines,
+    name_reads,
+    seeded_generator,
+    shared_reader,
+)
 from feeders.audit.waits import thread_makers, waits_for
 
 
@@ -81,16 +91,27 @@ def test_a_lock_that_others_can_wait_for_is_not_accused(function, body):
 @pytest.mark.parametrize(
     ("body", "found"),
     [
-        ("self.file.seek(index)\nnumber = 1\nreturn self.file.read(8)", Reader("self.file", 2, 4, rows=False)),
-        ("file = self.file\nfile.seek(index)\nreturn file.read(8)", Reader("file", 3, 4, rows=False)),
-        ("return self.files[index % 2].read(8)", Reader("self.files[...]", 2, 2, rows=False)),
-        ("return self.archive.extractfile('a').read()", Reader("self.archive", 2, 2, rows=False)),
-        ("self.base.execute('select')\nreturn self.base.fetchone()", Reader("self.base", 2, 3, rows=True)),
-        ("self.cursor.execute('select')\nreturn self.cursor.fetchall()", Reader("self.cursor", 2, 3, rows=True)),
-        ("return self.base.execute('select').fetchall()", Reader("self.base", 2, 2, rows=True)),
-        ("HANDLE.seek(0)\nwith open('b') as own:\n    own.read()", Reader("HANDLE", 2, 2, rows=False)),
+        ("self.file.seek(index)\nnumber = 1\nreturn self.file.read(8)", Reader("self.file", 2, 4, asks=False)),
+        ("file = self.file\nfile.seek(index)\nreturn file.read(8)", Reader("file", 3, 4, asks=False)),
+        ("return self.files[index % 2].read(8)", Reader("self.files[...]", 2, 2, asks=False)),
+        ("return self.archive.extractfile('a').read()", Reader("self.archive", 2, 2, asks=False)),
+        ("self.base.execute('select')\nreturn self.base.fetchone()", Reader("self.base", 2, 3, asks=True)),
+        ("self.cursor.execute('select')\nreturn self.cursor.fetchall()", Reader("self.cursor", 2, 3, asks=True)),
+        ("return self.base.execute('select').fetchall()", Reader("self.base", 2, 2, asks=True)),
+        ("self.link.sendall(b'7')\nreturn self.link.recv(8)", Reader("self.link", 2, 3, asks=True)),
+        ("HANDLE.seek(0)\nwith open('b') as own:\n    own.read()", Reader("HANDLE", 2, 2, asks=False)),
     ],
-    ids=["attribute", "by another name", "one of several", "archive", "database", "cursor", "connection", "global"],
+    ids=[
+        "attribute",
+        "by another name",
+        "one of several",
+        "archive",
+        "database",
+        "cursor",
+        "connection",
+        "socket",
+        "global",
+    ],
 )
 def test_what_is_read_by_a_position_that_others_share_is_named_with_its_lines(function, body, found):
     assert shared_reader(function(body)) == found
@@ -98,7 +119,7 @@ def test_what_is_read_by_a_position_that_others_share_is_named_with_its_lines(fu
 
 def test_a_handle_that_a_helper_is_given_may_be_shared(function):
     assert shared_reader(function("file.seek(8)\nreturn file.read(8)", arguments="file")) == Reader(
-        "file", 2, 3, rows=False
+        "file", 2, 3, asks=False
     )
 
 
@@ -107,13 +128,39 @@ def test_a_handle_that_a_helper_is_given_may_be_shared(function):
     [
         "with open(self.path, 'rb') as file:\n    file.seek(index)\n    return file.read(8)",
         "file = open(self.path)\nreturn file.read()",
+        "link, _ = server.accept()\nreturn link.recv(4)",
         "return os.pread(self.descriptor, 8, index)",
         "return self.rows[index]",
     ],
-    ids=["in a with", "opened here", "without a position", "no file"],
+    ids=["in a with", "opened here", "accepted here", "without a position", "no file"],
 )
 def test_what_the_call_opened_itself_is_not_shared(function, body):
     assert shared_reader(function(body)) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("x = self.x[index]\nx /= 255\nreturn x", [("x", 3)]),
+        ("self.x[index] -= self.mean\nself.calls += 1", [("self.x[...]", 2)]),
+        ("return self.x[index] / 255", []),
+    ],
+)
+def test_what_is_changed_in_place_is_named_and_counters_are_not(function, body, found):
+    assert changed_in_place(function(body)) == found
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("np.random.seed(index)\nreturn np.random.normal()", ("np.random", 2)),
+        ("x = 1\nrandom.seed(index)", ("random", 3)),
+        ("self.rng.seed(index)", None),
+        ("rng = np.random.default_rng(index)", None),
+    ],
+)
+def test_the_generator_of_all_threads_is_told_from_others(function, body, found):
+    assert seeded_generator(function(body)) == found
 
 
 # changed_names

@@ -20,6 +20,11 @@ RAISES = Cause(
     "Make that batch alone, in a Python prompt: loader[index]. If it raises there too, mend the line; if it does not, "
     "workers disturb each other there.",
 )
+THREAD_LOCAL_EMPTY = Cause(
+    "thread-local-empty",
+    "threading.local() holds only what the same thread has put there, and another thread filled it.",
+    'Fill it at its first use, in the call: if not hasattr(self.local, "file"): self.local.file = open(path, "rb").',
+)
 EMPTY = Cause(
     "empty",
     "It gives no batch at all.",
@@ -54,8 +59,11 @@ def find(case: Case) -> Iterator[Fault]:
     """Name how it ended; other causes may explain it."""
     ending = case.ending
     if ending and ending.outcome == FAILED:
-        where = case.raised_lines(ending)
-        yield Fault(RAISES, first_line(ending.message), where, ending.observations, marks=_marks(where, "raised"))
+        where, seen = case.raised_lines(ending), first_line(ending.message)
+        local = "_thread._local' object has no attribute" in ending.message
+        # Whoever sees a race in it sees that its threads are several.
+        cause, explains = (THREAD_LOCAL_EMPTY, ("shared-handle", "shared-state")) if local else (RAISES, ())
+        yield Fault(cause, seen, where, ending.observations, explains=explains, marks=_marks(where, "raised"))
     elif ending and ending.outcome == HUNG:
         yield _hang(case, ending)
     elif ending and ending.outcome == CRASHED:
@@ -122,4 +130,6 @@ def notes(case: Case) -> Iterator[str]:
         yield f"one fit() {run.outcome} and no other one did: not judged. {first_line(run.message)}"
 
 
-FAMILY = Family((RAISES, EMPTY, EXITS, KILLED, MEMORY_LIMIT, HANGS_AT_EPOCH_END, HANGS), find, notes)
+FAMILY = Family(
+    (RAISES, THREAD_LOCAL_EMPTY, EMPTY, EXITS, KILLED, MEMORY_LIMIT, HANGS_AT_EPOCH_END, HANGS), find, notes
+)

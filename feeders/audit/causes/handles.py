@@ -55,15 +55,17 @@ def _advice(case: Case, file: str, reader: Reader) -> str:
             f"{reader.name} ({span} of {file}) is shared since the fork, and no thread's lock helps: "
             "open it in the worker, at its first use there."
         )
-    if reader.rows:
-        return f"Make a cursor in each call, or hold one lock over {span} of {file}; {reader.name} is what is shared."
+    if reader.asks:
+        return (
+            f"Hold one lock over {span} of {file}, or make a cursor or connection of its own for each call or thread."
+        )
     return f"Hold one lock over {span} of {file}; {reader.name} is what is shared."
 
 
 def _summary(case: Case, reader: Reader) -> str:
     workers = "processes" if case.description.processes else "threads"
-    if reader.rows:
-        return f"Several {workers} use one database handle, {reader.name}: each takes rows that another asked for."
+    if reader.asks:
+        return f"Several {workers} use one connection, {reader.name}: each takes answers that another asked for."
     return f"Several {workers} use one open file, {reader.name}: each moves its position."
 
 
@@ -71,8 +73,8 @@ def _marks(file: str, reader: Reader) -> tuple[Mark, ...]:
     if reader.first == reader.last:
         return (Mark(file, reader.first, "read here by several at once", reader.name),)
     first, last = "the position is set here", "and used here: another one has moved it meanwhile"
-    if reader.rows:
-        first, last = "rows are asked for here", "and taken here: another one has asked meanwhile"
+    if reader.asks:
+        first, last = "it is asked here", "and the answer taken here: another one has asked meanwhile"
     return Mark(file, reader.first, first, reader.name), Mark(file, reader.last, last, reader.name)
 
 

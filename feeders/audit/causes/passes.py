@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Iterator
 
 from feeders.audit.readings import Reading
+from feeders.audit.source import Mark, changed_in_place, functions_in
 
 from ._case import Case
 from ._cause import CORRUPT, DUPLICATED, MISSING, Cause, Family, Fault
@@ -25,6 +26,11 @@ LENGTH_CHANGES = Cause(
     "length-changes",
     "The length differs from epoch to epoch, and Keras 3 keeps that of the first epoch.",
     "Return the same length in each epoch, or call fit() once per epoch; Keras 2 asks for the length again.",
+)
+READING_CHANGES = Cause(
+    "reading-changes-data",
+    "To read a batch changes the data that it is made of: whoever reads it again, as in the next epoch, gets another.",
+    "Work on a copy: write x = x / 255 in the place of x /= 255, or begin with x = self.x[rows].copy().",
 )
 SHUFFLE_AFTER_REPEAT = Cause(
     "shuffle-after-repeat",
@@ -68,6 +74,7 @@ def find(case: Case) -> Iterator[Fault]:
         seen = "the dataset repeats without end and is shuffled after that"
         yield Fault(SHUFFLE_AFTER_REPEAT, seen, delivery=(MISSING, DUPLICATED))
     yield from _left_out(forward)
+    yield from _changed_by_reading(case, backward)
 
 
 def _left_out(forward: Reading) -> Iterator[Fault]:
@@ -80,6 +87,23 @@ def _left_out(forward: Reading) -> Iterator[Fault]:
     if forward.remainder:
         seen = f"{forward.remainder.left} of {forward.remainder.of} samples of a pass are left out"
         yield Fault(REMAINDER_DROPPED, seen, delivery=(MISSING,))
+
+
+def _changed_by_reading(case: Case, backward: Reading) -> Iterator[Fault]:
+    """Find what gives the same alone, in both passes, and something else when it is read twice, which nobody drew."""
+    reference = case.evidence.reference
+    settled = reference is not None and reference.reproducible and reference.ordered
+    if CORRUPT in case.miscounted and settled and not backward.reread.contents:
+        yield Fault(
+            READING_CHANGES, case.worst_epoch(), marks=_in_place(case), fallback=True, explains=("unexplained",)
+        )
+
+
+def _in_place(case: Case) -> tuple[Mark, ...]:
+    """The lines of the loader that change an array in place."""
+    source = case.request.source()
+    found = [place for one in functions_in(source.place, source.name) for place in changed_in_place(one)]
+    return tuple(Mark(source.place, line, "changed in place here", name) for name, line in found)
 
 
 def _is_next(pair: tuple[int, int]) -> bool:
@@ -107,6 +131,7 @@ FAMILY = Family(
         SAME_BATCH_TWICE,
         DTYPE_CHANGES,
         LENGTH_CHANGES,
+        READING_CHANGES,
         SHUFFLE_AFTER_REPEAT,
         SELECTION_CHANGES,
         REMAINDER_DROPPED,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Iterator, Sequence
 
 from feeders.audit.evidence import ENDED
-from feeders.audit.source import Mark, changed_names, functions_in, guarded_lines, name_reads
+from feeders.audit.source import Mark, changed_names, functions_in, guarded_lines, name_reads, seeded_generator
 from feeders.loaders.opening import SEQUENCE
 
 from ._case import Case
@@ -33,7 +33,7 @@ def find(case: Case) -> Iterator[Fault]:
     """Find what a race has changed, or say that it is in the way an iterator is shared, or what the source shows."""
     race, known = case.race, case.description
     if race:
-        state = _shared_state(race.functions)
+        state, seeded = _shared_state(race.functions), _seeded(race.functions)
         yield Fault(
             SHARED_STATE,
             race.seen,
@@ -42,8 +42,8 @@ def find(case: Case) -> Iterator[Fault]:
             _changed(race, state),
             race.delivery,
             explains=("raises",),
-            summary=_summary(case, state),
-            marks=_marks(state),
+            summary=_summary(case, state, seeded),
+            marks=_marks(state, seeded),
         )
     elif case.miscounted and known.iterates and case.is_pulled_as_by_keras and known.generation == 2:
         cause = SHARED_STATE if case.findings else EPOCH_LEAK
@@ -110,9 +110,9 @@ def _shared_state(functions: Sequence[tuple[str, ast.AST]]) -> _State | None:
     return max(states, key=lambda state: bool(state.reads), default=None)
 
 
-def _summary(case: Case, state: _State | None) -> str:
+def _summary(case: Case, state: _State | None, seeded: tuple[str, str, int] | None = None) -> str:
     if state is None:
-        return ""
+        return f"Several calls seed {seeded[1]} and draw from it: it is one for all threads." if seeded else ""
     what = "worker process" if case.description.processes else "thread"
     if not state.reads:
         return (
@@ -121,10 +121,16 @@ def _summary(case: Case, state: _State | None) -> str:
     return f"One {what} changes {state.name} while another one still needs what it held."
 
 
-def _marks(state: _State | None) -> tuple[Mark, ...]:
+def _seeded(functions: Sequence[tuple[str, ast.AST]]) -> tuple[str, str, int] | None:
+    """Return the file, module and line that seeds the random numbers of all threads."""
+    found = ((file, seeded_generator(function)) for file, function in functions)
+    return next(((file, *seeded) for file, seeded in found if seeded), None)
+
+
+def _marks(state: _State | None, seeded: tuple[str, str, int] | None = None) -> tuple[Mark, ...]:
     """The first places where it is written, and read."""
     if state is None:
-        return ()
+        return (Mark(seeded[0], seeded[2], "seeded here, for all threads", f"{seeded[1]}.seed"),) if seeded else ()
     also = "" if state.reads else ", by several threads at once"
     writes = [Mark(file, line, f"written here{also}", state.name) for file, line in state.writes[:2]]
     reads = [Mark(file, line, "read here, by another thread too", state.name) for file, line in state.reads[:2]]
@@ -133,6 +139,9 @@ def _marks(state: _State | None) -> tuple[Mark, ...]:
 
 def _changed(race: Race, state: _State | None) -> str:
     """Say what to write instead of the name, and which others the functions change."""
+    seeded = _seeded(race.functions)
+    if seeded and state is None:
+        return f"Draw from a generator of the call, rng = np.random.default_rng(index), and leave out line {seeded[2]}."
     names = {name: lines for _, function in race.functions for name, lines in changed_names(function).items()}
     lines = sorted({line for part in names.values() for line in part})
     if not names:

@@ -3,6 +3,7 @@
 # ruff: noqa: SIM115  (files that stay open are what this is about)
 
 import os
+import socket
 import tempfile
 import threading
 import zipfile
@@ -128,6 +129,42 @@ class ThreadLocalHandle(Records):
             self.mine.file = open(RECORDS, "rb")
         self.mine.file.seek(number * RECORD_BYTES)
         return self.mine.file.read(RECORD_BYTES)
+
+
+class LocalOfAnother(ThreadLocalHandle):
+    """The constructor opens it; believed: each thread has its own from then on."""
+
+    def __init__(self):
+        super().__init__()
+        self.mine.file = open(RECORDS, "rb")
+
+    def read(self, number):
+        self.mine.file.seek(number * RECORD_BYTES)
+        return self.mine.file.read(RECORD_BYTES)
+
+
+def answer(link):
+    """Send the record of each number that comes, as a server does, until nobody asks any more."""
+    raw = RECORDS.read_bytes()
+    while True:
+        asked = link.recv(4, socket.MSG_WAITALL)
+        if len(asked) < 4:
+            return
+        start = int.from_bytes(asked, "little") * RECORD_BYTES
+        link.sendall(raw[start : start + RECORD_BYTES])
+
+
+class OneConnection(Records):
+    """A server asked over one socket; believed: who asks gets the answer."""
+
+    def __init__(self):
+        super().__init__()
+        self.link, other = socket.socketpair()
+        threading.Thread(target=answer, args=(other,), daemon=True).start()
+
+    def read(self, number):
+        self.link.sendall(number.to_bytes(4, "little"))
+        return self.link.recv(RECORD_BYTES, socket.MSG_WAITALL)
 
 
 class Memmap(Records):

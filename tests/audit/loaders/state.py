@@ -54,6 +54,15 @@ class Arrays(Base):
         return self.x[numbers], self.y[numbers]
 
 
+class InPlace(Arrays):
+    """Scales its rows; believed: a slice is a copy."""
+
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        x /= np.float32(3)
+        return x, y
+
+
 class ReusedBuffer(Arrays):
     """One array for all batches, to spare the allocation; believed: Keras has copied it by then."""
 
