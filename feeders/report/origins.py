@@ -44,9 +44,7 @@ def stacks_table(parts: Iterable[Takes]) -> pd.DataFrame:
     rows = []
     for part in parts:
         records = part.records
-        settings = {
-            f"{key} {value}" for take in records for key, value in take.settings.items() if value is not None
-        }
+        settings = {f"{key} {value}" for take in records for key, value in take.settings.items() if value is not None}
         overheads = [take.overhead for take in records if take.outcome == MEASURED and take.overhead is not None]
         rows.append(
             {

@@ -87,6 +87,42 @@ def test_the_reference_has_all_that_the_code_has(site, page, names):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "links"),
+    [
+        ("tutorial", ["../reference/causes/#shared-handle", "../how-to/audit-in-ci/"]),
+        ("how-to/audit-in-ci", ["../../reference/json/"]),
+        ("explanation/results", ["../limits/#known-limits", "../methodology/"]),
+        ("explanation/methodology", ["../limits/#known-limits", "../decisions/#decisions"]),
+        ("reference/metrics", ["../../explanation/methodology/#numbers"]),
+    ],
+)
+def test_a_link_to_a_file_of_the_repository_leads_to_the_page_that_is_made_of_it(site, page, links):
+    text = (site / page / "index.html").read_text(encoding="utf-8")
+    article = text[text.index("<article") :]
+    assert [link for link in links if f'href="{link}"' not in article] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [
+        ("calibration", "How often an audit is right"),
+        ("calibration", "How often a comparison is right"),
+        ("limits", "Known limits"),
+        ("decisions", "Decisions"),
+    ],
+)
+def test_a_section_with_a_page_of_its_own_is_there_and_nowhere_else(site, page, heading):
+    held = [
+        path
+        for path in site.glob("explanation/*/index.html")
+        if re.search(f"<h[1-3][^>]*>{heading}<", path.read_text())
+    ]
+    assert [path.parent.name for path in held] == [page]
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(900)  # two audits, on a machine that may be busy
 @pytest.mark.skipif(installed() is None, reason="needs TensorFlow")
 def test_the_tutorial_is_so(tmp_path):
