@@ -60,6 +60,9 @@ JSON = {"METHODOLOGY.md#--json": "reference/json.md"}
 
 LINK = re.compile(r"\[([^\]\n]*)\]\((?=[^)])([^)\s#:]*)(#[^)\s]*)?\)")
 
+# As in super().__init__, os._exit, steps_per_epoch or fit().
+CODE = re.compile(r"(?:\w[\w.]*\(\)\.)?[\w.]*_[\w.]*\w|\w[\w.]*\(\)")
+
 
 def on_config(config: Any) -> Any:
     """Take the address of the repository from where the package has it."""
@@ -134,8 +137,11 @@ def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParse
 
 def feeders() -> str:
     """Return the catalogues of feeders and workloads."""
-    rows = [(f"`{row.name}`", row.summary, SHARED_BY[row.shared_by], row.needs, row.belief) for row in FEEDERS]
-    loads = [(f"`{row.name}`", row.summary, row.gil, row.source) for row in WORKLOADS]
+    rows = [
+        (f"`{row.name}`", _with_code(row.summary), SHARED_BY[row.shared_by], row.needs, _with_code(row.belief))
+        for row in FEEDERS
+    ]
+    loads = [(f"`{row.name}`", _with_code(row.summary), row.gil, row.source) for row in WORKLOADS]
     return "\n\n".join(
         [
             "# Feeders and workloads",
@@ -150,7 +156,10 @@ def feeders() -> str:
 
 def metrics() -> str:
     """Return the catalogue of metrics."""
-    rows = [(f"`{row.name}`", row.meaning, row.unit, "lower" if row.lower_is_better else "higher") for row in METRICS]
+    rows = [
+        (f"`{row.name}`", _with_code(row.meaning), row.unit, "lower" if row.lower_is_better else "higher")
+        for row in METRICS
+    ]
     return "\n\n".join(
         [
             "# Metrics",
@@ -240,4 +249,12 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _sentence(text: str) -> str:
+    text = _with_code(text)
     return f"{text[0].upper()}{text[1:]}{'' if text.endswith(('.', ':', '?')) else '.'}"
+
+
+def _with_code(text: str) -> str:
+    """Mark what is code by its looks, fit() or __init__, which Markdown would make bold; what is marked stays."""
+    parts = text.split("`")
+    parts[::2] = [CODE.sub(r"`\g<0>`", part) for part in parts[::2]]
+    return "`".join(parts)

@@ -42,6 +42,11 @@ def test_a_command_that_a_page_shows_can_be_called(command, capsys):
     assert options.command
 
 
+def test_the_style_of_the_site_is_where_its_settings_look_for_it():
+    (sheet,) = re.findall(r"^extra_css: \[(.+)\]$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert (DOCS / sheet).is_file()
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
@@ -75,7 +80,7 @@ def test_the_site_loads_nothing_from_elsewhere(site):
         ("commands", [f"feeders {name.replace('listing', 'list')}" for name in COMMAND_NAMES]),
         ("feeders", [row.name for row in (*FEEDERS, *WORKLOADS)]),
         ("metrics", [row.name for row in METRICS]),
-        ("causes", [cause.name for cause in CAUSES]),
+        ("causes", [*(cause.name for cause in CAUSES), "<code>__init__</code>", "<code>fit()</code>"]),
         ("json", ["schema", "verdict"]),
         ("python", ["assert_safe", "LookaheadProcesses", "batches"]),
     ],
