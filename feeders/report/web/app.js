@@ -7,6 +7,8 @@ const SYMBOLS = { good: "✓", bad: "✗", warn: "!", none: "·" };
 // Okabe and Ito's, told apart by colour-blind eyes; the first is too dark for a dark ground.
 const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999"];
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
+// Characters from which the text of a cell may be broken: style.css keeps its column wide enough to be read.
+const LONG = { text: 24, code: 17 };
 const isNarrow = () => window.innerWidth < 620; // as in style.css
 let state = {};
 let views = [];
@@ -340,7 +342,8 @@ function drawTable(block, rows, into) {
   function cellOf(column, row, index) {
     const text = shownValue(column, row);
     const inner = column.kind === "code" ? element("code", {}, text) : text;
-    const cell = element(index === 0 ? "th" : "td", index === 0 ? { scope: "row", class: column.kind } : { class: column.kind });
+    const kind = text.length > LONG[column.kind] ? `${column.kind} long` : column.kind;
+    const cell = element(index === 0 ? "th" : "td", index === 0 ? { scope: "row", class: kind } : { class: kind });
     if (column.kind === "html") cell.innerHTML = text;
     else cell.append(inner);
     return cell;
