@@ -42,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def command_line() -> argparse.ArgumentParser:
     """Return the parser of all commands; the documentation is made from it too."""
     parser = argparse.ArgumentParser(
-        prog="feeders", description="Find the fastest safe way to feed Keras fit(), and check your own loader."
+        prog="feeders",
+        description="Find the fastest safe way to feed Keras fit(), and check your own loader for races.",
+        epilog="Begin with: feeders audit my_data.py:Train. `feeders COMMAND --help` tells the options of a command.",
     )
     parser.add_argument("--version", action="version", version=f"keras-feeders {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

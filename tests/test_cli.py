@@ -5,6 +5,7 @@ What the commands print is in tests/commands.
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from feeders import cli
 from feeders.commands import listing
+from tests.docs.prose import faults
 
 
 @pytest.mark.parametrize(
@@ -94,3 +96,21 @@ def test_bash_takes_the_script():
     asked = 'COMP_WORDS=(feeders aud); COMP_CWORD=1; _shtab_feeders; echo "${COMPREPLY[@]}"'
     answer = subprocess.run(["bash"], input=f"{script}\n{asked}\n", capture_output=True, text=True)
     assert (answer.stdout.strip(), answer.stderr) == ("audit", "")
+
+
+def parsers(parser):
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from parsers(each)
+
+
+@pytest.mark.parametrize("parser", list(parsers(cli.command_line())), ids=lambda parser: parser.prog)
+def test_the_help_tells_what_everything_is(parser):
+    """In sentences of the length that pages have: a command before its options, and every option."""
+    silent = [action.dest for action in parser._actions if not action.help and action.nargs != argparse.PARSER]
+    assert silent == []
+    if parser.prog.count(" ") == 1:
+        assert parser.description
+    assert not list(faults("\n\n".join(filter(None, (parser.description, parser.epilog)))))

@@ -10,7 +10,7 @@ from typing import Any
 
 from feeders.terminal import UNBOUNDED, Progress, write_atomically
 
-from .arguments import add_own, count, given_of_own, seconds, writable
+from .arguments import JSON, LOADER, add_own, count, given_of_own, seconds, writable
 from .needs import require
 
 
@@ -18,19 +18,24 @@ def add(commands: Any) -> None:
     """Add the command to a parser's."""
     parser = commands.add_parser(
         "advise",
-        help="your loader, your model, this host: is it safe, how far from the limit, what to change",
-        description="Audit a loader of your own, carry it by every safe feeder, and say what to change, with the lines "
-        "to copy. Exit status: 0 safe as it is used, 1 not, 2 the call is wrong.",
+        help="is your loader safe and fast here, and what should you change?",
+        description="Check your loader for races. Feed it in every safe way, and measure each. Then say which way is "
+        "best on this host, with the lines to copy. This takes 3 minutes, or what --seconds sets.",
+        epilog="Exit status: 0 your loader is safe as you use it; 1 it is not; 2 the call is wrong.",
     )
-    parser.add_argument("loader", metavar="LOADER", help="FILE.py:NAME or package.module:NAME")
+    parser.add_argument("loader", metavar="LOADER", help=LOADER)
     add_own(parser)
-    parser.add_argument("--epoch", type=count, metavar="N", help="batches of an epoch; default: the loader's own")
     parser.add_argument(
-        "--workers", type=count, metavar="MAX", help="most to try; default: twice the cores, 4 at least"
+        "--epoch", type=count, metavar="N", help="answer for epochs of N batches; default: all that the loader has"
     )
-    parser.add_argument("--seconds", type=seconds, default=180.0, metavar="S", help="budget; default: 180")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE.html", help="write a page with charts there")
+    parser.add_argument(
+        "--workers", type=count, metavar="MAX", help="the most workers to try; default: twice the cores, 4 at least"
+    )
+    parser.add_argument(
+        "--seconds", type=seconds, default=180.0, metavar="S", help="time to spend, in seconds; default: 180"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help=JSON)
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.html", help="write a page with charts")
     parser.set_defaults(command=_advise)
 
 

@@ -8,6 +8,13 @@ from typing import Any
 
 from feeders.errors import FeedersError
 
+# What the help says of options that several commands have.
+LOADER = "your loader, FILE.py:NAME or package.module:NAME"
+CALL = "Python that makes your loader, as 'Train(\"train\")'; default: NAME is called without arguments"
+STEPS = "batches in an epoch, as steps_per_epoch of fit(); default: all that the loader has"
+JSON = "write the whole evidence to FILE, as JSON"
+BUDGET = "start no new pair after so many minutes; default: no limit"
+
 
 def count(text: str) -> int:
     """Read a whole number from 1."""
@@ -48,11 +55,19 @@ def _above_0(text: str, unit: str) -> float:
 
 def add_own(parser: argparse.ArgumentParser) -> None:
     """Add what a loader and a model of a person's own take."""
-    parser.add_argument("--call", metavar="'NAME(args)'", help="makes your loader; default: NAME without arguments")
-    parser.add_argument("--steps", type=count, metavar="N", help="batches per epoch of a loader without end")
-    parser.add_argument("--model", metavar="FILE.py:NAME", help="compiled, or a function that returns one")
-    parser.add_argument(
-        "--step-ms", type=milliseconds, metavar="T", help="a step takes T ms without a core, as on an accelerator"
+    own = parser.add_argument_group("your own loader and model")
+    own.add_argument("--call", metavar="'NAME(args)'", help=CALL)
+    own.add_argument("--steps", type=count, metavar="N", help=STEPS)
+    own.add_argument(
+        "--model",
+        metavar="FILE.py:NAME",
+        help="your compiled model, or a function that returns it; default: a model that does next to nothing",
+    )
+    own.add_argument(
+        "--step-ms",
+        type=milliseconds,
+        metavar="T",
+        help="in place of a model: each step takes T milliseconds and uses no core, as on a GPU",
     )
 
 

@@ -13,7 +13,7 @@ from feeders.errors import FeedersError
 from feeders.keras_api import asked_backend
 from feeders.terminal import UNBOUNDED, Progress, table, write_atomically
 
-from .arguments import count, seconds, writable
+from .arguments import CALL, JSON, LOADER, STEPS, count, seconds, writable
 from .needs import require, results_folder
 
 # Of each audit of --all.
@@ -24,33 +24,49 @@ def add(commands: Any) -> None:
     """Add the command to a parser's."""
     parser = commands.add_parser(
         "audit",
-        help="is a loader safe: does every sample arrive once, whole, in its epoch",
-        description="Feed a loader through fit(), provoke races, and say what is wrong. Exit status: 0 safe as used, "
-        "1 not, 2 the call is wrong.",
+        help="is a loader safe: does every sample arrive once, whole, in its epoch?",
+        description="Feed a loader through fit(), and provoke races meanwhile. Say which samples were lost, repeated "
+        "or changed, which lines did it, and how to repair them.",
+        epilog="Exit status: 0 safe as it is used; 1 not safe, or not proven; 2 the call is wrong.",
+    )
+    parser.add_argument("loader", nargs="?", metavar="LOADER", help=f"{LOADER}; or a feeder of `feeders list`")
+    parser.add_argument(
+        "--all", action="store_true", help="audit every feeder on every workload, 10 s each, into results/"
     )
     parser.add_argument(
-        "loader", nargs="?", metavar="LOADER", help="a feeder of `list`, FILE.py:NAME or package.module:NAME"
+        "--known", action="store_true", help="tell which known faults of Keras are fixed, still there, or new"
     )
-    parser.add_argument("--all", action="store_true", help="every feeder on every workload, 10 s each, into results/")
-    parser.add_argument("--known", action="store_true", help="the known faults of Keras: fixed, still there, or new")
-    parser.add_argument("--workload", metavar="W", help="what a feeder of `list` feeds; default: window")
-    parser.add_argument("--call", metavar="'NAME(args)'", help="makes the loader; default: NAME without arguments")
-    parser.add_argument("--workers", type=count, metavar="N", help="default: what the loader sets itself, else 4")
-    parser.add_argument("--processes", action="store_true", help="workers are processes, not threads")
-    parser.add_argument("--start-method", choices=("fork", "spawn", "forkserver"), help="how processes start")
+    parser.add_argument("--workload", metavar="W", help="what a feeder carries, of `feeders list`; default: window")
+    parser.add_argument("--call", metavar="'NAME(args)'", help=CALL)
+    parser.add_argument(
+        "--workers",
+        type=count,
+        metavar="N",
+        help="threads or processes that prepare batches; default: what the loader sets itself, else 4",
+    )
+    parser.add_argument("--processes", action="store_true", help="workers are processes; default: threads")
+    parser.add_argument(
+        "--start-method",
+        choices=("fork", "spawn", "forkserver"),
+        help="how processes start; default: as Python does on this host",
+    )
     parser.add_argument("--epochs", type=count, metavar="N", help="epochs of each fit(); default: 2")
-    parser.add_argument("--steps", type=count, metavar="N", help="batches per epoch of a loader without end")
+    parser.add_argument("--steps", type=count, metavar="N", help=STEPS)
     parser.add_argument(
         "--also",
         type=_names,
-        metavar="evaluate,predict",
-        help="audit these uses beside fit(): evaluate, predict (in order), validation_data",
+        metavar="USE,...",
+        help="audit other uses too: evaluate, predict (order counts), validation_data",
     )
-    parser.add_argument("--key", metavar="labels|EXPR", help="names a sample, by x, y and w; default: its content")
-    parser.add_argument("--seconds", type=seconds, metavar="S", help="budget in seconds; default: 60")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
     parser.add_argument(
-        "--repro", type=Path, metavar="FILE.py", help="write a script of plain Keras there, if it shows the fault"
+        "--key",
+        metavar="labels|EXPR",
+        help="what tells samples apart: labels, or Python of x, y and w, as 'x[:, 0]'; default: the whole content",
+    )
+    parser.add_argument("--seconds", type=seconds, metavar="S", help="time to spend, in seconds; default: 60")
+    parser.add_argument("--json", type=Path, metavar="FILE", help=JSON)
+    parser.add_argument(
+        "--repro", type=Path, metavar="FILE.py", help="write a script of plain Keras that shows the fault"
     )
     parser.set_defaults(command=_audit)
 

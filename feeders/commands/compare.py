@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from feeders.errors import FeedersError
 from feeders.terminal import Progress, interrupted_by, write_atomically
 
-from .arguments import add_own, count, given_of_own, names, writable
+from .arguments import BUDGET, JSON, add_own, count, given_of_own, names, writable
 from .needs import require_for
 
 if TYPE_CHECKING:
@@ -25,24 +25,33 @@ def add(commands: Any) -> None:
     """Add the command to a parser's."""
     parser = commands.add_parser(
         "compare",
-        help="is B as fast as A: two releases, two feeders, two numbers of workers",
-        description="Compare two releases on cells, or two feeders of one release on workloads, by lockstep pairs: at "
-        "least ten, at most thirty. Exit status: 0, 1 if B is slower or breaks somewhere, 2 the call is wrong.",
+        help="is B slower than A: two loaders, two feeders, or two releases?",
+        description="Say whether B is slower than A. Both train in turns, so a slow minute of the host hits both. Ten "
+        "such pairs are made at least, thirty at most: 3 to 10 minutes.",
+        epilog="Exit status: 0 B is not slower; 1 B is slower, breaks or loses samples somewhere; 2 the call is wrong.",
     )
-    parser.add_argument("a", metavar="A", help="a release of `releases`, FEEDER[:WORKERS] of `list`, or your loader")
-    parser.add_argument("b", metavar="B", help="the same")
     parser.add_argument(
-        "--cells", type=names, default=[], metavar="C,C", help="of releases: sequence/remote/4, or 'tfdata-*/*/4'"
+        "a", metavar="A", help="a release, 2.16.2; a feeder with its workers, sequence:4; or your loader"
     )
-    parser.add_argument("--workload", type=names, default=[], metavar="W,W", help="of feeders; default: jpeg")
-    parser.add_argument("--loader", metavar="LOADER", help="your own, that two feeders carry, or on two releases")
+    parser.add_argument("b", metavar="B", help="what is compared with A, of the same kind")
+    parser.add_argument(
+        "--cells",
+        type=names,
+        default=[],
+        metavar="C,C",
+        help="of two releases: FEEDER/WORKLOAD/WORKERS, as sequence/remote/4 or 'tfdata-*/*/4'; default: 24 cells",
+    )
+    parser.add_argument(
+        "--workload", type=names, default=[], metavar="W,W", help="of two feeders: workloads; default: jpeg"
+    )
+    parser.add_argument("--loader", metavar="LOADER", help="your loader, for two feeders or on two releases")
     add_own(parser)
     parser.add_argument(
-        "--with", dest="packages", type=names, default=[], metavar="PKG,PKG", help="beside the pins of two releases"
+        "--with", dest="packages", type=names, default=[], metavar="PKG,PKG", help="packages that your loader imports"
     )
-    parser.add_argument("--release", metavar="ID", help="of feeders; default: what is installed")
-    parser.add_argument("--budget", type=count, metavar="MINUTES", help="for all comparisons together")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole evidence there")
+    parser.add_argument("--release", metavar="ID", help="where two feeders are compared; default: what is installed")
+    parser.add_argument("--budget", type=count, metavar="MINUTES", help=BUDGET)
+    parser.add_argument("--json", type=Path, metavar="FILE", help=JSON)
     parser.set_defaults(command=_compare)
 
 

@@ -10,7 +10,11 @@ from feeders.terminal import table
 
 def add(commands: Any) -> None:
     """Add the command to a parser's."""
-    parser = commands.add_parser("list", help="list the feeders, workloads and metrics")
+    parser = commands.add_parser(
+        "list",
+        help="list the feeders, workloads and metrics, and what each is",
+        description="List all feeders, workloads and metrics by name, and say what each is.",
+    )
     parser.set_defaults(command=_list)
 
 

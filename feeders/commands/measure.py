@@ -14,7 +14,7 @@ from feeders.errors import FeedersError
 from feeders.measure.device import DEVICES
 from feeders.terminal import Progress, table, write_atomically
 
-from .arguments import OWN_OPTIONS, add_own, count, counts, given_of_own, names, writable
+from .arguments import LOADER, OWN_OPTIONS, add_own, count, counts, given_of_own, names, writable
 
 if TYPE_CHECKING:
     from feeders.measure import Cell, Settings
@@ -31,21 +31,28 @@ WRITTEN = ("effective_throughput", "seconds_per_batch", "gap", "limit", "share_o
 
 def add(commands: Any) -> None:
     """Add the command to a parser's."""
-    parser = commands.add_parser("measure", help="measure a feeder on a workload, or your own loader, now")
-    parser.add_argument(
-        "feeder", metavar="FEEDER|LOADER", help="a feeder of `list`, FILE.py:NAME or package.module:NAME"
+    parser = commands.add_parser(
+        "measure",
+        help="how fast is a feeder, or your own loader, now?",
+        description="Measure a feeder on a workload of the suite, or your own loader, in new processes. Samples that "
+        "arrive are checked first, then timed. This takes about half a minute for each number of workers.",
+        epilog="Exit status: 0 measured; 1 something failed, hung or crashed; 2 the call is wrong.",
     )
-    parser.add_argument("--workload", metavar="W", help="what a feeder of `list` feeds; default: jpeg")
+    parser.add_argument("feeder", metavar="FEEDER|LOADER", help=f"a feeder of `feeders list`; or {LOADER}")
+    parser.add_argument("--workload", metavar="W", help="what the feeder carries, of `feeders list`; default: jpeg")
     parser.add_argument(
-        "--by", type=names, metavar="FEEDER,...", help="what carries your loader; default: as fit() is given it"
+        "--by", type=names, metavar="FEEDER,...", help="feeders that carry your loader; default: the way you use it now"
     )
-    parser.add_argument("--workers", type=counts, metavar="N,N,...", help="default: 1, or what your loader sets itself")
+    parser.add_argument(
+        "--workers",
+        type=counts,
+        metavar="N,N,...",
+        help="numbers of threads or processes to measure; default: 1, or what your loader sets itself",
+    )
     add_own(parser)
-    parser.add_argument(
-        "--epoch", type=count, metavar="N", help="effective throughput is of epochs of so many batches; default: 1000"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers of each cell")
-    parser.add_argument("--device", choices=DEVICES, help="what trains; default: a GPU that the backend can use")
+    parser.add_argument("--epoch", type=count, metavar="N", help="tell speeds for epochs of N batches; default: 1000")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to FILE, as JSON")
+    parser.add_argument("--device", choices=DEVICES, help="what trains; default: a GPU, if the backend can use one")
     parser.set_defaults(command=_measure)
 
 

@@ -12,8 +12,14 @@ from .arguments import count
 
 def add(commands: Any) -> None:
     """Add the command to a parser's."""
-    parser = commands.add_parser("overhead", help="measure the cost of the instrument")
-    parser.add_argument("--pairs", type=count, default=20, metavar="N", help="pairs of takes; default: %(default)s")
+    parser = commands.add_parser(
+        "overhead",
+        help="what does the measuring itself cost?",
+        description="Train with and without the clocks of the suite, in turns, and tell the difference.",
+    )
+    parser.add_argument(
+        "--pairs", type=count, default=20, metavar="N", help="pairs of runs, with and without; default: %(default)s"
+    )
     parser.set_defaults(command=_overhead)
 
 

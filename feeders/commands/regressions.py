@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from feeders.errors import FeedersError
 from feeders.terminal import Progress
 
-from .arguments import count
+from .arguments import BUDGET, count
 from .needs import require, require_clone, results_folder
 
 if TYPE_CHECKING:
@@ -20,12 +20,13 @@ def add(commands: Any) -> None:
     """Add the command to a parser's."""
     parser = commands.add_parser(
         "regressions",
-        help="find what releases changed on this machine, and confirm each suspect",
-        description="Screen the recorded history of every cell for changes. Confirm each suspect by fresh lockstep "
-        "pairs of the two releases. Findings are kept beside the results and are not measured again.",
+        help="what did releases change on this machine?",
+        description="Look for changes between releases in the results of `asv run`. Let the two releases of each "
+        "suspect train in turns again, to confirm it. Findings are kept beside the results, and not measured again.",
+        epilog="Exit status: 0; 1 with --fail, if a release is slower or breaks; 2 the call is wrong.",
     )
-    parser.add_argument("--fail", action="store_true", help="exit with status 1 if something is slower or breaks")
-    parser.add_argument("--budget", type=count, metavar="MINUTES", help="begin no pair after so many minutes")
+    parser.add_argument("--fail", action="store_true", help="exit with status 1 if a release is slower or breaks")
+    parser.add_argument("--budget", type=count, metavar="MINUTES", help=BUDGET)
     parser.set_defaults(command=_regressions)
 
 

@@ -13,15 +13,19 @@ from .needs import require, require_clone
 def add(commands: Any) -> None:
     """Add the command to a parser's."""
     releases = commands.add_parser(
-        "releases", help="list the releases of TensorFlow and Keras that can be measured here, or add one"
+        "releases",
+        help="which releases of TensorFlow and Keras can be measured here?",
+        description="2.16.2 is that TensorFlow with the Keras of its day. k3.6.0 is that Keras with the TensorFlow of "
+        "its day. The one that is installed is used as it is. Each other gets an environment, about 1 GB, when it is "
+        "first needed.",
     )
     releases.set_defaults(command=_list)
     actions = releases.add_subparsers(metavar="ACTION")
-    listing = actions.add_parser("list", help="date, Python, Keras, built or not, measured or not (the default)")
+    listing = actions.add_parser("list", help="list date, Python and Keras, whether built and measured (the default)")
     listing.set_defaults(command=_list)
-    adding = actions.add_parser("add", help="resolve a release as of its day, write its pins, build it, train with it")
+    adding = actions.add_parser("add", help="add a release: find its packages as of its day, install them, train once")
     adding.add_argument(
-        "release", metavar="ID", help="a TensorFlow, 2.16.2 or 2.22.0rc0; a Keras, k3.6.0; nightly, Keras' newest build"
+        "release", metavar="ID", help="2.16.2 or 2.22.0rc0, a TensorFlow; k3.6.0, a Keras; nightly, Keras' newest build"
     )
     adding.set_defaults(command=_add)
     cleaning = actions.add_parser("clean", help="remove all environments; each is made again when it is needed")

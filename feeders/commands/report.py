@@ -15,19 +15,28 @@ from .needs import require, results_folder
 
 def add(commands: Any) -> None:
     """Add the command to a parser's."""
-    parser = commands.add_parser("report", help="show all results, as a page or as Markdown")
+    parser = commands.add_parser(
+        "report",
+        help="show all results, as a page or as Markdown",
+        description="Write all results of `asv run` as one HTML page, which opens without a network. Nothing is "
+        "measured, so this takes seconds.",
+    )
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="the page; default: %(default)s"
     )
     parser.add_argument(
-        "--summary", action="store_true", help="print the answer, all speeds and what releases changed, as Markdown"
+        "--summary",
+        action="store_true",
+        help="print the answer, all speeds and what releases changed, as Markdown; no page",
     )
-    parser.add_argument("--release", metavar="ID", help="with --summary: that release alone; default: the newest")
+    parser.add_argument("--release", metavar="ID", help="with --summary: of this release; default: the newest")
     parser.add_argument(
-        "--device", metavar="NAME", help="with --summary: speeds on that one alone, named as on the page: CPU, GPU, ..."
+        "--device",
+        metavar="NAME",
+        help="with --summary: on this device alone, as CPU or GPU; default: the GPU, else the CPU",
     )
     parser.add_argument(
-        "--epoch", type=count, metavar="N", help="with --summary: speeds in epochs of so many batches; default: 1000"
+        "--epoch", type=count, metavar="N", help="with --summary: speeds for epochs of N batches; default: 1000"
     )
     parser.set_defaults(command=_report)
 

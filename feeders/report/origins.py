@@ -9,10 +9,14 @@ import numpy as np
 import pandas as pd
 
 from feeders.measure import BROKEN, MEASURED
+from feeders.measure.metrics import spoken
 from feeders.results.machines import read_description
 from feeders.results.takes import Takes
 
 from .cells import SUBJECT, subject_of
+
+# Facts of a machine as people call them; asv calls them otherwise.
+FACTS = {"arch": "architecture", "cpu": "CPU", "num_cpu": "cores", "os": "system", "ram": "memory"}
 
 
 def hosts_table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
@@ -22,8 +26,17 @@ def hosts_table(results: Path, parts: Iterable[Takes]) -> pd.DataFrame:
         FeedersError: the description of a machine is damaged.
     """
     machines = dict.fromkeys(part.machine for part in parts)
-    rows = [(machine, *fact) for machine in machines for fact in read_description(results, machine).items()]
+    rows = [
+        (machine, FACTS.get(name, name), _size(value) if name == "ram" else value)
+        for machine in machines
+        for name, value in read_description(results, machine).items()
+    ]
     return pd.DataFrame(rows, columns=["machine", "what", "value"])
+
+
+def _size(value: str) -> str:
+    """Bytes as people say them; what a person wrote there otherwise stays."""
+    return spoken(float(value), "bytes") if value.isdecimal() else value
 
 
 def stacks_table(parts: Iterable[Takes]) -> pd.DataFrame:
@@ -31,7 +44,7 @@ def stacks_table(parts: Iterable[Takes]) -> pd.DataFrame:
     rows = []
     for part in parts:
         records = part.records
-        settings = {f"{key} {value}" for take in records for key, value in take.settings.items()}
+        settings = {f"{key} {value}" for take in records for key, value in take.settings.items() if value is not None}
         overheads = [take.overhead for take in records if take.outcome == MEASURED and take.overhead is not None]
         rows.append(
             {

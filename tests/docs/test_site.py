@@ -42,6 +42,11 @@ def test_a_command_that_a_page_shows_can_be_called(command, capsys):
     assert options.command
 
 
+def test_the_style_of_the_site_is_where_its_settings_look_for_it():
+    (sheet,) = re.findall(r"^extra_css: \[(.+)\]$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert (DOCS / sheet).is_file()
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
@@ -75,7 +80,7 @@ def test_the_site_loads_nothing_from_elsewhere(site):
         ("commands", [f"feeders {name.replace('listing', 'list')}" for name in COMMAND_NAMES]),
         ("feeders", [row.name for row in (*FEEDERS, *WORKLOADS)]),
         ("metrics", [row.name for row in METRICS]),
-        ("causes", [cause.name for cause in CAUSES]),
+        ("causes", [*(cause.name for cause in CAUSES), "<code>__init__</code>", "<code>fit()</code>"]),
         ("json", ["schema", "verdict"]),
         ("python", ["assert_safe", "LookaheadProcesses", "batches"]),
     ],
@@ -84,6 +89,42 @@ def test_the_reference_has_all_that_the_code_has(site, page, names):
     text = (site / "reference" / page / "index.html").read_text(encoding="utf-8")
     missing = [name for name in names if name not in text]
     assert missing == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "links"),
+    [
+        ("tutorial", ["../reference/causes/#shared-handle", "../how-to/audit-in-ci/"]),
+        ("how-to/audit-in-ci", ["../../reference/json/"]),
+        ("explanation/results", ["../limits/#known-limits", "../methodology/"]),
+        ("explanation/methodology", ["../limits/#known-limits", "../decisions/#decisions"]),
+        ("reference/metrics", ["../../explanation/methodology/#numbers"]),
+    ],
+)
+def test_a_link_to_a_file_of_the_repository_leads_to_the_page_that_is_made_of_it(site, page, links):
+    text = (site / page / "index.html").read_text(encoding="utf-8")
+    article = text[text.index("<article") :]
+    assert [link for link in links if f'href="{link}"' not in article] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [
+        ("calibration", "How often an audit is right"),
+        ("calibration", "How often a comparison is right"),
+        ("limits", "Known limits"),
+        ("decisions", "Decisions"),
+    ],
+)
+def test_a_section_with_a_page_of_its_own_is_there_and_nowhere_else(site, page, heading):
+    held = [
+        path
+        for path in site.glob("explanation/*/index.html")
+        if re.search(f"<h[1-3][^>]*>{heading}<", path.read_text())
+    ]
+    assert [path.parent.name for path in held] == [page]
 
 
 @pytest.mark.slow

@@ -60,7 +60,7 @@ _ceilings = _all.transform_filter("datum.ceiling && isValid(datum.value)").encod
 )
 _ceiling = alt.layer(
     _ceilings.mark_rule(strokeDash=[6, 4], strokeWidth=2).encode(color=alt.Color("subject:N", title=None)),
-    _ceilings.mark_text(baseline="bottom", dy=-2, text="ceiling").encode(y=alt.value(0)),
+    _ceilings.mark_text(align="right", baseline="bottom", dx=4, dy=-2, text="ceiling").encode(y=alt.value(0)),
 )
 
 PAGE = Page(

@@ -7,6 +7,9 @@ const SYMBOLS = { good: "✓", bad: "✗", warn: "!", none: "·" };
 // Okabe and Ito's, told apart by colour-blind eyes; the first is too dark for a dark ground.
 const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999"];
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
+// Characters from which the text of a cell may be broken: style.css keeps its column wide enough to be read.
+const LONG = { text: 24, code: 17 };
+const isNarrow = () => window.innerWidth < 620; // as in style.css
 let state = {};
 let views = [];
 
@@ -237,12 +240,15 @@ function vegaConfig() {
   const colour = (name) => styles.getPropertyValue(name).trim();
   const font = styles.getPropertyValue("--font").trim();
   const text = colour("--text");
+  const narrow = isNarrow();
   const axis = { labelColor: text, titleColor: text, gridColor: colour("--line"), gridOpacity: 0.7, domainColor: colour("--line") };
   return {
     background: "transparent",
     font,
-    axis: { ...axis, tickColor: colour("--line"), labelFontSize: window.innerWidth < 620 ? 10 : 12, titleFontSize: 12, titleFontWeight: "normal", labelLimit: 230 },
-    legend: { labelColor: text, titleColor: text, labelLimit: 260 },
+    axis: { ...axis, tickColor: colour("--line"), labelFontSize: narrow ? 10 : 12, titleFontSize: 12, titleFontWeight: "normal", labelLimit: 230 },
+    // A phone is too narrow for a legend beside the chart, for each label of a release, and for a title in the middle.
+    axisX: narrow ? { labelOverlap: "greedy", titleAnchor: "end" } : {},
+    legend: { labelColor: text, titleColor: text, labelLimit: 260, ...(narrow ? { orient: "bottom", columns: 1 } : {}) },
     view: { stroke: "transparent" },
     text: { color: text },
     rule: { color: text },
@@ -260,7 +266,7 @@ function withoutSubjects(spec) {
 }
 
 async function drawChart(block, rows, into) {
-  const holder = element("div", { class: "chart", role: "img", "aria-label": filledIn(block.description) });
+  const holder = element("div", { class: "chart", role: "figure", "aria-label": filledIn(block.description) });
   into.append(holder);
   const spec = filledInDeep(block.spec);
   spec.datasets = { rows };
@@ -274,6 +280,13 @@ async function drawChart(block, rows, into) {
     downloadFileName: `${state.page}-${state.workload}`,
   };
   views.push(await vegaEmbed(holder, spec, options));
+  nameParts(holder);
+}
+
+// Vega names neither its menu nor a layer without marks: a screen reader is told the one, and passes over the other.
+function nameParts(holder) {
+  holder.querySelector("summary").setAttribute("aria-label", "Save this chart");
+  for (const empty of holder.querySelectorAll('[role="graphics-symbol"]:empty')) empty.setAttribute("aria-hidden", "true");
 }
 
 // ---- tables
@@ -329,7 +342,8 @@ function drawTable(block, rows, into) {
   function cellOf(column, row, index) {
     const text = shownValue(column, row);
     const inner = column.kind === "code" ? element("code", {}, text) : text;
-    const cell = element(index === 0 ? "th" : "td", index === 0 ? { scope: "row", class: column.kind } : { class: column.kind });
+    const kind = text.length > LONG[column.kind] ? `${column.kind} long` : column.kind;
+    const cell = element(index === 0 ? "th" : "td", index === 0 ? { scope: "row", class: kind } : { class: kind });
     if (column.kind === "html") cell.innerHTML = text;
     else cell.append(inner);
     return cell;
