@@ -717,7 +717,7 @@ from ._feeds import Numbered, pool_feed  # noqa: E402
 
 
 def _build(loader: Loader, workers: int) -> Feed:
-    return pool_feed(LookaheadProcesses(Numbered(loader), workers), len(loader))
+    return pool_feed(LookaheadProcesses(Numbered(loader), workers), loader)
 
 
 ROWS = (

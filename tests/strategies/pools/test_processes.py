@@ -348,3 +348,9 @@ class TestStart:
         packer.dump([own])
         lookahead_processes._preload(packer.modules)
         assert preloaded == ["tensorflow", "keras"]
+
+
+def test_importing_it_imports_no_backend():
+    """A worker that is a new interpreter imports this file: what it imports, each worker waits for and keeps."""
+    code = "import feeders, sys; feeders.LookaheadProcesses; print([*{'tensorflow', 'keras', 'jax', 'torch'} & {*sys.modules}])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
