@@ -352,5 +352,6 @@ class TestStart:
 
 def test_importing_it_imports_no_backend():
     """A worker that is a new interpreter imports this file: what it imports, each worker waits for and keeps."""
-    code = "import feeders, sys; feeders.LookaheadProcesses; print([*{'tensorflow', 'keras', 'jax', 'torch'} & {*sys.modules}])"
+    backends = "{'tensorflow', 'keras', 'jax', 'torch'}"
+    code = f"import feeders, sys; feeders.LookaheadProcesses; print([*{backends} & {{*sys.modules}}])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
