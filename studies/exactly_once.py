@@ -13,23 +13,19 @@ from __future__ import annotations
 
 import argparse
 import collections
-import itertools
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from feeders.keras_api import asked_backend  # noqa: E402
 from feeders.strategies import FEEDERS  # noqa: E402
-from feeders.strategies._feeds import Numbered  # noqa: E402
-from feeders.strategies.lookahead_processes import LookaheadProcesses  # noqa: E402
-from feeders.strategies.lookahead_threads import LookaheadThreads  # noqa: E402
 
 WORKERS, EPOCHS = 4, 3
 
@@ -37,13 +33,6 @@ WORKERS, EPOCHS = 4, 3
 KERAS = ("sequence", "sequence-processes", "tfdata-map")
 OWN = ("lookahead-threads", "lookahead-processes", "prefetch-thread", "queue-threads")
 OTHERS = ("torch-dataloader", "grain", "spdl")
-
-# Under a strategy Keras begins a pass that it does not train on. A generator can't begin again, a dataset can: so the
-# pools are fed as one there.
-AS_DATASET = {
-    "lookahead-threads as a dataset": LookaheadThreads,
-    "lookahead-processes as a dataset": LookaheadProcesses,
-}
 
 
 def audited(feeder: str, workload: str, seconds: float) -> str:
@@ -80,17 +69,16 @@ def count_under_strategy(feeder: str, workload: str) -> None:
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     material = feeders.loaders.workload(workload).open()
     arrived: list[collections.Counter[int]] = [collections.Counter()]
-    x, fit = feed_of(feeder, material)
-    if feeder in AS_DATASET:
-        x = as_dataset(x, material.signature)
 
     class Ends(tf.keras.callbacks.Callback):  # type: ignore[misc]
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             arrived.append(collections.Counter())
 
+    row = next(row for row in FEEDERS if row.name == feeder)
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        feed = row.build(material, WORKERS if row.parallel else 1)
         model = recording_model(lambda batch: arrived[-1].update(batch[1][:, 1].tolist()))
-    model.fit(x, epochs=EPOCHS, shuffle=False, verbose=0, callbacks=[Ends()], **fit)
+    model.fit(feed.x, epochs=EPOCHS, shuffle=False, verbose=0, callbacks=[Ends()], **feed.fit)
     twice = [sum(count - 1 for count in epoch.values()) for epoch in arrived[:EPOCHS]]
     never = [material.samples - len(epoch) for epoch in arrived[:EPOCHS]]
     if any(twice + never):
@@ -99,33 +87,9 @@ def count_under_strategy(feeder: str, workload: str) -> None:
         print("exactly-once")
 
 
-def feed_of(feeder: str, material: Any) -> tuple[Any, dict[str, Any]]:
-    """Return what ``fit()`` is called with."""
-    if feeder not in AS_DATASET:
-        row = next(row for row in FEEDERS if row.name == feeder)
-        feed = row.build(material, WORKERS if row.parallel else 1)
-        return feed.x, feed.fit
-    return AS_DATASET[feeder](Numbered(material), WORKERS), {}
-
-
-def as_dataset(pool: Any, signature: Any) -> Any:
-    """Return a dataset of the pool's batches; each pass over it is an epoch that begins with batch 0."""
-    import tensorflow as tf
-
-    passes = itertools.count()
-
-    def one_epoch() -> Iterator[Any]:
-        yield from itertools.islice(pool.batches(next(passes)), len(pool))
-
-    specs = tuple(tf.TensorSpec(leaf.shape, leaf.dtype) for leaf in signature)
-    dataset = tf.data.Dataset.from_generator(one_epoch, output_signature=specs)
-    return dataset.apply(tf.data.experimental.assert_cardinality(len(pool))).prefetch(2)
-
-
-def names(asked: list[str], strategy: bool) -> list[str]:
+def names(asked: list[str]) -> list[str]:
     """Return what is tried, in the order of the catalogue."""
-    rows = [row.name for row in FEEDERS if row.name in asked and row.is_installed]
-    return rows + [name for name in AS_DATASET if strategy and name.split()[0] in rows]
+    return [row.name for row in FEEDERS if row.name in asked and row.is_installed]
 
 
 def main() -> None:
@@ -146,7 +110,7 @@ def main() -> None:
     known = [json.loads(line) for line in arguments.state.read_text().splitlines()] if arguments.state.exists() else []
     seen = {(line["where"], line["feeder"], line["workload"]): line["found"] for line in known}
     print(f"| feeder, {WORKERS} workers, {where} | {' | '.join(workloads)} |\n|---|{'---|' * len(workloads)}")
-    for feeder in names(arguments.feeders.split(","), arguments.strategy):
+    for feeder in names(arguments.feeders.split(",")):
         for workload in workloads:
             if (where, feeder, workload) not in seen:
                 made = counted(feeder, workload) if arguments.strategy else None

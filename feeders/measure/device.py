@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, ContextManager
 
 from feeders import variables
 from feeders.errors import FeedersError, Unsupported
@@ -124,6 +125,11 @@ def on_device(make: Callable[[], Any]) -> Any:
         return make()
     with tensorflow().distribute.MirroredStrategy().scope():
         return make()
+
+
+def scope_of(model: Any) -> ContextManager[Any]:
+    """Return the context to make a feed for a model in: some feeders are a dataset under a strategy."""
+    return model.distribute_strategy.scope() if current() == GPUS else contextlib.nullcontext()
 
 
 def copy_seconds(batch: tuple[Any, ...]) -> float | None:

@@ -60,7 +60,9 @@ def fit_in_turns(command: Any, turns: Turns) -> None:
     loader = cell.load(settings.call, settings.steps).open()
     model = device.on_device(lambda: model_for(loader, settings))
     turns.begin(len(loader))
-    _fit(row.build(loader, cell.workers), model, turns)
+    with device.scope_of(model):
+        feed = row.build(loader, cell.workers)
+    _fit(feed, model, turns)
 
 
 def _fit(feed: Feed, model: Any, turns: Turns) -> None:

@@ -96,12 +96,15 @@ def time_cell(
     try:
         loader, shapes = load.open(), Shapes()
         model = device.on_device(lambda: model_for(loader, settings, shapes.loss))
-        fit = TimedFit(row.build(loader, workers), model, len(loader), settings, shapes.count)
+        with device.scope_of(model):
+            feed = row.build(loader, workers)
+        fit = TimedFit(feed, model, len(loader), settings, shapes.count)
         fit.run()
         timed = _timed(fit, loader, samples)
         if settings.taps and not row.whole:
             long = LongEpoch(model, len(loader), workers, settings, shapes.count)
-            feed = row.build(Repeated(loader, long.passes), workers)
+            with device.scope_of(model):
+                feed = row.build(Repeated(loader, long.passes), workers)
 
             def ended(pace: Pace) -> None:
                 answer(Answered(MEASURED, value=_with_batch(timed, pace, row, loader, samples)))

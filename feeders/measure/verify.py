@@ -130,7 +130,8 @@ def verify(row: Feeder, loader: Loader, workers: int, log: DeliveryLog | Content
         # Before the feed, which may wake up TensorFlow and its devices. Several of them get batches in another way.
         model = device.on_device(lambda: recording_model(log.take_down))
         counted = CountedLoader(loader, counter.name)
-        feed = row.build(counted, workers)
+        with device.scope_of(model):
+            feed = row.build(counted, workers)
         before = counted.reads()
         threads, children = _threads(), len(tree(os.getpid()))
         start = time.perf_counter()

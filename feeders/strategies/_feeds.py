@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import weakref
 from types import GeneratorType
 from typing import Any, Iterator, Protocol
 
 from feeders.errors import Unsupported
-from feeders.keras_api import generation
+from feeders.keras_api import generation, tensorflow
 from feeders.loaders import Loader
 
 from ._feeder import Feed
+from .tfdata import dataset_of
+
+# Batches of a dataset that wait for training, beside those that a pool has ready.
+PREFETCHED = 2
 
 
 def sequence_feed(sequence: Any, workers: int, processes: bool) -> Feed:
@@ -51,14 +57,13 @@ def refuse_hooks(feeder: str, loader: Loader) -> None:
 
 
 class Pool(Protocol):
-    """What the pools have in common: a context that ends them, and batches without end."""
+    """What the pools have in common."""
 
-    def __enter__(self) -> Any: ...
+    def close(self) -> None:
+        """End its workers."""
 
-    def __exit__(self, *error: Any) -> None: ...
-
-    def batches(self) -> Iterator[Any]:
-        """Yield batches, epoch after epoch."""
+    def batches(self, epoch: int = 0) -> Iterator[Any]:
+        """Yield batches without end, from the first of an epoch on; an earlier generator ends."""
 
 
 class Numbered:
@@ -81,11 +86,49 @@ class Numbered:
         return self._loader.batch(index, epoch)
 
 
-def pool_feed(pool: Pool, steps: int) -> Feed:
-    """Feed what a pool prepares as a plain generator, ``steps`` batches to the epoch; the pool ends with it."""
-    return iterator_feed(_batches_of(pool), steps, workers=1, processes=False)
+def pool_feed(pool: Pool, loader: Loader) -> Feed:
+    """Feed what a pool prepares; the pool ends with the feed.
+
+    It is a plain generator, of which an epoch takes as many batches as the loader has. Under a strategy of
+    ``tf.distribute`` it is a dataset: Keras begins a pass there that it does not train on, and a generator can't begin
+    again.
+    """
+    tf = tensorflow()
+    if tf is None or not tf.distribute.has_strategy():
+        return iterator_feed(_batches_of(pool), len(loader), workers=1, processes=False)
+    dataset = dataset_of(Passes(pool, len(loader)), loader)
+    weakref.finalize(dataset, pool.close)
+    return Feed(dataset.apply(tf.data.experimental.assert_cardinality(len(loader))).prefetch(PREFETCHED))
 
 
 def _batches_of(pool: Pool) -> Iterator[Any]:
-    with pool:
+    with contextlib.closing(pool):
         yield from pool.batches()
+
+
+class Passes:
+    """Passes over the batches of a pool: each is an epoch, and one that was left before its end is begun anew.
+
+    After a whole pass the next one goes on with what the pool has read ahead.
+
+    Args:
+        pool: prepares them.
+        steps: batches of an epoch.
+    """
+
+    def __init__(self, pool: Pool, steps: int) -> None:
+        self._pool, self._steps = pool, steps
+        self._epoch = 0
+        self._rest: Iterator[Any] | None = None  # what a whole pass has left
+        self._newest: Any = None
+
+    def __call__(self) -> Iterator[Any]:
+        """Yield the batches of a pass."""
+        batches = self._pool.batches(self._epoch) if self._rest is None else self._rest
+        self._newest, self._rest = batches, None
+        for left in reversed(range(self._steps)):
+            batch = next(batches)
+            # Nobody may ask whether there is one more. A pass that was left may still be in work, and is no matter.
+            if not left and self._newest is batches:
+                self._epoch, self._rest = self._epoch + 1, batches
+            yield batch

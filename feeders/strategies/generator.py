@@ -13,9 +13,9 @@ from ._feeder import Feed, Feeder
 from ._feeds import iterator_feed
 
 
-def endless(loader: Loader) -> Iterator[Any]:
-    """Yield the batches of one epoch after the other, without end."""
-    for epoch in itertools.count():
+def endless(loader: Loader, first: int = 0) -> Iterator[Any]:
+    """Yield the batches of one epoch after the other, from the first batch of an epoch on, without end."""
+    for epoch in itertools.count(first):
         loader.on_epoch_begin()
         yield from loader.batches(epoch)
         loader.on_epoch_end()

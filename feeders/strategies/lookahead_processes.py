@@ -10,11 +10,14 @@ killed leaves none locked.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import itertools
 import mmap
 import multiprocessing
+import multiprocessing.forkserver
+import multiprocessing.spawn
 import os
 import pickle
 import random
@@ -29,8 +32,10 @@ import traceback
 import warnings
 import weakref
 from collections import deque
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any, Iterator
 
 import numpy as np
@@ -54,6 +59,12 @@ HOOK, LEAVE = -1, -2  # in place of a number
 CONTROL_BYTES = 1 << 16  # for 4,000 workers
 NOTHING = np.iinfo(np.int64).max  # no number is as high: nothing is wanted any more
 
+# They take seconds and hundreds of MB to import, and start nothing by it: a fork server does it once for all workers.
+HEAVY = ("tensorflow", "keras", "tf_keras", "jax", "torch")
+# A worker ends with it if its import of the script comes to a pool. Neither Python nor a shell uses it.
+UNGUARDED = 86
+PROCESS_NAME = "LookaheadProcesses"
+
 # How long close() waits for workers in the middle of a batch before it kills them.
 LEAVE_SECONDS = 5.0
 
@@ -69,8 +80,9 @@ class LookaheadProcesses:
             model.fit(pool.batches(), steps_per_epoch=len(pool), epochs=10)
 
     Make it before the model: workers are forked where that is safe, that is, before TensorFlow, JAX or CUDA has started
-    and before other threads run. Later, and on macOS, they start as new interpreters, which takes seconds: then the
-    loader is pickled, and a script needs ``if __name__ == "__main__":``.
+    and before other threads run. Later a fork server starts them, and on macOS they are new interpreters. Both take
+    seconds: the script and what it imports are imported again, by the server once for all workers. Then the loader is
+    pickled, and a script needs ``if __name__ == "__main__":``. Python ends the server with the program.
 
     Every batch comes exactly once per epoch. Each worker has its own copy of the loader. A loader without hooks is read
     ahead across the end of an epoch. One with hooks is not: ``on_epoch_end`` and ``on_epoch_begin`` are called when the
@@ -384,6 +396,8 @@ class _Crew:
         self.processes: list[Any] = []
         self._memory, self._owner = memory, os.getpid()
         context: Any = multiprocessing.get_context(start or _safest_start())
+        forks = context.get_start_method() == "fork"
+        _check_guard(imports=not forks)
         tasks, self._tasks = context.Pipe(duplex=False)
         self._done, done = context.Pipe(duplex=False)
         os.set_blocking(self._tasks.fileno(), False)
@@ -392,11 +406,13 @@ class _Crew:
         self._gates = [gate for _, gate in gates]
         theirs = [tasks, done, *(gate for gate, _ in gates)]
         # A forked worker has all ends, and must close ours; else it would not see that we are gone.
-        ours = (self._tasks, self._done, *self._gates) if context.get_start_method() == "fork" else ()
+        ours = (self._tasks, self._done, *self._gates) if forks else ()
+        sent = loader if forks else _Parcel(loader)
         try:
             for worker in range(workers):
-                arguments = (worker, loader, seed, memory, (tasks, done, gates[worker][0]), ours)
-                process = context.Process(target=_work, args=arguments, daemon=True)
+                arguments = (worker, sent, seed, memory, (tasks, done, gates[worker][0]), ours)
+                name = f"{PROCESS_NAME}-{worker + 1}"
+                process = context.Process(target=_work, args=arguments, name=name, daemon=True)
                 _start(process)
                 self.processes.append(process)
         except BaseException:
@@ -435,6 +451,8 @@ class _Crew:
         if self._memory.control[0] == NOTHING:
             raise RuntimeError("LookaheadProcesses: a batch was due, and the pool was closed")
         ended[0].join(LEAVE_SECONDS)
+        if ended[0].exitcode == UNGUARDED:
+            raise RuntimeError(f"LookaheadProcesses: your script has no guard; {WITHOUT_GUARD}")
         worker = self.processes.index(ended[0])
         epoch, batches = map(int, self._memory.control[2 * worker + 1 : 2 * worker + 3])
         where = f"at or after batch {batches - 1} of epoch {epoch}" if batches else NO_BATCH
@@ -480,10 +498,56 @@ def _start(process: Any) -> None:
         ) from error
 
 
+WITHOUT_GUARD = """each worker imports the script, and would make a pool itself. Write, around what trains:
+
+    if __name__ == "__main__":
+        train()
+
+Or make the pool before the model and other threads: on Linux its workers are forked then, and import nothing."""
+
 NO_BATCH = (
     "before its first batch; its own error is above. A new interpreter imports your script, which must guard what it "
     "does by if __name__ == '__main__':, and your loader, which must be defined in a file"
 )
+
+
+def _check_guard(imports: bool) -> None:
+    """See to it that a worker which imports the script does not come to the pool that it is a worker of.
+
+    Raises:
+        RuntimeError: nothing keeps it from that.
+    """
+    process = multiprocessing.current_process()
+    if getattr(process, "_inheriting", False):  # the script is imported by a worker, of ours or of someone else
+        if process.name.startswith(PROCESS_NAME):
+            os._exit(UNGUARDED)  # whoever started it tells why, once for all workers
+        raise RuntimeError(f"LookaheadProcesses: your script has no guard; {WITHOUT_GUARD}")
+    line = _line_of_script() if imports else None
+    if line is not None:
+        script = Path(str(sys.modules["__main__"].__file__))
+        if not _is_conditional(script, line):
+            raise RuntimeError(f"LookaheadProcesses: {script.name}, line {line}, has no guard; {WITHOUT_GUARD}")
+
+
+def _line_of_script() -> int | None:
+    """Return the line of the script that led here; None if it does not, or if no worker imports the script."""
+    data = multiprocessing.spawn.get_preparation_data("")
+    if "init_main_from_path" not in data and data.get("init_main_from_name", "__main__").endswith("__main__"):
+        return None
+    frame: Any = sys._getframe()
+    while frame and (frame.f_code.co_name != "<module>" or frame.f_globals is not vars(sys.modules["__main__"])):
+        frame = frame.f_back
+    return frame.f_lineno if frame else None
+
+
+def _is_conditional(script: Path, line: int) -> bool:
+    """Whether a line outside of functions is run under a condition, which may be the guard; True if nobody can tell."""
+    try:
+        nodes = ast.walk(ast.parse(script.read_bytes()))
+    except (OSError, SyntaxError):
+        return True
+    conditions = (ast.If, ast.IfExp, ast.BoolOp, ast.While, ast.ExceptHandler)
+    return any(isinstance(node, conditions) and node.lineno <= line <= (node.end_lineno or 0) for node in nodes)
 
 
 def _ending(status: int | None) -> str:
@@ -494,9 +558,14 @@ def _ending(status: int | None) -> str:
 
 
 def _safest_start() -> str:
-    """Return "fork" where nothing is known to forbid it, else "spawn", which starts new interpreters."""
-    alone = sys.platform.startswith("linux") and threading.active_count() == 1
-    return "fork" if alone and not (_tensorflow_started() or _jax_started() or _holds_gpu()) else "spawn"
+    """Return "fork" where nothing is known to forbid it; else what begins with a new interpreter.
+
+    Processes of macOS are not to be forked once its libraries are in use, and importing is enough for that.
+    """
+    if not sys.platform.startswith("linux"):
+        return "spawn"
+    alone = threading.active_count() == 1
+    return "fork" if alone and not (_tensorflow_started() or _jax_started() or _holds_gpu()) else "forkserver"
 
 
 def _tensorflow_started() -> bool:
@@ -528,6 +597,62 @@ def _memory_file(size: int) -> Connection:
             descriptor = os.dup(file.fileno())
     os.truncate(descriptor, size)
     return Connection(descriptor)
+
+
+class _Parcel:
+    """The loader on its way to another interpreter, in a memory file.
+
+    Python's own way is a pipe. It writes to it without end if a worker has ended before it read the whole loader.
+    """
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def __reduce__(self) -> Any:
+        """Pack it; this is called once for each worker, before a fork server is started."""
+        self._file = _memory_file(0)  # open until the worker has it
+        with open(self._file.fileno(), "wb", closefd=False) as body:
+            packer = _Packer(body, pickle.HIGHEST_PROTOCOL)
+            packer.dump(self._loader)
+        _preload(packer.modules)
+        return _unpack, (self._file,)
+
+
+def _unpack(file: Connection) -> Any:
+    with file, open(file.fileno(), "rb", closefd=False) as body:
+        body.seek(0)
+        return pickle.load(body)
+
+
+class _Packer(ForkingPickler):
+    """Notes the modules that whoever reads the pickle will import."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.modules = {"__main__"}
+
+    def reducer_override(self, thing: Any) -> Any:
+        self.modules.add(thing.__module__ if isinstance(thing, (type, FunctionType)) else type(thing).__module__)
+        return NotImplemented
+
+
+def _preload(modules: set[str]) -> None:
+    """Have a fork server that is not started yet import what is heavy and named in these modules.
+
+    It does not import the script: that might start TensorFlow, and whoever has started that is not to be forked.
+    """
+    spaces = [vars(sys.modules[name]) for name in modules if name in sys.modules]
+    named = {_package(value) for space in spaces for value in list(space.values())}
+    server: Any = multiprocessing.forkserver
+    kept = {name: None for name in server._forkserver._preload_modules if name != "__main__"}
+    server.set_forkserver_preload([*{**kept, **{name: None for name in HEAVY if name in named}}])
+
+
+def _package(value: Any) -> str:
+    """Return the package of a module, class or function."""
+    if isinstance(value, ModuleType):
+        return value.__name__.split(".")[0]
+    return value.__module__.split(".")[0] if isinstance(value, (type, FunctionType)) and value.__module__ else ""
 
 
 def _work(worker: int, loader: Any, seed: int, memory: _Memory, theirs: Any, ours: Any) -> None:
@@ -576,9 +701,10 @@ def _prepare(loader: Any, seed: int, epoch: int, index: int) -> Any:
 
 
 def _follow_parent(parent: int) -> None:
-    """End with the parent also in the middle of a batch, or if another process holds the pipe's other end open."""
-    while os.getppid() == parent:
-        time.sleep(1)
+    """End with whoever trains also in the middle of a batch, or if another process holds the pipe's other end open."""
+    trains: Any = multiprocessing.parent_process()  # a fork server's workers are not its children
+    while os.getppid() == parent and not wait([trains.sentinel], timeout=1):
+        pass
     os._exit(1)
 
 
@@ -591,7 +717,7 @@ from ._feeds import Numbered, pool_feed  # noqa: E402
 
 
 def _build(loader: Loader, workers: int) -> Feed:
-    return pool_feed(LookaheadProcesses(Numbered(loader), workers), len(loader))
+    return pool_feed(LookaheadProcesses(Numbered(loader), workers), loader)
 
 
 ROWS = (

@@ -226,7 +226,7 @@ from ._feeds import Numbered, pool_feed  # noqa: E402
 
 
 def _build(loader: Loader, workers: int) -> Feed:
-    return pool_feed(LookaheadThreads(Numbered(loader), workers), len(loader))
+    return pool_feed(LookaheadThreads(Numbered(loader), workers), loader)
 
 
 ROWS = (

@@ -160,8 +160,24 @@ from ._feeder import Feed, Feeder  # noqa: E402
 from ._feeds import pool_feed  # noqa: E402
 
 
+class _Epochs:
+    """A thread that reads a loader ahead, from the first batch of any epoch on."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+        self._prefetch = PrefetchThread(())
+
+    def batches(self, epoch: int = 0) -> Iterator[Any]:
+        self.close()
+        self._prefetch = PrefetchThread(generator.endless(self._loader, epoch))
+        return self._prefetch.batches()
+
+    def close(self) -> None:
+        self._prefetch.close()
+
+
 def _build(loader: Loader, _: int) -> Feed:
-    return pool_feed(PrefetchThread(generator.endless(loader)), len(loader))
+    return pool_feed(_Epochs(loader), loader)
 
 
 ROWS = (

@@ -57,18 +57,24 @@ def repeated(batch: Any, count: int, short: int) -> Any:
     return full.concatenate(last)
 
 
-def _generator(loader: Loader, workers: int) -> Feed:
+def dataset_of(one_epoch: Callable[[], Iterator[Any]], loader: Loader) -> Any:
+    """Return a dataset of which each pass calls a function for the batches of an epoch."""
     import tensorflow as tf
 
-    passes, plain = itertools.count(), _is_plain(loader.signature)
+    plain = _is_plain(loader.signature)
+    batches = one_epoch if plain else lambda: map(_tuples, one_epoch())
+    return tf.data.Dataset.from_generator(batches, output_signature=_specs(loader))
+
+
+def _generator(loader: Loader, workers: int) -> Feed:
+    passes = itertools.count()
 
     def one_epoch() -> Iterator[Any]:
         loader.on_epoch_begin()
-        batches = loader.batches(next(passes))
-        yield from batches if plain else map(_tuples, batches)
+        yield from loader.batches(next(passes))
         loader.on_epoch_end()
 
-    return _prefetched(tf.data.Dataset.from_generator(one_epoch, output_signature=_specs(loader)))
+    return _prefetched(dataset_of(one_epoch, loader))
 
 
 def _passes() -> Iterator[int]:

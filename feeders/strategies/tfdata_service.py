@@ -6,10 +6,10 @@ The file stands alone: to use it elsewhere, copy it and leave out what follows "
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import weakref
 from typing import Any
@@ -26,7 +26,7 @@ class DataService:
 
     Use it where preparation is written in TensorFlow ops and the training process shall be spared. It takes neither
     ``from_generator`` nor ``numpy_function``: their Python stays in the process that made the dataset. Use
-    `LookaheadProcesses` for Python. Each process imports TensorFlow, which takes seconds.
+    `LookaheadProcesses` for Python. One process imports TensorFlow, which takes seconds, and forks the others.
 
         with DataService(workers=4) as service:
             model.fit(service.distribute(dataset))
@@ -43,14 +43,9 @@ class DataService:
     def __init__(self, workers: int = 2) -> None:
         if workers < 1:
             raise ValueError(f"DataService: workers={workers}; expected 1 or more")
-        self._crew = crew = _Crew()
-        self._finalizer = weakref.finalize(self, crew.leave)
-        self.target = crew.start("dispatcher", "0").said()
-        ports = [_free_port() for _ in range(workers)]
-        servers = [crew.start("worker", str(port), self.target.partition("://")[2]) for port in ports]
-        for server in servers:
-            server.said()
-            threading.Thread(target=_keep, args=(crew, server), daemon=True).start()
+        self._servers = _Servers(workers)
+        self._finalizer = weakref.finalize(self, self._servers.leave)
+        self.target = self._servers.target()
 
     def __enter__(self) -> DataService:
         return self
@@ -90,71 +85,92 @@ def _sources(dataset: Any) -> int:
     return sum(map(_sources, inputs)) if inputs else 1
 
 
-class _Server:
-    """A process that serves; it prints one line when it does."""
+class _Servers:
+    """The dispatcher and the workers, in processes that one other has forked; it knows nothing of the service object.
 
-    def __init__(self, arguments: tuple[str, ...]) -> None:
-        self.arguments = arguments
-        code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve(*{arguments!r})"
+    That one imports TensorFlow, once for all of them, and runs none of it.
+    """
+
+    def __init__(self, workers: int) -> None:
+        code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve({workers})"
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+            [sys.executable, "-c", code],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
         )
 
-    def said(self) -> str:
-        """Wait for its line.
+    def target(self) -> str:
+        """Wait until all serve; return the dispatcher's address.
 
         Raises:
-            RuntimeError: it ended before.
+            RuntimeError: they ended before.
         """
         line = self.process.stdout.readline().strip() if self.process.stdout else ""
         if not line:
-            raise RuntimeError(f"DataService: the {self.arguments[0]} ended with status {self.process.wait()}")
+            raise RuntimeError(f"DataService: its processes ended with status {self.process.wait()} before they served")
         return line
 
-
-class _Crew:
-    """The processes; it knows nothing of the service object, so that it can be collected."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.servers: list[_Server] = []
-        self.stopped = False
-
-    def start(self, *arguments: str) -> _Server:
-        with self.lock:
-            server = _Server(arguments)
-            self.servers.append(server)
-            if self.stopped:
-                server.process.kill()
-            return server
-
     def leave(self) -> None:
-        with self.lock:
-            self.stopped = True
-            servers = list(self.servers)
-        for server in servers:
-            server.process.kill()
-        for server in servers:
-            server.process.wait()
-            if server.process.stdout:
-                server.process.stdout.close()
+        self.process.terminate()
+        self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
 
 
-def _keep(crew: _Crew, server: _Server) -> None:
-    """Start a worker that died again, at its address."""
-    while server.process.wait() is not None and not crew.stopped:
-        server = crew.start(*server.arguments)
+def serve(workers: int) -> None:
+    """Fork a dispatcher and workers, and start again a worker that dies, until the process that started this is gone.
+
+    Once all serve, it prints the address of the dispatcher.
+    """
+    parent = os.getppid()
+    import tensorflow  # noqa: F401  imported once: the servers are forked
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever trains
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    servers: dict[int, tuple[str, ...]] = {}
+    try:
+        target = _said(_start(servers, "dispatcher", "0"))
+        ports = [str(_free_port()) for _ in range(workers)]
+        for reading in [_start(servers, "worker", port, target.partition("://")[2]) for port in ports]:
+            _said(reading)
+        print(target, flush=True)
+        while os.getppid() == parent:
+            time.sleep(WATCH_SECONDS)
+            ended = os.waitpid(-1, os.WNOHANG)[0]
+            arguments = servers.pop(ended, ("",))
+            if arguments[0] == "worker":
+                _said(_start(servers, *arguments))
+    finally:
+        for pid in servers:
+            os.kill(pid, signal.SIGKILL)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return int(probe.getsockname()[1])
+def _start(servers: dict[int, tuple[str, ...]], *arguments: str) -> int:
+    """Fork a server; return where it writes a line when it serves."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            _serve(writing, *arguments)
+        finally:
+            os._exit(1)
+    os.close(writing)
+    servers[pid] = arguments
+    return reading
 
 
-def serve(kind: str, port: str, dispatcher: str = "") -> None:
-    """Serve until the process that started this one is gone."""
+def _said(reading: int) -> str:
+    with open(reading) as pipe:
+        line = pipe.readline().strip()
+    return line or sys.exit(1)
+
+
+def _serve(writing: int, kind: str, port: str, dispatcher: str = "") -> None:
+    """Serve until the process that forked this one is gone."""
     parent = os.getppid()
     import tensorflow as tf
 
@@ -165,9 +181,15 @@ def serve(kind: str, port: str, dispatcher: str = "") -> None:
         server = service.WorkerServer(
             service.WorkerConfig(dispatcher, port=int(port), heartbeat_interval_ms=int(1000 * WATCH_SECONDS))
         )
-    print(getattr(server, "target", "serves"), flush=True)
+    os.write(writing, f"{getattr(server, 'target', 'serves')}\n".encode())
     while os.getppid() == parent:
         time.sleep(WATCH_SECONDS)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return int(probe.getsockname()[1])
 
 
 # In this project

@@ -99,6 +99,19 @@ class Sized:
         return np.full(self.sizes[index], index, np.uint8)
 
 
+class Large:
+    """Takes more to pickle than a pipe holds; its batches are its size."""
+
+    def __init__(self):
+        self.data = bytes(300_000)
+
+    def __len__(self):
+        return STEPS
+
+    def __getitem__(self, index):
+        return len(self.data)
+
+
 class Random:
     def __len__(self):
         return 40

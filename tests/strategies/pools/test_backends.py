@@ -73,4 +73,4 @@ def test_no_slot_is_written_while_a_tensor_lies_over_it(seen):
 
 def test_it_forks_before_the_backend_has_started_only(seen):
     assert seen["start before"] == "fork"
-    assert seen["start after"] == ("fork" if seen["backend"] == "torch" else "spawn")
+    assert seen["start after"] == ("fork" if seen["backend"] == "torch" else "forkserver")

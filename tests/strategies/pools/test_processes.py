@@ -1,7 +1,10 @@
 """What the pool of processes promises beside: slots of shared memory, randomness, ways to start, deaths."""
 
 import contextlib
+import io
 import itertools
+import multiprocessing
+import multiprocessing.forkserver
 import os
 import random
 import signal
@@ -11,7 +14,7 @@ import textwrap
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -207,7 +210,8 @@ class TestDeath:
         del made
         nothing_left_here()
 
-    def test_workers_end_with_their_parent(self, tmp_path):
+    @pytest.mark.parametrize("start", ["fork", "forkserver"])
+    def test_workers_end_with_whoever_trains(self, tmp_path, start):
         script = tmp_path / "script.py"
         script.write_text(
             textwrap.dedent(f"""
@@ -215,11 +219,12 @@ class TestDeath:
             sys.path.insert(0, {str(Path(__file__).parent)!r})
             from pool_loaders import At, Numbered, sleep_long
             from feeders.strategies.lookahead_processes import LookaheadProcesses
-            pool = LookaheadProcesses(Numbered(before=At(sleep_long)), 2, start="fork")
-            batches = pool.batches()
-            next(batches)
-            print(*(process.pid for process in pool._crew.processes), flush=True)
-            time.sleep(60)
+            if __name__ == "__main__":
+                pool = LookaheadProcesses(Numbered(before=At(sleep_long)), 2, start={start!r})
+                batches = pool.batches()
+                next(batches)
+                print(*(process.pid for process in pool._crew.processes), flush=True)
+                time.sleep(60)
             """)
         )
         with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as parent:
@@ -267,36 +272,86 @@ class TestStart:
     )
     def test_it_never_forks_once_tensorflow_or_jax_has_started(self, monkeypatch, name, module):
         monkeypatch.setitem(sys.modules, name, module)
-        assert lookahead_processes._safest_start() == "spawn"
+        assert lookahead_processes._safest_start() == "forkserver"
 
     def test_nor_while_a_gpu_is_held(self, monkeypatch):
         monkeypatch.setattr(os, "readlink", lambda _: "/dev/nvidia0")
-        assert lookahead_processes._safest_start() == "spawn"
+        assert lookahead_processes._safest_start() == "forkserver"
 
     def test_nor_beside_other_threads(self):
         free = threading.Event()
         thread = threading.Thread(target=free.wait)
         thread.start()
         try:
-            assert lookahead_processes._safest_start() == "spawn"
+            assert lookahead_processes._safest_start() == "forkserver"
         finally:
             free.set()
             thread.join()
 
-    def test_a_script_without_a_guard_is_told_so(self, tmp_path):
+    @pytest.mark.parametrize("start", ["spawn", "forkserver"])
+    @pytest.mark.parametrize(
+        ("condition", "where"),
+        [("with contextlib.nullcontext():", "script.py, line 7, has no guard"), ("if sys.argv:", "your script has no")],
+        ids=["seen before a worker starts", "found by a worker"],
+    )
+    def test_a_script_without_a_guard_ends_with_one_error(self, tmp_path, start, condition, where):
+        """Its loader is larger than a pipe holds: whoever sends it to a worker that has ended would wait for ever."""
+        script = tmp_path / "script.py"
+        script.write_text(
+            textwrap.dedent(f"""
+            import contextlib, sys
+            sys.path.insert(0, {str(Path(__file__).parent)!r})
+            from pool_loaders import Large
+            from feeders.strategies.lookahead_processes import LookaheadProcesses
+            {condition}
+                with LookaheadProcesses(Large(), 2, start={start!r}) as pool:
+                    next(pool.batches())
+            """)
+        )
+        told = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=DEADLINE_SECONDS)
+        assert f"RuntimeError: LookaheadProcesses: {where}" in told.stderr
+        assert '\n    if __name__ == "__main__":\n' in told.stderr
+        assert told.stderr.count("Traceback") == 1
+
+    def test_a_script_with_a_guard_trains(self, tmp_path):
         script = tmp_path / "script.py"
         script.write_text(
             textwrap.dedent(f"""
             import sys
             sys.path.insert(0, {str(Path(__file__).parent)!r})
-            from pool_loaders import Numbered
+            from pool_loaders import Large
             from feeders.strategies.lookahead_processes import LookaheadProcesses
-            with LookaheadProcesses(Numbered(), 1, start="spawn") as pool:
-                next(pool.batches())
+            def train():
+                with LookaheadProcesses(Large(), 2, start="spawn") as pool:
+                    print(next(pool.batches()))
+            if __name__ == "__main__":
+                train()
             """)
         )
-        told = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=DEADLINE_SECONDS)
-        assert (
-            "RuntimeError: LookaheadProcesses: worker 1 of 1 ended with exit status 1, before its first" in told.stderr
-        )
-        assert "guard what it does by if __name__ == '__main__':" in told.stderr
+        assert subprocess.check_output([sys.executable, str(script)], text=True, timeout=DEADLINE_SECONDS) == "300000\n"
+
+    def test_another_pool_of_processes_is_not_ended_silently_by_a_script_without_a_guard(self, monkeypatch):
+        monkeypatch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
+        with pytest.raises(RuntimeError, match="your script has no guard"):
+            LookaheadProcesses(Numbered())
+
+    def test_a_fork_server_imports_what_is_heavy_and_not_the_script(self, monkeypatch):
+        script, module = ModuleType("__main__"), ModuleType("my_data")
+        script.tf, module.Model = ModuleType("tensorflow"), type("Model", (), {"__module__": "keras.src.models"})
+        own = type("Own", (), {"__module__": "my_data"})()
+        preloaded = []
+        monkeypatch.setitem(sys.modules, "__main__", script)
+        monkeypatch.setitem(sys.modules, "my_data", module)
+        monkeypatch.setattr(multiprocessing.forkserver, "set_forkserver_preload", preloaded.extend)
+        packer = lookahead_processes._Packer(io.BytesIO())
+        monkeypatch.setattr(module, "Own", type(own), raising=False)
+        packer.dump([own])
+        lookahead_processes._preload(packer.modules)
+        assert preloaded == ["tensorflow", "keras"]
+
+
+def test_importing_it_imports_no_backend():
+    """A worker that is a new interpreter imports this file: what it imports, each worker waits for and keeps."""
+    backends = "{'tensorflow', 'keras', 'jax', 'torch'}"
+    code = f"import feeders, sys; feeders.LookaheadProcesses; print([*{backends} & {{*sys.modules}}])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"

@@ -1,0 +1,66 @@
+"""Passes over a pool, as Keras makes them under a strategy: one that is left is begun anew."""
+
+import itertools
+
+import pytest
+
+from feeders.strategies._feeds import Passes
+
+STEPS = 4
+
+
+class Pool:
+    """Tells which epoch and batch it is; a newer generator ends the older ones, as in the pools."""
+
+    begun = 0
+
+    def batches(self, epoch=0):
+        self.begun += 1
+        return self._batches(self.begun, epoch)
+
+    def _batches(self, run, epoch):
+        for number in itertools.count():
+            if run != self.begun:
+                raise RuntimeError("ended")
+            yield epoch + number // STEPS, number % STEPS
+
+
+def epoch(number):
+    return [(number, index) for index in range(STEPS)]
+
+
+@pytest.fixture
+def passes():
+    return Passes(Pool(), STEPS)
+
+
+def test_whole_passes_go_on_with_what_is_read_ahead(passes):
+    assert [list(passes()) for _ in range(3)] == [epoch(0), epoch(1), epoch(2)]
+    assert passes._pool.begun == 1
+
+
+def test_nobody_need_ask_whether_a_pass_is_over(passes):
+    kept = []
+    for number in range(3):
+        kept.append(passes())
+        assert list(itertools.islice(kept[-1], STEPS)) == epoch(number)
+    assert passes._pool.begun == 1
+
+
+@pytest.mark.parametrize("taken", [0, 1, 3])
+def test_a_pass_that_is_left_is_begun_anew(passes, taken):
+    list(passes())
+    left = passes()
+    list(itertools.islice(left, taken))
+    assert [list(passes()) for _ in range(2)] == [epoch(1), epoch(2)]
+
+
+def test_a_pass_that_was_left_and_still_works_harms_nobody(passes):
+    left = passes()
+    next(left)
+    newer = passes()
+    next(newer)
+    with pytest.raises(RuntimeError, match="ended"):
+        list(left)
+    assert list(newer) == epoch(0)[1:]
+    assert list(passes()) == epoch(1)
