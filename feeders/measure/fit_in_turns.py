@@ -57,7 +57,7 @@ def fit_in_turns(command: Any, turns: Turns) -> None:
     """
     cell, settings = Cell(**command["cell"]), Settings(**command["settings"])
     row, _ = cell.rows()
-    loader = cell.load(settings.call, settings.steps).open()
+    loader = cell.load(settings.call, settings.steps, settings.batch).open()
     model = device.on_device(lambda: model_for(loader, settings))
     turns.begin(len(loader))
     _fit(row.build(loader, cell.workers), model, turns)
