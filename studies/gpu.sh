@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Measures a GPU host in eight minutes: feeders on TensorFlow, JAX and torch by asv, and advice on two loaders.
+#
+#   bash studies/gpu.sh                 on the GPU host, in the folder of the repository
+#   GPU_REHEARSAL=1 bash studies/gpu.sh anywhere: the same course in small, on the CPU
+#
+# What python3 has installed is measured; a backend that is missing is left out. Results go to results/MACHINE, whose
+# name tells GPU and cores. Each round measures every cell of a backend once; rounds go on while there is time. When
+# the time is over, the take under way is dropped. The same command goes on from there, on a later day as well.
+#
+# Variables, with their defaults:
+#   GPU_SECONDS=480    when to stop
+#   GPU_ROUNDS=5       rounds of each backend at most
+#   GPU_BACKENDS="tensorflow torch jax"   in this order
+#   PYTHON=python3     the interpreter
+#   OUT=               a folder that gets a copy of the results after each step
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+python=${PYTHON:-python3}
+rounds=${GPU_ROUNDS:-5}
+end=${GPU_SECONDS:-480}
+loaders="Parsed Records"
+if [ -n "${GPU_REHEARSAL:-}" ]; then
+  device=cpu model=light workload=remote advise_seconds=20
+  feeders="resident|sequence" tensorflow_only=""
+else
+  device=gpu model=resnet workload=jpeg advise_seconds=30
+  feeders="resident|sequence|sequence-processes|lookahead-threads|lookahead-processes" tensorflow_only="|tfdata-native"
+fi
+# asv takes PYTHONPATH away from what it starts.
+export FEEDERS_DEVICE=$device FEEDERS_MODEL=$model FEEDERS_BATCH=${FEEDERS_BATCH:-64} TF_CPP_MIN_LOG_LEVEL=2
+export ASV_PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
+
+left() { echo $((end - SECONDS)); }
+say() { printf '\n== %3d s: %s\n' "$SECONDS" "$*"; }
+keep() { if [ -n "${OUT:-}" ]; then cp -r "results/$FEEDERS_MACHINE" "$OUT/"; fi; }
+
+# The name of the host, and the most workers that the profile `core` has here.
+read -r machine most < <("$python" - <<'EOF'
+import re
+from feeders.measure.cells import core_workers, usable_cores
+from feeders.measure.nvml import gpu_names
+name = re.sub(r"[^a-z0-9]+", "-", (gpu_names() or ["cpu"])[0].lower().replace("nvidia ", "")).strip("-")
+print(f"{name}-{usable_cores()}core", core_workers(usable_cores())[-1])
+EOF
+) || { echo "studies/gpu.sh: $python can't import what measures; expected the extra suite of this repository" >&2; exit 2; }
+export FEEDERS_MACHINE=${FEEDERS_MACHINE:-$machine}
+
+# Without their bytecode torch takes a minute to be imported, and each start of an interpreter would.
+say "compile what is imported"
+[ -n "${GPU_REHEARSAL:-}" ] || "$python" - <<'EOF'
+import compileall, importlib.util
+for name in ("torch", "tensorflow", "keras", "jax", "jaxlib", "scipy", "pandas"):
+    found = importlib.util.find_spec(name)
+    for folder in (found.submodule_search_locations or []) if found else []:
+        compileall.compile_dir(folder, quiet=2, workers=0)
+EOF
+
+available=""
+for backend in ${GPU_BACKENDS:-tensorflow torch jax}; do
+  if "$python" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$backend') is None)"; then
+    available="$available $backend"
+  else
+    say "$backend is not installed: left out"
+  fi
+done
+
+# How many rounds of a backend have ended.
+ended() {
+  "$python" - "$1" <<'EOF'
+import sys
+from feeders.results.machines import RESULTS, machine_folder, name_of_host
+from feeders.results.takes import TAKES_SUFFIX, read_takes
+from feeders.results.unfinished import read_unfinished
+folder = machine_folder(RESULTS, name_of_host())
+parts = read_takes(RESULTS) if any(folder.glob(f"*{TAKES_SUFFIX}")) else ()
+made = {take.run for part in parts if (part.machine, part.backend) == (folder.name, sys.argv[1]) for take in part.records}
+print(len(made - {run.id for run in read_unfinished(folder)}))
+EOF
+}
+
+# A round of a backend; what is cut when the time is over goes on with the next call.
+round() {
+  local names="$feeders"
+  [ "$1" = tensorflow ] && names="$feeders$tensorflow_only"
+  KERAS_BACKEND=$1 timeout -s INT -k 20 "$(left)" "$python" -m asv run -a rounds=1 --append-samples --show-stderr \
+    -b "(epoch.Fit|track_broken|wait.Batch.track_mean|wait.Step.track_work).*\('($names)', '$workload', (1|$most)\)" \
+    < /dev/null
+}
+
+advise() {
+  local text="results/$FEEDERS_MACHINE/advice-$1.txt"
+  [ -e "$text" ] && return
+  say "advise on $1"
+  KERAS_BACKEND=${available%% *} timeout -s INT -k 20 "$(left)" "$python" -m feeders advise "examples/my_data.py:$1" \
+    --seconds $advise_seconds < /dev/null > "$text.part"
+  case $? in
+    0 | 1) mv "$text.part" "$text" && cat "$text" ;; # safe, or not: an answer
+    *) cat "$text.part" && rm "$text.part" ;;
+  esac
+}
+
+available=$(echo $available)
+for ((number = 1; number <= rounds; number++)); do
+  for backend in $available; do
+    [ "$(left)" -gt 0 ] || break 2
+    [ "$(ended "$backend")" -lt "$number" ] || continue
+    say "round $number of $backend"
+    round "$backend"
+    keep
+  done
+  for loader in $loaders; do
+    [ "$(left)" -gt $advise_seconds ] || break
+    advise "$loader"
+    keep
+  done
+done
+
+say "rounds that have ended on $FEEDERS_MACHINE"
+for backend in $available; do echo "$backend: $(ended "$backend")"; done
