@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Measures a GPU host in eight minutes: feeders on TensorFlow, JAX and torch by asv, and advice on two loaders.
+# Measures a GPU host in eight minutes: feeders on TensorFlow, torch and JAX by asv, advice on two loaders, the CPU.
 #
 #   bash studies/gpu.sh                 on the GPU host, in the folder of the repository
 #   GPU_REHEARSAL=1 bash studies/gpu.sh anywhere: the same course in small, on the CPU
 #
 # What python3 has installed is measured; a backend that is missing is left out. Results go to results/MACHINE, whose
-# name tells GPU and cores. Each round measures every cell of a backend once; rounds go on while there is time. When
+# name tells GPU and cores. A round measures every cell of each backend once; rounds go on while there is time. When
 # the time is over, the take under way is dropped. The same command goes on from there, on a later day as well.
 #
 # Variables, with their defaults:
 #   GPU_SECONDS=480    when to stop
 #   GPU_ROUNDS=5       rounds of each backend at most
-#   GPU_BACKENDS="tensorflow torch jax"   in this order
+#   GPU_STEPS="tensorflow torch jax advise tensorflow-cpu"   of a round, in this order; the last one trains on the CPU
 #   PYTHON=python3     the interpreter
 #   OUT=               a folder that gets a copy of the results after each step
 set -uo pipefail
@@ -22,14 +22,12 @@ rounds=${GPU_ROUNDS:-5}
 end=${GPU_SECONDS:-480}
 loaders="Parsed Records"
 if [ -n "${GPU_REHEARSAL:-}" ]; then
-  device=cpu model=light workload=remote advise_seconds=20
-  feeders="resident|sequence" tensorflow_only=""
+  device=cpu model=light advise_options="--seconds 20"
 else
-  device=gpu model=resnet workload=jpeg advise_seconds=30
-  feeders="resident|sequence|sequence-processes|lookahead-threads|lookahead-processes" tensorflow_only="|tfdata-native"
+  device=gpu model=resnet advise_options="--seconds 40 --model examples/my_model.py:make"
 fi
 # asv takes PYTHONPATH away from what it starts.
-export FEEDERS_DEVICE=$device FEEDERS_MODEL=$model FEEDERS_BATCH=${FEEDERS_BATCH:-64} TF_CPP_MIN_LOG_LEVEL=2
+export FEEDERS_BATCH=${FEEDERS_BATCH:-64} TF_CPP_MIN_LOG_LEVEL=2
 export ASV_PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 
 left() { echo $((end - SECONDS)); }
@@ -57,65 +55,79 @@ for name in ("torch", "tensorflow", "keras", "jax", "jaxlib", "scipy", "pandas")
         compileall.compile_dir(folder, quiet=2, workers=0)
 EOF
 
-available=""
-for backend in ${GPU_BACKENDS:-tensorflow torch jax}; do
-  if "$python" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$backend') is None)"; then
-    available="$available $backend"
+steps=""
+for step in ${GPU_STEPS:-tensorflow torch jax advise tensorflow-cpu}; do
+  module=${step%-cpu}
+  if [ "$step" = advise ] || "$python" -c "import importlib.util as i, sys; sys.exit(i.find_spec('$module') is None)"; then
+    steps="$steps $step"
   else
-    say "$backend is not installed: left out"
+    say "$step: $module is not installed, left out"
   fi
 done
 
-# How many rounds of a backend have ended.
+# What trains in a step.
+device_of() { case $1 in *-cpu) echo cpu ;; *) echo $device ;; esac; }
+model_of() { case $1 in *-cpu) echo light ;; *) echo $model ;; esac; }
+
+# What a step measures, as asv names it.
+cells_of() {
+  if [ -n "${GPU_REHEARSAL:-}" ]; then
+    echo "'(resident|sequence)', 'remote', 1"
+    return
+  fi
+  local many="sequence-processes|lookahead-threads|lookahead-processes"
+  case $1 in tensorflow*) many="$many|tfdata-native" ;; esac
+  echo "'resident', 'jpeg', 1|'sequence', 'jpeg', (1|$most)|'($many)', 'jpeg', $most"
+}
+
+# How many rounds of a step have ended.
 ended() {
-  "$python" - "$1" <<'EOF'
+  "$python" - "${1%-cpu}" "$(device_of "$1")" <<'EOF'
 import sys
 from feeders.results.machines import RESULTS, machine_folder, name_of_host
 from feeders.results.takes import TAKES_SUFFIX, read_takes
 from feeders.results.unfinished import read_unfinished
 folder = machine_folder(RESULTS, name_of_host())
 parts = read_takes(RESULTS) if any(folder.glob(f"*{TAKES_SUFFIX}")) else ()
-made = {take.run for part in parts if (part.machine, part.backend) == (folder.name, sys.argv[1]) for take in part.records}
+takes = [take for part in parts if (part.machine, part.backend) == (folder.name, sys.argv[1]) for take in part.records]
+made = {take.run for take in takes if take.stack.get("device") == sys.argv[2]}
 print(len(made - {run.id for run in read_unfinished(folder)}))
 EOF
 }
 
-# A round of a backend; what is cut when the time is over goes on with the next call.
+# A round of a step; what is cut when the time is over goes on with the next call.
 round() {
-  local names="$feeders"
-  [ "$1" = tensorflow ] && names="$feeders$tensorflow_only"
-  KERAS_BACKEND=$1 timeout -s INT -k 20 "$(left)" "$python" -m asv run -a rounds=1 --append-samples --show-stderr \
-    -b "(epoch.Fit|track_broken|wait.Batch.track_mean|wait.Step.track_work).*\('($names)', '$workload', (1|$most)\)" \
-    < /dev/null
+  local series="epoch.Fit|track_broken|wait.Batch.track_mean|wait.Step.track_work"
+  KERAS_BACKEND=${1%-cpu} FEEDERS_DEVICE=$(device_of "$1") FEEDERS_MODEL=$(model_of "$1") \
+    timeout -s INT -k 20 "$(left)" "$python" -m asv run -a rounds=1 --append-samples --show-stderr \
+    -b "($series).*\(($(cells_of "$1"))\)" < /dev/null
 }
 
 advise() {
   local text="results/$FEEDERS_MACHINE/advice-$1.txt"
-  [ -e "$text" ] && return
+  [ ! -e "$text" ] && [ "$(left)" -gt 20 ] || return
   say "advise on $1"
-  KERAS_BACKEND=${available%% *} timeout -s INT -k 20 "$(left)" "$python" -m feeders advise "examples/my_data.py:$1" \
-    --seconds $advise_seconds < /dev/null > "$text.part"
+  FEEDERS_DEVICE=$device timeout -s INT -k 20 "$(left)" \
+    "$python" -m feeders advise "examples/my_data.py:$1" $advise_options < /dev/null > "$text.part"
   case $? in
     0 | 1) mv "$text.part" "$text" && cat "$text" ;; # safe, or not: an answer
     *) cat "$text.part" && rm "$text.part" ;;
   esac
 }
 
-available=$(echo $available)
+mkdir -p "results/$FEEDERS_MACHINE"
 for ((number = 1; number <= rounds; number++)); do
-  for backend in $available; do
+  for step in $steps; do
     [ "$(left)" -gt 0 ] || break 2
-    [ "$(ended "$backend")" -lt "$number" ] || continue
-    say "round $number of $backend"
-    round "$backend"
-    keep
-  done
-  for loader in $loaders; do
-    [ "$(left)" -gt $advise_seconds ] || break
-    advise "$loader"
+    if [ "$step" = advise ]; then
+      for loader in $loaders; do advise "$loader"; done
+    elif [ "$(ended "$step")" -lt "$number" ]; then
+      say "round $number of $step"
+      round "$step"
+    fi
     keep
   done
 done
 
 say "rounds that have ended on $FEEDERS_MACHINE"
-for backend in $available; do echo "$backend: $(ended "$backend")"; done
+for step in $steps; do [ "$step" = advise ] || echo "$step: $(ended "$step")"; done
