@@ -84,13 +84,14 @@ cells_of() {
 ended() {
   "$python" - "${1%-cpu}" "$(device_of "$1")" <<'EOF'
 import sys
+from feeders.results.json_lines import read_lines
 from feeders.results.machines import RESULTS, machine_folder, name_of_host
-from feeders.results.takes import TAKES_SUFFIX, read_takes
+from feeders.results.record import Record
+from feeders.results.takes import TAKES_SUFFIX
 from feeders.results.unfinished import read_unfinished
 folder = machine_folder(RESULTS, name_of_host())
-parts = read_takes(RESULTS) if any(folder.glob(f"*{TAKES_SUFFIX}")) else ()
-takes = [take for part in parts if (part.machine, part.backend) == (folder.name, sys.argv[1]) for take in part.records]
-made = {take.run for take in takes if take.stack.get("device") == sys.argv[2]}
+takes = [take for path in folder.glob(f"*{TAKES_SUFFIX}") for take in read_lines(path, Record.from_json)]
+made = {take.run for take in takes if [take.stack.get("backend"), take.stack.get("device")] == sys.argv[1:]}
 print(len(made - {run.id for run in read_unfinished(folder)}))
 EOF
 }

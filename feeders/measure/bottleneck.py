@@ -59,7 +59,8 @@ def verdict(records: Sequence[Record], taken: float, delivered: dict[int, float]
         taken: seconds after which the device takes the next batch if it is there.
         delivered: seconds for each batch that the feeder delivers, by workers.
     """
-    device, load, feeder = _device(records[0]), records[0].workload, records[0].feeder
+    device, feeder, size = _device(records[0]), records[0].feeder, records[0].settings.get("batch")
+    load = f"{size} of {records[0].workload}" if size else records[0].workload
     each = [f"{_time(seconds)} with {_workers(workers)}" for workers, seconds in delivered.items()]
     yield (
         f"{device} with the model {records[0].settings['model']} takes a batch of {load} every {_time(taken)}; "
