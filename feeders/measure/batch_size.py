@@ -8,8 +8,8 @@ from feeders import variables
 from feeders.errors import FeedersError
 from feeders.loaders import BATCH_SIZES
 
-# On a GPU a step on 16 photographs is bound by the host that launches its kernels: 20 ms with TensorFlow, of which the
-# GPU computes three quarters. One on 64 is bound by the GPU, and 16 cores can still prepare what it takes.
+# On a GPU a step on 16 photographs is bound by the host that launches its kernels: 20 ms with TensorFlow on an H100,
+# 3.4 ms with JAX. By JAX's pace 64 take at most 14 ms, 4,700 a second; 16 cores prepare up to 12,000.
 GPU_BATCH = 64
 
 

@@ -115,7 +115,7 @@ def test_on_a_gpu_memory_is_taken_as_needed(gpus, monkeypatch):
 
 @pytest.mark.parametrize(("driver", "size"), [(["A"], "64"), ([], None)])
 def test_where_a_gpu_trains_batches_are_larger(gpus, driver, size):
-    """Sixteen photographs are over before the next kernels are launched."""
+    """The host that launches the kernels bounds a step on sixteen photographs."""
     gpus(driver, driver)
     device.prepare()
     assert os.environ.get(variables.BATCH) == size

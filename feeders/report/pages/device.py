@@ -71,8 +71,8 @@ PAGE = Page(
             "A bar for how busy the GPU was with each feeder, and a line for its share of the limit of this host.",
             "No GPU was measured on this workload here. To do so: feeders measure sequence --device gpu",
             needs=("gpu_busy",),
-            note="Both should grow together. A busy GPU far from the limit computes much, or waits within its kernels. "
-            "The limit is that of preparing and training in Python; feeders made of TensorFlow ops have the ceiling.",
+            note="Both should grow together. Feeders that prepare in Python have the limit of this host, others the "
+            "ceiling. How busy the GPU was is of short epochs, gaps included; the share of the limit is of long ones.",
         ),
         page_table(
             "cells",
