@@ -39,3 +39,7 @@ class Step(Question):
     @series("step_p99")
     def track_p99(self):
         """Seconds that 99 % of the training steps take at most, wait included. Lower is better."""
+
+    @series("step_work")
+    def track_work(self):
+        """Seconds of a batch in long epochs without the wait for it: training beside the feeder. Lower is better."""

@@ -121,6 +121,9 @@ class TinyRow:
     def material(self):
         """Nothing to make."""
 
+    def of_batch(self, size):
+        return self
+
     def open(self):
         return self._material
 

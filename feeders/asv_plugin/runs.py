@@ -25,6 +25,7 @@ SKIPS = ("skip_successful", "skip_failed", "skip_existing_commits")
 VARIABLES = (
     variables.PROFILE,
     variables.MODEL,
+    variables.BATCH,
     variables.IMAGES,
     BACKEND_VARIABLE,
     "TF_USE_LEGACY_KERAS",

@@ -11,7 +11,7 @@ from ._loader import INDEX, ITERATOR, MISSING, OPS, STATIC_EPOCH, Leaf, Loader
 from ._material import Material
 from ._repeated import Repeated
 from ._stamped import CHECKSUM, EPOCH, ID, LABEL, Batch, Stamped
-from ._workload import Workload
+from ._workload import BATCH_SIZES, Workload
 from .jpeg import Jpeg
 from .records import Records, RecordsHandles, RecordsNarrow, RecordsPread
 from .remote import Remote
@@ -19,6 +19,7 @@ from .text import Text
 from .window import Window
 
 __all__ = [
+    "BATCH_SIZES",
     "CHECKSUM",
     "EPOCH",
     "ID",

@@ -28,6 +28,7 @@ class Material(Stamped):
 
     Args:
         folder: as `cache.folder` returned it for `recipe()`.
+        batch_size: samples of a batch; None is that of the class.
 
     Attributes:
         note: what a person should know about this material, or empty.
@@ -39,18 +40,28 @@ class Material(Stamped):
     batch_size: int = 32
     note: str = ""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, batch_size: int | None = None) -> None:
         self.folder = folder
+        self.batch_size = batch_size or type(self).batch_size
+        self.samples = type(self).samples * self._passes()
         self._load()
         self.checksums = np.zeros(self.samples, np.int64)
-        self.checksums = _right_checksums(self)
+        self.checksums = np.tile(_right_checksums(self), self._passes())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.folder,)
+        return type(self), (self.folder, self.batch_size)
+
+    def _passes(self) -> int:
+        """How often an epoch goes through the material, each time as other samples."""
+        return 1
 
     @classmethod
-    def recipe(cls) -> cache.Recipe:
-        """How the material is made. A new `version` is due whenever `_write` writes something else."""
+    def recipe(cls, batch_size: int | None = None) -> cache.Recipe:
+        """How the material is made. A new `version` is due whenever `_write` writes something else.
+
+        Args:
+            batch_size: of whoever reads it; None is that of the class. Most material is the same for all.
+        """
         return cache.Recipe(f"{cls.name}-{cls.version}", cls._write, cls.needed)
 
     @classmethod
@@ -66,13 +77,14 @@ class Material(Stamped):
 
 
 def _right_checksums(material: Material) -> NDArray[np.int64]:
-    """Return the checksums of a serial pass, made once for all that decides the content."""
+    """Return the checksums of a serial pass over the material, made once for all that decides the content."""
+    count = type(material).samples
 
     def write(folder: Path) -> None:
         cache.verify(material.folder)  # or the table would bless damaged content
-        np.save(folder / "checksums.npy", np.fromiter(_serial_pass(material), np.int64, material.samples))
+        np.save(folder / "checksums.npy", np.fromiter(_serial_pass(material), np.int64, count))
 
-    recipe = cache.Recipe(f"{material.folder.name}-checksums-{_key(material)}", write, 10_000 + 8 * material.samples)
+    recipe = cache.Recipe(f"{material.folder.name}-checksums-{_key(material)}", write, 10_000 + 8 * count)
     table: NDArray[np.int64] = np.load(cache.folder(recipe) / "checksums.npy")
     return table
 

@@ -35,6 +35,8 @@ PLACE_BITS = 16
 class Jpeg(Material):
     """Crops of photographs, each at its own place; the label: which photograph, or which of your subfolders.
 
+    An epoch in larger batches goes through them several times: it has as many batches, and needs no more files.
+
     With ``FEEDERS_IMAGES=DIR`` your files are used as they are, again and again if there are fewer than an epoch
     has samples; the cache then holds their list alone.
     """
@@ -47,7 +49,7 @@ class Jpeg(Material):
     x_shape = (SIDE, SIDE, 3)
 
     @classmethod
-    def recipe(cls) -> cache.Recipe:
+    def recipe(cls, batch_size: int | None = None) -> cache.Recipe:
         """As the base class says; another one for each state of the person's own folder."""
         own = os.environ.get(variables.IMAGES)
         if not own:
@@ -75,13 +77,17 @@ class Jpeg(Material):
 
     def _load(self) -> None:
         index = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
-        files = [index["files"][i % len(index["files"])] for i in range(self.samples)]
+        distinct, passes = type(self).samples, self._passes()
+        files = passes * [index["files"][i % len(index["files"])] for i in range(distinct)]
         self.paths = [str(self.folder / path) for path, _ in files]
         self._encoded = [os.fsencode(path) for path in self.paths]
         self.labels = np.array([label for _, label in files], np.int64)
-        self.places: list[list[int]] = index["places"]
+        self.places: list[list[int]] = passes * index["places"]
         self.classes = max(2, int(np.max(self.labels)) + 1)
         self.note = index["note"]
+
+    def _passes(self) -> int:
+        return max(1, self.batch_size // type(self).batch_size)
 
     def batch(self, index: int, epoch: int) -> Batch:
         """Read, decode, crop and normalise the photographs one by one."""

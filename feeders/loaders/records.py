@@ -52,7 +52,7 @@ class Records(Material):
         self.file: Any = open(self.folder / "records.bin", "rb", buffering=0)  # noqa: SIM115  (stays open)
 
     @classmethod
-    def recipe(cls) -> cache.Recipe:
+    def recipe(cls, batch_size: int | None = None) -> cache.Recipe:
         """One file for all of them."""
         return cache.Recipe(f"{Records.name}-{cls.version}", cls._write, cls.needed)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from . import cache
 from ._material import Material
 from ._stamped import Batch
 
@@ -30,14 +32,22 @@ class Text(Material):
     classes = 4
 
     @classmethod
-    def _write(cls, folder: Path) -> None:
+    def recipe(cls, batch_size: int | None = None) -> cache.Recipe:
+        """As the base class says; another one for each other size of a batch, since each is a file."""
+        if batch_size in (None, cls.batch_size):
+            return super().recipe()
+        write = partial(cls._write, batch_size=batch_size)
+        return cache.Recipe(f"{cls.name}-{cls.version}-by-{batch_size}", write, cls.needed)
+
+    @classmethod
+    def _write(cls, folder: Path, batch_size: int = Material.batch_size) -> None:
         random = np.random.Generator(np.random.PCG64(2022))
-        for first in range(0, cls.samples, cls.batch_size):
-            rows = min(cls.batch_size, cls.samples - first)
+        for first in range(0, cls.samples, batch_size):
+            rows = min(batch_size, cls.samples - first)
             values = random.integers(-799, 800, (rows, FEATURES)) / 8
             empty = random.random((rows, FEATURES)) < 0.05
             lines = [_line(*row) for row in zip(values.tolist(), empty.tolist())]
-            (folder / f"{first // cls.batch_size:03d}.csv").write_text("".join(lines), encoding="ascii")
+            (folder / f"{first // batch_size:03d}.csv").write_text("".join(lines), encoding="ascii")
 
     def _load(self) -> None:
         self.paths = [str(self.folder / f"{index:03d}.csv") for index in range(len(self))]

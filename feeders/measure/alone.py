@@ -68,7 +68,8 @@ def measure_limit(name: str, settings: Settings | None = None) -> Limit | None:
         FeedersError: there is no such workload, or no backend; a person's loader can't be opened.
     """
     settings = settings or Settings.from_environment()
-    load = Own(address_of(name), settings.call, settings.steps) if is_own(name) else workload(name)
+    own = is_own(name)
+    load = Own(address_of(name), settings.call, settings.steps) if own else workload(name).of_batch(settings.batch)
     if not is_untouched():
         answer = json.loads(in_new_interpreter([name, dataclasses.asdict(settings)], f"the limit of {name}"))
         return None if answer is None else Limit.from_json(answer)

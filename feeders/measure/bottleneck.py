@@ -15,6 +15,13 @@ from .settings import NO_MODEL, Settings
 from .store import CEILING_FEEDER, CEILING_WORKERS
 from .takes import take
 
+# Where the time of an epoch goes on a GPU.
+SHARES = {
+    "waits": "waits for the feeder",
+    "copies": "copies to the GPU, as long as that takes alone",
+    "computes": "computes: a kernel runs on the GPU",
+}
+
 
 def bottleneck(records: Sequence[Record], measure: Callable[[Cell, Settings], Record] = take) -> Iterator[str]:
     """Say how often the device takes a batch, how often the feeder delivers one, and where an epoch's time goes.
@@ -52,7 +59,8 @@ def verdict(records: Sequence[Record], taken: float, delivered: dict[int, float]
         taken: seconds after which the device takes the next batch if it is there.
         delivered: seconds for each batch that the feeder delivers, by workers.
     """
-    device, load, feeder = _device(records[0]), records[0].workload, records[0].feeder
+    device, feeder, size = _device(records[0]), records[0].feeder, records[0].settings.get("batch")
+    load = f"{size} of {records[0].workload}" if size else records[0].workload
     each = [f"{_time(seconds)} with {_workers(workers)}" for workers, seconds in delivered.items()]
     yield (
         f"{device} with the model {records[0].settings['model']} takes a batch of {load} every {_time(taken)}; "
@@ -71,6 +79,20 @@ def verdict(records: Sequence[Record], taken: float, delivered: dict[int, float]
             yield from split(record.metrics, batches(record))
 
 
+def shares(metrics: Mapping[str, float], batches: int) -> dict[str, float | None]:
+    """Return the shares of the time of an epoch in percent, that between two epochs included, by `SHARES`.
+
+    They may overlap. What is not known is None.
+
+    Args:
+        metrics: of a take.
+        batches: of an epoch.
+    """
+    each = 100 * batches / metrics["epoch"]
+    wait, copy = (metrics[name] * each if name in metrics else None for name in ("wait_mean", "copy"))
+    return dict(zip(SHARES, (wait, copy, metrics.get("gpu_busy"))))
+
+
 def split(metrics: Mapping[str, float], batches: int) -> Iterator[str]:
     """Say where the time of an epoch goes on a GPU, as far as that is known.
 
@@ -78,17 +100,12 @@ def split(metrics: Mapping[str, float], batches: int) -> Iterator[str]:
         metrics: of a take.
         batches: of an epoch.
     """
-    each = 100 * batches / metrics["epoch"]
-    shares = (
-        ("waits for the feeder", metrics["wait_mean"] * each if "wait_mean" in metrics else None),
-        ("copies to the GPU, as long as that takes alone", metrics["copy"] * each if "copy" in metrics else None),
-        ("computes: a kernel runs on the GPU", metrics.get("gpu_busy")),
-    )
+    known = shares(metrics, batches)
     yield "  of its time, that between two epochs included:"
-    for what, share in shares:
-        yield f"  {'?' if share is None else f'{share:.0f}':>4} % {what}"
+    for name, share in known.items():
+        yield f"  {'?' if share is None else f'{share:.0f}':>4} % {SHARES[name]}"
     # They may overlap, so that this is the least of it; what is unknown is in it.
-    yield f"  {max(0.0, 100 - sum(share or 0.0 for _, share in shares)):4.0f} % or more is none of these"
+    yield f"  {max(0.0, 100 - sum(share or 0.0 for share in known.values())):4.0f} % or more is none of these"
 
 
 def _device(record: Record) -> str:

@@ -97,17 +97,19 @@ class Cell:
             raise FeedersError(f"{self}: {self.workers} workers; expected 1 or more. Try: 1, 2, 4 or 8")
         return found
 
-    def load(self, call: str | None, steps: int | None) -> Workload | Own:
+    def load(self, call: str | None, steps: int | None, batch: int | None) -> Workload | Own:
         """Return what opens its loader.
 
         Args:
             call: makes a person's.
             steps: batches of an epoch of a person's.
+            batch: samples of a batch of a workload; None is its own size.
 
         Raises:
-            FeedersError: as `rows`.
+            FeedersError: as `rows`, or there is no such size.
         """
-        return Own(address_of(self.workload), call, steps) if self.is_own else self.rows()[1]
+        load = self.rows()[1]
+        return Own(load.name, call, steps) if isinstance(load, Own) else load.of_batch(batch)
 
     def checked(self) -> Cell:
         """Return the cell.

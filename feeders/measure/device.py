@@ -16,7 +16,7 @@ from feeders import variables
 from feeders.errors import FeedersError, Unsupported
 from feeders.keras_api import TENSORFLOW, asked_backend, backend, tensorflow
 
-from . import backends
+from . import backends, batch_size
 from .nvml import gpu_names
 
 CPU, GPU, GPUS = DEVICES = ("cpu", "gpu", "gpus")
@@ -55,12 +55,13 @@ def prepare() -> None:
     """Before a backend is imported: find out what trains, and hide GPUs from it if that is the CPU.
 
     Raises:
-        FeedersError: what is asked for is not there.
+        FeedersError: what is asked for is not there, or FEEDERS_BATCH is no size.
     """
     if asked() != CPU and gpu_names():
         for name, value in SHARED_GPU_ENV.items():
             os.environ.setdefault(name, value)
     resolve_device()
+    batch_size.resolve(on_gpu=current() != CPU)
     # Else Keras asks torch for a GPU when it is imported, for which torch starts CUDA: no process that is forked from
     # there could use it.
     os.environ.setdefault("KERAS_TORCH_DEVICE", "cpu" if current() == CPU else "cuda")

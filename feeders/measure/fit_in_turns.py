@@ -11,7 +11,7 @@ from typing import Any, Callable
 from feeders.keras_api import flatten
 from feeders.strategies import Feed
 
-from . import device
+from . import batch_size, device
 from .cells import Cell
 from .lockstep_worker import run_worker
 from .settings import Settings
@@ -57,7 +57,8 @@ def fit_in_turns(command: Any, turns: Turns) -> None:
     """
     cell, settings = Cell(**command["cell"]), Settings(**command["settings"])
     row, _ = cell.rows()
-    loader = cell.load(settings.call, settings.steps).open()
+    # Whoever compares has imported no backend, and does not know of a GPU; this process does.
+    loader = cell.load(settings.call, settings.steps, settings.batch or batch_size.asked()).open()
     model = device.on_device(lambda: model_for(loader, settings))
     turns.begin(len(loader))
     with device.scope_of(model):

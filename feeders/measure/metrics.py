@@ -128,6 +128,12 @@ _ROWS = (
     Metric("step_p50", "seconds", "median of the whole training step, wait included", column=MILLISECONDS),
     Metric("step_p99", "seconds", "99th percentile of the whole training step", column=MILLISECONDS),
     Metric(
+        "step_work",
+        "seconds",
+        "a batch within long epochs without the wait for it: what training takes while the feeder works beside it",
+        column=MILLISECONDS,
+    ),
+    Metric(
         "limit",
         "samples/s",
         "what no feeder can beat here: min(cold ceiling, cores / CPU to prepare and train on a sample), each alone",

@@ -13,6 +13,7 @@ from feeders.errors import FeedersError
 from feeders.results.record import MEASURED, Record
 
 from .cells import Cell
+from .epochs import batches
 from .settings import Settings
 from .stack import preload
 from .takes import take
@@ -59,10 +60,7 @@ def _measured(settings: Settings) -> Record:
 
 
 def _step_seconds(record: Record) -> float:
-    from feeders.loaders import workload
-
-    epoch = np.quantile(record.epochs[1:], FAST_QUANTILE)
-    return float(epoch) / len(workload(record.workload).open())
+    return float(np.quantile(record.epochs[1:], FAST_QUANTILE)) / batches(record)
 
 
 def _text(added: Sequence[float], took: Sequence[float], step: float) -> str:

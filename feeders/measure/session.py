@@ -22,7 +22,7 @@ from . import device
 from .delivery import ContentLog, DeliveryLog
 from .settings import Settings
 from .survey import FORWARD_SEED, Survey
-from .timed import Shapes, Timed, TimedFit
+from .timed import Shapes, Timed, TimedFit, waited
 from .trains import model_for
 from .verify import verify
 from .within import LongEpoch, Pace
@@ -107,19 +107,25 @@ def time_cell(
                 feed = row.build(Repeated(loader, long.passes), workers)
 
             def ended(pace: Pace) -> None:
-                answer(Answered(MEASURED, value=_with_batch(timed, pace, row, loader, samples)))
+                idle = waited(fit.wait_tap.read(), pace.span)
+                answer(Answered(MEASURED, value=_with_batch(timed, pace, idle, row, loader, samples)))
 
-            long.run(feed, ended)
+            with fit.wait_tap.installed():
+                long.run(feed, ended)
         answer(Answered(MEASURED, value=timed.to_json()))
     except Exception as error:
         answer(_broken(error, before_any_batch=False))
 
 
-def _with_batch(timed: Timed, pace: Pace, row: Feeder, loader: Loader, samples: int) -> dict[str, Any]:
-    """Put in the time of a batch in long epochs."""
+def _with_batch(
+    timed: Timed, pace: Pace, idle: float | None, row: Feeder, loader: Loader, samples: int
+) -> dict[str, Any]:
+    """Put in the time of a batch in long epochs, and what of it is no wait; `idle` are the seconds of all waits."""
     # The ceiling repeats a full batch there; in an epoch of the loader the last one is short.
     share = samples / (len(loader) * rows(loader.batch(0, STATIC_EPOCH))) if row.ceiling else 1.0
     metrics = {**timed.metrics, "seconds_per_batch": pace.seconds * share}
+    if idle is not None:
+        metrics["step_work"] = (pace.seconds - idle / (len(pace.passes) * len(loader))) * share
     return dataclasses.replace(timed, metrics=metrics).to_json()
 
 

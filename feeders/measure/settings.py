@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from feeders import variables
 
-from . import device
+from . import batch_size, device
 from .models import MODELS
 
 # A training step that trains nothing: what is measured then is the feeder. Nobody would choose it for a series.
@@ -35,6 +35,7 @@ class Settings:
         step_ms: a step of `NO_MODEL` takes so long without using a core, and stands in for an accelerator.
         call: Python that makes a person's loader, evaluated in its module; None calls it without arguments.
         steps: batches of an epoch of a person's loader; None takes its own length, or what a look at it finds.
+        batch: samples of a batch of a workload, one of `BATCH_SIZES`; None is the workload's own.
     """
 
     # One epoch of the slow cells, several of the fast ones: the spread between processes outweighs that within one, so
@@ -47,15 +48,16 @@ class Settings:
     step_ms: float | None = None
     call: str | None = None
     steps: int | None = None
+    batch: int | None = None
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """Return the defaults for the device that trains, with the model that FEEDERS_MODEL names.
+        """Return the defaults for the device that trains, with what FEEDERS_MODEL and FEEDERS_BATCH say.
 
         Raises:
-            FeedersError: no such model.
+            FeedersError: no such model, or no such size.
         """
         model = os.environ.get(variables.MODEL) or "light"
         MODELS.named(model)
         steady = cls.steady_seconds if device.current() == device.CPU else GPU_STEADY_SECONDS
-        return cls(steady_seconds=steady, model=model)
+        return cls(steady_seconds=steady, model=model, batch=batch_size.asked())

@@ -72,7 +72,7 @@ class Survey:
     def settled(self, settings: Settings) -> Settings:
         """Return settings under which every take of it has epochs of the same batches, and a model that takes them."""
         model = settings.model if is_own_model(settings.model) else NO_MODEL
-        return dataclasses.replace(settings, steps=self.steps, model=model)
+        return dataclasses.replace(settings, steps=self.steps, model=model, batch=None)
 
 
 @dataclass(frozen=True)

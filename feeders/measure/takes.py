@@ -59,7 +59,7 @@ def take(cell: Cell, settings: Settings | None = None, seen: Survey | None = Non
     if isinstance(load, Own) and is_untouched():
         seen = seen or survey(load.name, settings)
         settings = seen.settled(settings)
-        load = cell.load(settings.call, settings.steps)
+    load = cell.load(settings.call, settings.steps, settings.batch)
     base = Record(
         **dataclasses.asdict(cell),
         outcome=FAILED,

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from dataclasses import asdict, dataclass
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -91,6 +91,9 @@ class TimedFit:
         steps: batches of an epoch.
         settings: when the steady part ends, and whether taps are in.
         compiled: count of the batch shapes that the model has been given for the first time; None if not known.
+
+    Attributes:
+        wait_tap: that of the model's training function, also where that is used again.
     """
 
     def __init__(
@@ -103,7 +106,7 @@ class TimedFit:
     ) -> None:
         self._feed, self._model, self._steps, self._settings = feed, model, steps, settings
         self._compiled = compiled
-        self._wait, self._step = backends.current().wait_tap(), StepTap()
+        self.wait_tap, self._step = backends.current().wait_tap(), StepTap()
         self._steps_at_end: list[int] = []
         # Of each epoch; the next one starts after a look around.
         self._starts: list[float] = []
@@ -118,10 +121,10 @@ class TimedFit:
         Raises:
             RuntimeError: ``fit()`` returned before.
         """
-        clock = epoch_clock(self._epoch_ended, self._wait.begin)
+        clock = epoch_clock(self._epoch_ended, self.wait_tap.begin)
         with contextlib.ExitStack() as stack:
             if self._settings.taps:
-                stack.enter_context(self._wait.installed())
+                stack.enter_context(self.wait_tap.installed())
                 self._step.install(self._model)
             self._starts.append(time.perf_counter())
             feed = self._feed
@@ -233,7 +236,7 @@ class TimedFit:
         return metrics
 
     def _tapped(self) -> dict[str, float]:
-        fetched, steps, steady = np.array(self._wait.read()), np.array(self._step.steps), self._steady_steps()
+        fetched, steps, steady = np.array(self.wait_tap.read()), np.array(self._step.steps), self._steady_steps()
         if not len(fetched):
             return _of_steps(np.diff(steps[steady]))
         waits = np.diff(fetched[steady])
@@ -266,8 +269,20 @@ class TimedFit:
         return slice(self._steps_at_end[self._warm - 1], self._steps_at_end[-1])
 
     def _wait_quantiles(self) -> tuple[float, ...]:
-        waits = [arrived - asked for asked, arrived in self._wait.read()[self._steady_steps()]]
+        waits = [arrived - asked for asked, arrived in self.wait_tap.read()[self._steady_steps()]]
         return tuple(np.quantile(waits, WAIT_QUANTILES).tolist()) if waits else ()
+
+
+def waited(fetched: Sequence[tuple[float, float]], span: tuple[float, float]) -> float | None:
+    """Return the seconds of a span in which ``fit()`` was blocked for batches; None if not known for all of it.
+
+    Args:
+        fetched: (asked, arrived) of batches in order, as a `WaitTap` reads them.
+        span: start and end, on the same clock.
+    """
+    if not fetched or fetched[0][0] > span[0]:
+        return None
+    return float(np.diff(np.clip(fetched, *span)).sum())
 
 
 def _of_steps(lengths: Any) -> dict[str, float]:

@@ -41,9 +41,11 @@ class Pace:
 
     Attributes:
         passes: seconds by the clock, and of CPU that this process alone used.
+        span: start and end of all passes, in seconds of ``time.perf_counter()``.
     """
 
     passes: Sequence[tuple[float, float]]
+    span: tuple[float, float]
 
     @property
     def seconds(self) -> float:
@@ -121,7 +123,8 @@ class LongEpoch:
         self._cpu.append(time.process_time())
         if self._is_enough():
             each = np.diff([self._ends[:: self._steps], self._cpu]).T / self._steps
-            enough(Pace([(float(seconds), float(cpu)) for seconds, cpu in each]))
+            passes = [(float(seconds), float(cpu)) for seconds, cpu in each]
+            enough(Pace(passes, (self._ends[0], self._ends[-1])))
             self._ends, self._cpu = [time.perf_counter()], [time.process_time()]
 
     def _is_enough(self) -> bool:

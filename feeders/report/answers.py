@@ -46,7 +46,8 @@ def _html(each: Recommendation) -> str:
         *costs(best),
     ]
     items = "".join(f"<dt>{escape(title)}</dt><dd>{_spans(escape(value))}</dd>" for title, value in terms)
-    others = "".join(f"<li>{_spans(_code(text))}</li>" for text in alternatives(each, _marked))
+    texts = filter(None, (*alternatives(each, _marked), each.neighbour))
+    others = "".join(f"<li>{_spans(_code(text))}</li>" for text in texts)
     return (
         f'<p class="answer">On <b>{escape(each.workload)}</b> use <code>{escape(best["feeder"])}</code> with '
         f"{best['workers']} worker{'' if best['workers'] == 1 else 's'} <small>({escape(where)})</small>: "

@@ -63,7 +63,7 @@ def cells_table(results: Path, parts: Iterable[Takes], epoch: int = EPOCH_BATCHE
         audits = by_feeder_and_workload(audits_of(results, part))
         subject = dict(zip(SUBJECT, subject_of(part)))
         ceilings = _ceilings(part.records, epoch)
-        for (workload, feeder, workers), takes in _by_cell(part.records):
+        for (workload, feeder, workers), takes in by_cell(part.records):
             key = {**subject, "workload": workload, "feeder": feeder, "workers": workers}
             told = _of_epoch(takes, ceilings, epoch)
             numbers = _of_epoch(_of_long_epochs(takes), ceilings, epoch)
@@ -129,7 +129,8 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
     return ordered[outside], ordered[-1 - outside]
 
 
-def _by_cell(records: Iterable[Record]) -> list[tuple[tuple[str, str, int], list[Record]]]:
+def by_cell(records: Iterable[Record]) -> list[tuple[tuple[str, str, int], list[Record]]]:
+    """Return takes by workload, feeder and workers, in the order of the catalogues."""
     cells: dict[tuple[str, str, int], list[Record]] = {}
     for take in records:
         cells.setdefault((take.workload, take.feeder, take.workers), []).append(take)

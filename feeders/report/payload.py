@@ -25,9 +25,11 @@ from .changes import changes_table, steps, upgrades_table
 from .deliveries import audits_table, deliveries_table
 from .devices import short_device
 from .knees import KNEE, knees_table
+from .neighbours import with_neighbours
 from .origins import hosts_table, stacks_table
 from .pages import PAGES
 from .recommendation import FEEDERS_BY_NAME
+from .splits import splits_table
 
 SCHEMA = 1
 
@@ -74,7 +76,7 @@ def payload(results: Path) -> dict[str, Any]:
     """
     parts = sorted(oldest_first(read_takes(results)), key=lambda part: age(part.release), reverse=True)
     parts.sort(key=lambda part: part.machine != name_of_host())
-    cells = cells_table(results, parts)
+    cells = with_neighbours(cells_table(results, parts))
     known = [row for row in METRICS if not row.gpu or cells[row.name].notna().any()]
     cells = cells.drop(columns=[f"{row.name}{end}" for row in METRICS if row not in known for end in ENDS])
     metrics = [row for row in known if row.name not in NOT_PLOTTED]
@@ -100,6 +102,7 @@ def payload(results: Path) -> dict[str, Any]:
                 "cells": _shown(cells, parts, changes),
                 "answers": _each_length(answers_table, by_length),
                 "avoid": _each_length(avoid_table, by_length),
+                "splits": splits_table(parts),
                 "knees": knees_table(cells),  # the page looks for the knee again, for its length
                 "audits": audits_table(results, parts),
                 "deliveries": deliveries_table(cells),

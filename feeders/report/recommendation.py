@@ -12,6 +12,7 @@ from feeders.results.record import BROKEN, REFUSED
 from feeders.strategies import FEEDERS
 
 from .cells import SAFE, SUBJECT, UNSAFE, rows_of
+from .neighbours import sentence
 
 # Feeders closer together than this can't be told apart by the takes of one run; the simpler one is as good.
 AS_FAST = 0.95
@@ -46,6 +47,7 @@ class Recommendation:
         better_at: what the runner-up is better at, in words with numbers.
         otherwise: rows that are faster still, if what they need can be had.
         avoid: feeders and why, in words.
+        neighbour: how much longer a step takes beside it, in words; empty if not known.
     """
 
     subject: tuple[str, str, str]
@@ -55,6 +57,7 @@ class Recommendation:
     better_at: tuple[str, ...]
     otherwise: tuple[CellRow, ...]
     avoid: tuple[tuple[str, str], ...]
+    neighbour: str
 
 
 def recommendations(cells: pd.DataFrame) -> list[Recommendation]:
@@ -98,6 +101,7 @@ def _recommendation(key: Any, cells: list[dict[str, Any]]) -> Recommendation:
         better_at=_better_at(runner_up, best) if best and runner_up else (),
         otherwise=_otherwise([cell for cell in safe if FEEDERS_BY_NAME[cell["feeder"]].needs], best),
         avoid=tuple(_avoid(known)),
+        neighbour=sentence(best, cells),
     )
 
 

@@ -83,9 +83,13 @@ def _asked_for(parts: Sequence[Takes], release: str | None) -> tuple[list[Takes]
     return own, [f"Of another machine, with {' or '.join(others)} and the same command."]
 
 
-def _strangeness(part: Takes) -> tuple[int, bool]:
-    """How far what takes ran on is from what most people have: no model or backend of its own, and a GPU first."""
-    return part.device.count("="), not part.device.startswith("GPU")
+def _strangeness(part: Takes) -> tuple[int, bool, int]:
+    """How far what takes ran on is from what most people have: no model or backend of its own, and a GPU first.
+
+    A GPU always tells the size of its batches.
+    """
+    told = part.device.count("=")
+    return told - part.device.count(f"{variables.BATCH}="), not part.device.startswith("GPU"), told
 
 
 def _of(cells: pd.DataFrame, part: Takes) -> pd.DataFrame:
@@ -114,6 +118,7 @@ def _answers(each_workload: Sequence[Recommendation]) -> list[str]:
         *map(_answer, each_workload),
         "",
         *(f"- `{each.workload}`: {'; '.join(others)}" for each in each_workload if (others := alternatives(each))),
+        *(f"- `{each.workload}`: {each.neighbour}" for each in each_workload if each.neighbour),
         *wrong,
     ]
 

@@ -15,6 +15,7 @@ TOOL = "stack"
 # With the value that means nothing was changed; another value has series of its own.
 SERIES_VARIABLES = (
     (variables.MODEL, "light"),
+    (variables.BATCH, ""),
     (variables.IMAGES, ""),
     (BACKEND_VARIABLE, TENSORFLOW),
     (variables.DEVICE, "cpu"),

@@ -43,7 +43,8 @@ def lab(tmp_path, monkeypatch, here):
     """Return asv's environment, in a folder of its own; attributes are those that a run sets."""
     monkeypatch.chdir(tmp_path)
     for name, _ in series.SERIES_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # what a test makes of it is taken back
+        monkeypatch.delenv(name)
 
     def lab(**extra):
         conf = Config.from_json({"repo": ".", "environment_type": "stack", "env_dir": ".asv/env"})
@@ -99,11 +100,11 @@ def test_a_host_without_tensorflow_has_no_turn_at_first(lab, here, tmp_path):
     ("asked", "driver", "seen", "name"),
     [
         ("", [], None, "stack"),
-        ("", ["A"], ["A"], "stack-FEEDERS_DEVICEgpu"),
+        ("", ["A"], ["A"], "stack-FEEDERS_BATCH64-FEEDERS_DEVICEgpu"),
         ("", ["A"], [], "stack"),  # a GPU that the backend can't use
         ("cpu", ["A"], None, "stack"),
-        ("gpu", ["A"], ["A"], "stack-FEEDERS_DEVICEgpu"),
-        ("gpus", ["A", "B"], ["A", "B"], "stack-FEEDERS_DEVICEgpus"),
+        ("gpu", ["A"], ["A"], "stack-FEEDERS_BATCH64-FEEDERS_DEVICEgpu"),
+        ("gpus", ["A", "B"], ["A", "B"], "stack-FEEDERS_BATCH64-FEEDERS_DEVICEgpus"),
     ],
 )
 def test_what_trains_is_part_of_the_name_of_the_series(lab, monkeypatch, asked, driver, seen, name):
@@ -124,6 +125,12 @@ def test_a_device_that_is_none_is_an_error(lab, monkeypatch):
     monkeypatch.setenv("FEEDERS_DEVICE", "tpu")
     with pytest.raises(FeedersError, match=r"^FEEDERS_DEVICE=tpu: not a device; expected cpu or gpu or gpus"):
         lab()
+
+
+def test_the_size_of_a_batch_has_series_of_its_own(lab, monkeypatch):
+    monkeypatch.setenv("FEEDERS_BATCH", "128")
+    assert lab().name == "stack-FEEDERS_BATCH128"
+    assert series.settings_in_name("stack-FEEDERS_BATCH128") == ["FEEDERS_BATCH=128"]
 
 
 def test_a_backend_has_series_of_its_own(lab, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sysconfig
 import textwrap
 from dataclasses import replace
 
@@ -723,3 +724,65 @@ def test_a_gpu_in_forked_workers_is_named_and_not_called_an_exception():
     assert names(judged(known=forked, fits=ended("failed", CUDA))) == ["cuda-forked"]
     assert names(judged(known=replace(forked, pickles=True), fits=ended("failed", CUDA))) == ["raises"]
     assert names(judged(known=SEQUENCE, fits=ended("failed", CUDA))) == ["raises"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "RuntimeError: Unable to initialize backend 'cuda': CUDA_ERROR_NOT_INITIALIZED: initialization error",
+        "RuntimeError: CUDA error: initialization error",
+    ],
+)
+def test_what_drivers_say_of_a_fork_is_named_as_well(message):
+    assert names(judged(known=replace(SEQUENCE, processes=True), fits=ended("failed", message))) == ["cuda-forked"]
+
+
+# What faulthandler printed of a worker that made a batch with JAX, forked by Keras on JAX.
+IN_JAX = """
+Thread 0x00007fa2767fc6c0 (most recent call first):
+  File "{stdlib}/threading.py", line 355 in wait
+  File "{stdlib}/multiprocessing/queues.py", line 246 in _feed
+
+Current thread 0x00007fa2757f96c0 (most recent call first):
+  File "{purelib}/jax/_src/compiler.py", line 402 in backend_compile
+  File "{purelib}/jax/_src/numpy/ufuncs.py", line 77 in sqrt
+  File "{file}", line 12 in __getitem__
+  File "{purelib}/keras/src/trainers/data_adapters/py_dataset_adapter.py", line 512 in get_index
+"""
+IN_A_QUEUE = """
+Thread 0x00007fa2767fc6c0 (most recent call first):
+  File "{stdlib}/threading.py", line 355 in wait
+  File "{file}", line 12 in __getitem__
+
+Current thread 0x00007fa2757f96c0 (most recent call first):
+  File "{purelib}/jax/_src/api.py", line 402 in apply
+"""
+
+
+def hanging(tmp_path, stacks, **known):
+    mine = tmp_path / "mine.py"
+    mine.write_text("\n" * 20)
+    fits = ended("hung", "no end after 8 s. " + stacks.format(file=mine, **sysconfig.get_paths()))
+    return judged(AuditRequest(f"{mine}:Mine"), known=replace(SEQUENCE, **known), fits=fits)
+
+
+def test_a_backend_that_forked_workers_wait_in_is_named(tmp_path):
+    """Seen with JAX on a CPU; on a GPU its threads do not survive a fork either."""
+    verdict = hanging(tmp_path, IN_JAX, processes=True)
+    assert names(verdict) == ["backend-forked"]
+    (fault,) = verdict.faults
+    assert fault.summary == "JAX can't be used in a worker process that was forked after it had started."
+    assert fault.where == (f"{tmp_path / 'mine.py'}:12: in __getitem__",)
+    assert "lookahead-processes" in fault.cause.advice
+
+
+@pytest.mark.parametrize(
+    ("stacks", "known"),
+    [
+        (IN_A_QUEUE, {"processes": True}),  # the trainer is in JAX, the worker is not
+        (IN_JAX, {"processes": False}),
+        (IN_JAX, {"processes": True, "pickles": True}),  # started anew
+    ],
+)
+def test_no_other_hang_is_called_so(tmp_path, stacks, known):
+    assert "backend-forked" not in names(hanging(tmp_path, stacks, **known))

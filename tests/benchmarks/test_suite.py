@@ -46,6 +46,7 @@ SERIES = {
     "wait.Batch.track_p99": "wait_p99",
     "wait.Step.track_p50": "step_p50",
     "wait.Step.track_p99": "step_p99",
+    "wait.Step.track_work": "step_work",
 }
 
 

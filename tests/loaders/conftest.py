@@ -30,12 +30,12 @@ def empty_cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def opened():
-    """Open a workload, by row or name, and close it after the test."""
+    """Open a workload, by row or name, with batches of a size, and close it after the test."""
     materials = []
 
-    def opened(row):
+    def opened(row, batch_size=None):
         row = row if isinstance(row, Workload) else workload(row)
-        materials.append(row.open())
+        materials.append(row.of_batch(batch_size).open())
         return materials[-1]
 
     yield opened

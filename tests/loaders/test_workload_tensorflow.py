@@ -11,10 +11,12 @@ tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.forked
 
 
-@pytest.mark.parametrize("name", [row.name for row in WORKLOADS if row.name != "remote"])
-def test_native_is_bit_for_bit_what_prepare_returns(name, opened):
+@pytest.mark.parametrize(
+    ("name", "size"), [*((row.name, None) for row in WORKLOADS if row.name != "remote"), ("jpeg", 64), ("text", 64)]
+)
+def test_native_is_bit_for_bit_what_prepare_returns(name, size, opened):
     """Built inside a graph, as feeders do, over two epochs."""
-    material = opened(name)
+    material = opened(name, size)
     dataset = tf.data.Dataset.range(4, 6).flat_map(lambda epoch: material.native(2, epoch))
     assert dataset.element_spec[0].shape[1:] == material.x_shape
     batches = list(dataset.as_numpy_iterator())

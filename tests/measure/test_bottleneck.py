@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from feeders.loaders import workload
@@ -47,6 +49,13 @@ def test_the_sentence_that_people_ask_for():
     )
     assert "together, with 1 worker, a batch every 6.9 ms: starved, 41 % of the time lost" in lines
     assert "together, with 4 workers, a batch every 4.2 ms: fed" in lines
+
+
+def test_the_size_of_a_batch_is_told_where_it_is_not_the_workloads_own():
+    take = record()
+    take = dataclasses.replace(take, settings={**take.settings, "batch": 64})
+    (line, *_) = bottleneck([take], Takes(1.0, w1=1.0))
+    assert "takes a batch of 64 of remote every 1 ms" in line
 
 
 def test_a_feeder_that_is_fast_enough_alone_and_slow_beside_training_says_so():

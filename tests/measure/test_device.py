@@ -25,6 +25,7 @@ def no_variables(monkeypatch):
     """What `prepare` and `settle` set is taken back after each test."""
     for name in (
         variables.DEVICE,
+        variables.BATCH,
         "CUDA_VISIBLE_DEVICES",
         "JAX_PLATFORMS",
         "KERAS_TORCH_DEVICE",
@@ -110,6 +111,14 @@ def test_on_a_gpu_memory_is_taken_as_needed(gpus, monkeypatch):
     device.prepare()
     expected = {**device.SHARED_GPU_ENV, "TF_FORCE_GPU_ALLOW_GROWTH": "false"}
     assert {name: os.environ[name] for name in device.SHARED_GPU_ENV} == expected
+
+
+@pytest.mark.parametrize(("driver", "size"), [(["A"], "64"), ([], None)])
+def test_where_a_gpu_trains_batches_are_larger(gpus, driver, size):
+    """The host that launches the kernels bounds a step on sixteen photographs."""
+    gpus(driver, driver)
+    device.prepare()
+    assert os.environ.get(variables.BATCH) == size
 
 
 def test_the_cpu_hides_gpus_from_every_backend(gpus, monkeypatch):

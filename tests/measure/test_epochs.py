@@ -124,10 +124,10 @@ class Iterators:
     """Where Keras on JAX and torch gets an epoch's iterator from: each batch takes `batch` seconds to prepare."""
 
     def __init__(self, clock, batch, count):
-        self._clock, self._batch, self._count = clock, batch, count
+        self._clock, self._batch, self.count = clock, batch, count
 
     def _get_iterator(self):
-        for _ in range(self._count):
+        for _ in range(self.count):
             self._clock.forward(self._batch)
             yield None
 
@@ -162,7 +162,7 @@ class Paces:
 
 
 def by_virtual_clock(batch, end, count):
-    """Return the gap, the seconds of a batch and what was trained on, of a take by a virtual clock."""
+    """Return the gap, the seconds of a batch, what is no wait of them, and what was trained on, by a virtual clock."""
     clock = time.perf_counter = Clock()
     settings, paces = Settings(steady_seconds=0.3, taps=True), []
     iterators = Iterators(clock, batch, count)
@@ -173,9 +173,16 @@ def by_virtual_clock(batch, end, count):
     seen, trained = made.timed(samples=count, copy=None), model.trained
     with contextlib.suppress(RuntimeError):  # in a take the process ends where the pace is known
         long = within.LongEpoch(model, count, 1, settings, lambda: None)
-        model._iterators = Iterators(clock, batch, long.passes * count)
-        long.run(Feed(None), lambda pace: paces.append((pace.seconds, model.trained)))
-    return {**seen.metrics, "epochs": len(seen.epochs), "trained": trained, "batch": paces[0][0], "long": paces[0][1]}
+        iterators.count = long.passes * count
+
+        def ended(pace):
+            waits = timed.waited(made.wait_tap.read(), pace.span)
+            paces.append((pace.seconds, model.trained, pace.seconds - waits / (len(pace.passes) * count)))
+
+        with made.wait_tap.installed():
+            long.run(Feed(None), ended)
+    told = dict(zip(("batch", "long", "work"), paces[0]))
+    return {**seen.metrics, "epochs": len(seen.epochs), "trained": trained, **told}
 
 
 @pytest.mark.parametrize(
@@ -186,6 +193,17 @@ def test_a_batch_and_a_gap_are_told_apart_whatever_the_length_of_an_epoch(in_chi
     seen = in_child(partial(by_virtual_clock, batch, end, count))
     assert seen["gap"] == pytest.approx(end + batch)
     assert seen["batch"] == pytest.approx(batch + 0.001)
+    assert seen["work"] == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize(
+    ("span", "seconds"),
+    [((0.0, 10.0), None), ((1.0, 10.0), 3.0), ((1.5, 4.5), 2.0), ((2.0, 3.0), 0.0), ((6.0, 9.0), 0.0)],
+)
+def test_waits_count_as_far_as_they_lie_in_a_span(span, seconds):
+    """Those of before it, which a ring may have lost, are not known."""
+    assert timed.waited([(1.0, 2.0), (3.0, 4.0), (4.0, 5.0)], span) == seconds
+    assert timed.waited([], span) is None
 
 
 def test_a_slow_epoch_has_two_gaps_for_the_price_of_a_step(in_child):

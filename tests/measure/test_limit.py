@@ -55,7 +55,7 @@ def test_a_loader_that_breaks_has_no_limit(loaded, tiny):
 
 
 def test_passes_that_another_program_disturbed_do_not_count():
-    pace = Pace([(1.0, 0.5), (1.0, 0.5), (1.0, 0.5), (9.0, 4.0)])
+    pace = Pace([(1.0, 0.5), (1.0, 0.5), (1.0, 0.5), (9.0, 4.0)], span=(0.0, 12.0))
     assert pace.undisturbed() == (1.0, 0.5)
     assert pace.seconds == 3.0
 

@@ -52,6 +52,19 @@ def first_half_twice(material, workers):
     return Feed(batches(), fit={"steps_per_epoch": len(material)})
 
 
+def test_what_a_feeder_sleeps_is_a_wait_and_no_work_of_a_step(take, plant, tiny):
+    """Only lower bounds: a busy machine adds to both."""
+    plant(tiny(lambda *_: time.sleep(SLEEP_SECONDS)), row(unbuffered))
+    metrics = take().metrics
+    assert metrics["seconds_per_batch"] - metrics["step_work"] >= SLEEP_SECONDS
+    assert metrics["step_work"] > 0
+
+
+def test_what_training_takes_is_the_work_of_a_step(take, plant, tiny):
+    plant(tiny())
+    assert take(model="none", step_ms=1000 * SLEEP_SECONDS).metrics["step_work"] >= SLEEP_SECONDS
+
+
 def test_the_wait_tap_moves_by_what_the_feeder_sleeps(take, plant, tiny, events):
     """A feeder that sleeps 20 ms a batch shows that wait, within 10 % of what it really slept."""
 

@@ -93,7 +93,11 @@ def lab(tmp_path_factory):
     results = tmp_path_factory.mktemp("made-up") / "results"
     for release, factor in (("2.15.1", 1.2), ("2.16.2", 1.0), ("2.17.1", 0.9)):
         write_takes(results, some_takes(factor), release)
-    gpu = [dataclasses.replace(take, stack={**STACK, "device": "gpu"}) for take in some_takes(3.0)]
+    on_gpu = {"gpu_busy": 40.0, "copy": 0.0005}
+    gpu = [
+        dataclasses.replace(take, stack={**STACK, "device": "gpu"}, metrics={**take.metrics, **on_gpu})
+        for take in some_takes(3.0)
+    ]
     write_takes(results, gpu, "2.16.2", environment="stack-FEEDERS_MODELreal")
     write_takes(results, some_takes(2.0), "2.16.2", machine="box")
     write_changes(changes_file(results / "lab", "stack"), [a_finding(cell="sequence/text/4")])

@@ -183,7 +183,7 @@ def devices(tmp_path):
     """A CPU, a GPU, a GPU with another model, and another backend."""
     name = "2.16.2-stack{}-takes.jsonl".format
     write(tmp_path, [on("cpu", speed=100.0)], name(""))
-    write(tmp_path, [on("gpu", speed=2000.0)], name("-FEEDERS_DEVICEgpu"))
+    write(tmp_path, [on("gpu", speed=2000.0)], name("-FEEDERS_BATCH64-FEEDERS_DEVICEgpu"))
     write(tmp_path, [on("gpu", speed=300.0)], name("-FEEDERS_DEVICEgpu-FEEDERS_MODELresnet"))
     write(tmp_path, [on("cpu", "jax", speed=50.0)], name("-KERAS_BACKENDjax"))
     return tmp_path
@@ -199,7 +199,12 @@ def test_the_summary_is_of_the_gpu_and_names_what_else_was_measured(devices):
 
 @pytest.mark.parametrize(
     ("where", "speed"),
-    [("CPU", "100"), ("GPU", "2,000"), ("GPU, FEEDERS_MODEL=resnet", "300"), ("CPU, KERAS_BACKEND=jax", "50")],
+    [
+        ("CPU", "100"),
+        ("GPU, FEEDERS_BATCH=64", "2,000"),
+        ("GPU, FEEDERS_MODEL=resnet", "300"),
+        ("CPU, KERAS_BACKEND=jax", "50"),
+    ],
 )
 def test_the_summary_of_one_device(devices, where, speed):
     text = summarise(devices, trained_on=where)

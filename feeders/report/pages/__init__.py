@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from . import answer, delivery, feeders, latency, method, releases, workers
+from . import answer, delivery, device, feeders, latency, method, releases, workers
 from ._page import Page
 
 PAGES: tuple[Page, ...] = tuple(
-    module.PAGE for module in (answer, feeders, workers, latency, delivery, releases, method)
+    module.PAGE for module in (answer, feeders, workers, latency, device, delivery, releases, method)
 )
 
 __all__ = ["PAGES", "Page"]
