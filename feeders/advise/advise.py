@@ -132,7 +132,9 @@ class _Course:
                 return error
             survey(self._request.loader, settings)  # if that breaks, it is not the model's fault
             raise
-        self._look = dataclasses.replace(self._look, steps=found.length or found.steps)
+        self._look = dataclasses.replace(
+            self._look, steps=found.length or found.steps, repeats=found.reference.reproducible
+        )
         return found
 
     def _measure(self, settings: Settings, found: Survey) -> None:
@@ -201,6 +203,7 @@ class _Course:
             processes=use == PROCESSES and self._look.kind == "sequence",
             call=self._request.call,
             steps=self._request.steps,
+            key=self._request.key,
             seconds=seconds,
         )
         self._longest_audit = max(self._longest_audit, self._budget.used - before)

@@ -13,8 +13,9 @@ from feeders.measure.limit import Limit
 from feeders.strategies import FEEDERS
 
 from .candidates import NO_TIME
-from .evidence import UNAUDITED, Evidence, Tried, faults_of, percent, simplest
+from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried, faults_of, percent, simplest
 from .lines import Line
+from .notes import of_a_pipeline, of_processes
 from .patches import lifted_file, patch
 from .search import NEAR, name_of
 
@@ -271,7 +272,7 @@ class _Answering:
         reasons: dict[str, list[Cell]] = {}
         for each in self._evidence.tried:
             why = self._evidence.unsafe(each)
-            if why and not why.startswith(UNAUDITED):
+            if why and not why.startswith((UNAUDITED, UNCOUNTED)):
                 reasons.setdefault(f"{each.cell.feeder}\n{why}", []).append(each.cell)
         seen = [Reason(_several(cells), key.partition("\n")[2]) for key, cells in reasons.items()]
         for use, audit in self._evidence.audits.items():
@@ -286,11 +287,9 @@ class _Answering:
         if kind == CHANGE and share and limit and share >= 90 and limit.samples < BELOW_CEILING * limit.ceiling:
             notes.append(f"After that the preparation is the limit{self._named_lines()}.")
         if kind == PREPARATION and self._evidence.look.kind == DATASET:
-            notes.append(
-                "A map without num_parallel_calls prepares one element at a time: write num_parallel_calls=tf.data."
-                "AUTOTUNE. Python that holds the GIL gains nothing from that: write it in TensorFlow ops, or as a "
-                "PyDataset, which processes can prepare."
-            )
+            notes += of_a_pipeline(self._evidence)
+        if kind in (CHANGE, PREPARATION, LEAVE):
+            notes += of_processes(self._evidence)
         if kind == PREPARATION and "index" not in self._evidence.look.offers and self._evidence.look.kind != DATASET:
             notes.append(
                 "One thread reads it, since its batches have no index. As a PyDataset with __getitem__ several "
@@ -298,8 +297,8 @@ class _Answering:
             )
         if self._is_unproven():
             notes.append(
-                f"Try: feeders audit {self._evidence.request.loader} --key EXPRESSION, which names a sample: "
-                "an index, a path, a rounded mean."
+                f"Try: feeders advise {self._evidence.request.loader} --key EXPRESSION. It names each sample by x, y "
+                "and w of a batch: a number or a path that the batch holds, or a sum that its random changes leave."
             )
         if kind in (CHANGE, UNSAFE) and self._ratio and not self._interval:
             duel = self._evidence.duel(self._evidence.today, best.cell) if best else None

@@ -42,6 +42,9 @@ OF_KERAS = ("keras-misdelivers", "keras-hangs", "hook-reorders", "epoch-leak", "
 # Begins what is said of a way that no audit has covered: it is not proven, and not known to be unsafe.
 UNAUDITED = "not audited"
 
+# Said of one that an audit has covered and could not count: the same is true of it.
+UNCOUNTED = "not counted: nothing tells its samples apart"
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -224,7 +227,7 @@ def unsafe_by_audit(cell: Cell, audits: Mapping[str, Audit]) -> str:
         return ""  # the loader itself was pulled by several, and only what Keras does around it was wrong
     if names:
         return f"{', '.join(dict.fromkeys(names))}, with {use}"
-    return "" if is_safe(audit, use) else f"{audit.verdict.word} with {use}"
+    return "" if is_safe(audit, use) else UNCOUNTED
 
 
 def simplest(tried: list[Tried], near: float) -> Tried | None:

@@ -14,7 +14,7 @@ import psutil
 from feeders.errors import FeedersError
 from feeders.keras_api import generation
 from feeders.loaders import own
-from feeders.loaders.opening import SEQUENCE, Opened, open_own, own_files
+from feeders.loaders.opening import DATASET, SEQUENCE, Opened, open_own, own_files
 from feeders.loaders.pickling import pickling_fault
 from feeders.measure.asked import AS_USED
 from feeders.measure.supervise import Watch
@@ -48,6 +48,8 @@ class Look:
         unpicklable: what of it can't be sent to a process that is started anew; None if it can.
         ignores_workers: it does not call ``super().__init__()``.
         tuples: whether its batches are tuples of arrays; ``dtypes`` are theirs.
+        serial_map: a map of its tf.data pipeline prepares one element at a time.
+        repeats: each epoch has the same content, as far as two passes tell.
         lines: where its preparation spends the time.
         generation: of Keras, 2 or 3.
     """
@@ -66,6 +68,8 @@ class Look:
     ignores_workers: bool = False
     tuples: bool = True
     dtypes: tuple[str, ...] = ()
+    serial_map: bool = False
+    repeats: bool = False
     lines: Lines = field(default_factory=Lines)
     generation: int = 3
 
@@ -134,6 +138,7 @@ def _opened(request: AdviseRequest, seconds: float) -> Look:
         ignores_workers=opened.ignores_workers,
         tuples=tuples,
         dtypes=tuple(part.dtype for part in batch) if tuples else (),
+        serial_map=opened.kind == DATASET and _has_serial_map(opened.x),
         lines=_sampled(request, opened, seconds),
         generation=generation(),
     )
@@ -146,6 +151,13 @@ def _first_batch(opened: Opened) -> Any:
     except Exception:
         signature = None
     return signature.structure if signature else ()
+
+
+def _has_serial_map(dataset: Any) -> bool:
+    """Whether a map is without num_parallel_calls; TensorFlow tells by the names of its classes alone."""
+    if type(dataset).__name__.strip("_") == "MapDataset":
+        return True
+    return any(map(_has_serial_map, getattr(dataset, "_inputs", list)()))
 
 
 def _sampled(request: AdviseRequest, opened: Opened, seconds: float) -> Lines:

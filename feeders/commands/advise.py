@@ -24,6 +24,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("loader", metavar="LOADER", help="FILE.py:NAME or package.module:NAME")
     add_own(parser)
+    parser.add_argument("--key", metavar="labels|EXPR", help="names a sample, by x, y and w; default: its content")
     parser.add_argument("--epoch", type=count, metavar="N", help="batches of an epoch; default: the loader's own")
     parser.add_argument(
         "--workers", type=count, metavar="MAX", help="most to try; default: twice the cores, 4 at least"
@@ -37,7 +38,7 @@ def add(commands: Any) -> None:
 def _advise(options: argparse.Namespace) -> int:
     from feeders.advise import AdviseRequest, advise
 
-    named = {name: getattr(options, name) for name in ("loader", "epoch", "workers", "seconds")}
+    named = {name: getattr(options, name) for name in ("loader", "epoch", "workers", "seconds", "key")}
     request = AdviseRequest(**named, **given_of_own(options)).checked()
     if options.json:
         writable(options.json)

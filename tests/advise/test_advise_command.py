@@ -69,11 +69,13 @@ def test_options_reach_the_request(advised):
         "8",
         "--seconds",
         "60",
+        "--key",
+        "labels",
     ]
     assert advised(advice(), *given) == 0
     (request,) = advised.asked
     assert (request.call, request.steps, request.step_ms) == ("Train(3)", 7, 20.0)
-    assert (request.epoch, request.workers, request.seconds) == (500, 8, 60.0)
+    assert (request.epoch, request.workers, request.seconds, request.key) == (500, 8, 60.0, "labels")
 
 
 def test_the_evidence_and_the_page_are_written(advised, tmp_path, monkeypatch):

@@ -18,7 +18,19 @@ from tests.advise.made import INDEXED, Bench, audit, cell, limit
 MODULE = importlib.import_module("feeders.advise.advise")
 
 SEQUENCE, PROCESSES_2 = cell("sequence"), cell("lookahead-processes", 2)
-SURVEY = Survey("sequence", "a mine.Train", 1, False, "", 60, 60, 1920, "(float32 (32, 16))", 0.001, SimpleNamespace())
+SURVEY = Survey(
+    "sequence",
+    "a mine.Train",
+    1,
+    False,
+    "",
+    60,
+    60,
+    1920,
+    "(float32 (32, 16))",
+    0.001,
+    SimpleNamespace(reproducible=True),
+)
 
 
 @pytest.fixture
@@ -28,12 +40,13 @@ def advised(monkeypatch, tmp_path):
     (tmp_path / "mine.py").write_text("")
 
     def advised(bench, audits=lambda use: audit(), known=None, look=INDEXED, survey=SURVEY, seconds=180.0):
-        asked = []
+        asked, keys = [], set()
 
         def audited(loader, workers, processes, **options):
             use = "processes" if processes else "threads" if workers and workers > 1 else "one reader"
             bench.now += options["seconds"]
             asked.append((use, workers))
+            keys.add(options["key"])
             return audits(use)
 
         def surveyed(*_):
@@ -51,7 +64,8 @@ def advised(monkeypatch, tmp_path):
         monkeypatch.setattr(MODULE, "measure_limit", lambda *_: known)
         monkeypatch.setattr(MODULE, "usable_cores", lambda: 2)
         monkeypatch.setattr(MODULE, "HostBench", lambda *_: contextlib.nullcontext(bench))
-        found = MODULE.advise(AdviseRequest("mine.py:Train", seconds=seconds))
+        found = MODULE.advise(AdviseRequest("mine.py:Train", seconds=seconds, key="labels"))
+        assert keys <= {"labels"}
         return found, asked
 
     return advised
