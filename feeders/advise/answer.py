@@ -305,7 +305,8 @@ class _Answering:
             of = "one pair in lockstep" if duel and duel.log_ratios else "single takes, which spread by some per cent"
             notes.append(f"The ratio is that of {of}; there was no time for more.")
         if kind == LEAVE and not self._is_searched() and not self._is_unproven() and not self._is_fed():
-            notes.append(f"Try: --seconds {2 * self._evidence.request.seconds:.0f}, or again when this host is idle.")
+            seconds = 2 * max(self._evidence.request.seconds, self._evidence.lacking)
+            notes.append(f"Try: --seconds {seconds:.0f}, or again when this host is idle.")
         if self._evidence.interrupted:
             notes.append("Interrupted: this is what is known so far.")
         return notes

@@ -156,6 +156,7 @@ class Evidence:
         duels: comparisons in lockstep.
         interrupted: whether Ctrl-C came before the end.
         seconds: that it took.
+        lacking: that the longest part takes which there was no time for.
         stack: versions.
         host: the machine.
     """
@@ -171,6 +172,7 @@ class Evidence:
     duels: tuple[Duel, ...] = ()
     interrupted: bool = False
     seconds: float = 0.0
+    lacking: float = 0.0
     stack: Mapping[str, str] = field(default_factory=dict)
     host: Mapping[str, Any] = field(default_factory=dict)
 

@@ -19,6 +19,7 @@ from feeders.loaders.pickling import pickling_fault
 from feeders.measure.asked import AS_USED
 from feeders.measure.supervise import Watch
 from feeders.measure.watched import watched
+from feeders.results.record import HUNG
 
 from .lines import Lines, sampled_pass
 from .request import AdviseRequest
@@ -74,6 +75,11 @@ class Look:
     generation: int = 3
 
     @property
+    def batch_seconds(self) -> float:
+        """Of a batch, prepared alone; 0 where none was."""
+        return self.lines.seconds / self.lines.batches if self.lines.batches else 0.0
+
+    @property
     def feeder(self) -> str:
         """The feeder that stands for how it is fed now."""
         if self.kind == SEQUENCE:
@@ -98,10 +104,13 @@ def look_at(request: AdviseRequest, seconds: float) -> Look:
         FeedersError: it can't be opened, or breaks at once.
     """
     memory = int(MEMORY_SHARE * psutil.virtual_memory().available)
-    watch = Watch(DEADLINE_SECONDS + seconds, memory=False, memory_limit=memory)
+    watch = Watch(min(DEADLINE_SECONDS, request.seconds), memory=False, memory_limit=memory)
     ended = watched(lambda finish: finish(_look(request, seconds)), watch)
     if ended.answer is None:
-        raise FeedersError(f"{request.loader}: {ended.outcome} while it was read by one thread: {ended.message}")
+        more = f". Try: --seconds {2 * request.seconds:.0f}, if it is slow" if ended.outcome == HUNG else ""
+        raise FeedersError(
+            f"{request.loader}: {ended.outcome} while it was read by one thread: {ended.message.strip()}{more}"
+        )
     if "error" in ended.answer:
         raise FeedersError(ended.answer["error"])
     return Look.from_json(ended.answer)

@@ -50,6 +50,7 @@ class Survey:
         batch: what a batch looks like, in words.
         seconds: of a batch, prepared alone.
         reference: what an epoch should deliver.
+        step: seconds of a training step on a batch, where that takes long; 0 where it does not, or is not known.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Survey:
     batch: str
     seconds: float
     reference: Reference
+    step: float = 0.0
 
     @property
     def tells(self) -> bool:

@@ -92,6 +92,10 @@ class Bench:
     def clock(self):
         return self.now
 
+    def pay(self, part, request=None):
+        """Let the clock go on by what another part of advice takes: "import", "look", "survey", "audit" or "limit"."""
+        self.now += request.seconds if request else 0.0
+
     def take(self, of, steady_seconds, deadline_seconds):
         self.now += self.take_seconds
         self.taken.append(of)

@@ -180,6 +180,18 @@ def test_what_can_not_be_pickled_reaches_no_process_that_is_started_anew(loaded)
     assert look(address("Locked"), ["sequence"], SHORT).steps == 12
 
 
+def test_a_model_whose_steps_take_long_trains_on_fewer_batches_of_an_epoch(loaded):
+    """An epoch of a minute, several times in each take, would be taken for one that hangs."""
+    slow = look(address("Plain"), [], dataclasses.replace(SHORT, step_ms=600.0))
+    assert (slow.steps, slow.length, slow.step) == (8, 12, 0.6)
+    assert look(address("Plain"), [], dataclasses.replace(SHORT, step_ms=600.0, steps=11)).steps == 11
+    assert look(address("Plain"), [], dataclasses.replace(SHORT, step_ms=20.0)).steps == 12
+
+
+def test_the_step_of_a_persons_model_is_timed(loaded):
+    assert 0 < look(address("Plain"), [], dataclasses.replace(SHORT, model=address("model"))).step < 60
+
+
 def test_a_file_that_trains_while_it_is_imported_is_refused(loaded, tmp_path):
     """For hours, if nobody stopped it."""
     file = tmp_path / "script.py"
