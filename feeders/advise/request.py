@@ -48,6 +48,10 @@ class AdviseRequest:
         Raises:
             FeedersError: it can't be met, whatever the loader does.
         """
+        if self.loader.endswith(".py"):
+            raise FeedersError(
+                f"advise {self.loader}: which loader in it? Expected FILE.py:NAME, as {self.loader}:MyLoader"
+            )
         if ":" not in self.loader:
             raise FeedersError(
                 f"advise {self.loader}: expected a loader of your own, FILE.py:NAME or package.module:NAME. "

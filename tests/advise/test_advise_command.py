@@ -93,6 +93,7 @@ def test_the_evidence_and_the_page_are_written(advised, tmp_path, monkeypatch):
     [
         (["sequence"], "expected a loader of your own, FILE.py:NAME"),
         (["nowhere.py:Train"], "no such file"),
+        (["mine.py"], "advise mine.py: which loader in it? Expected FILE.py:NAME, as mine.py:MyLoader"),
         (["mine.py:Train", "--seconds", "5"], "too few"),
         (["mine.py:Train", "--model", "m.py:build", "--step-ms", "5"], "one of --model and --step-ms"),
         (["mine.py:Train", "--json", "nowhere/a.json"], "no such folder"),
