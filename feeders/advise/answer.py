@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Mapping, Sequence
 
+from feeders.audit.course import OUTCOMES
 from feeders.audit.judge import NOT_COUNTED
 from feeders.compare.verdict import MARGIN
 from feeders.loaders.opening import DATASET
@@ -12,8 +13,8 @@ from feeders.measure import METRICS, Cell
 from feeders.measure.limit import Limit
 from feeders.strategies import FEEDERS
 
-from .candidates import NO_TIME
-from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried, faults_of, percent, simplest
+from .candidates import NO_TIME, ONE, use_of
+from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried, faults_of, gist, percent, simplest
 from .lines import Line
 from .notes import of_a_pipeline, of_processes
 from .patches import lifted_file, patch
@@ -222,7 +223,12 @@ class _Answering:
     def _unsafe_sentence(self) -> str:
         names = dict.fromkeys(fault.cause.name for fault in self._evidence.used_faults())
         seen = ", ".join(names) or (self._today.fault if self._today else "")
-        first = f"It is unsafe as it is used, by {name_of(self._evidence.today)}: {seen}."
+        used = self._evidence.used
+        breaks = used is not None and used.verdict.word in OUTCOMES
+        word = "It breaks as it is used" if breaks else "It is unsafe as it is used"
+        first = f"{word}, by {name_of(self._evidence.today)}: {seen}."
+        if breaks and use_of(self._evidence.today) == ONE:
+            return f"{first} Repair it first: every feeder reads it so."
         if self._best is None:
             return f"{first} No way of feeding was proven safe: repair it first."
         speed = f", {self._times()}" if self._ratio else ""
@@ -256,8 +262,8 @@ class _Answering:
         texts = [f"{fault.cause.name}: {fault.summary or fault.cause.meaning}" for fault in faults]
         where = [f"where: {place}" for fault in faults for place in fault.where[:2]]
         advice = [part for fault in faults for part in (fault.advice, fault.cause.advice) if part]
-        message = [used.verdict.message] if used and used.verdict.message and not faults else []
-        return tuple(dict.fromkeys([*texts, *where, *advice, *message]))
+        message = [gist(used.verdict.message)] if used and used.verdict.message else []
+        return tuple(dict.fromkeys([*message, *texts, *where, *advice]))
 
     def _runner_up(self, best: Tried | None) -> str:
         others = [each for each in self._safe if best and each.cell.feeder != best.cell.feeder]
@@ -278,7 +284,7 @@ class _Answering:
         for use, audit in self._evidence.audits.items():
             names = ", ".join(dict.fromkeys(fault.cause.name for fault in faults_of(audit, use)))
             if names and not any(names in each.why for each in seen):
-                seen.append(Reason(f"any feeder with several {use}", names))
+                seen.append(Reason("any feeder" if use == ONE else f"any feeder with several {use}", names))
         return seen
 
     def _notes(self, kind: str, best: Tried | None) -> list[str]:

@@ -20,7 +20,7 @@ EPOCHS_OF_A_TAKE, WARM_UP = 4, READ_AHEAD + 1
 PATIENCE = 2
 
 # Batches that the parts of a limit prepare in one thread.
-BATCHES_OF_A_LIMIT = 14
+BATCHES_OF_A_LIMIT = 15
 
 
 @dataclass(frozen=True)

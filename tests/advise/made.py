@@ -29,7 +29,7 @@ def cell(name, workers=1):
     return Cell(name, LOADER, workers)
 
 
-def audit(*causes, word="exactly-once", calls=100):
+def audit(*causes, word="exactly-once", calls=100, message=""):
     """An audit that found these causes, and pulled the loader so many times from several at once."""
     faults = tuple(
         SimpleNamespace(
@@ -40,7 +40,7 @@ def audit(*causes, word="exactly-once", calls=100):
         )
         for name in causes
     )
-    verdict = SimpleNamespace(word=word, faults=faults, message="", deliveries=1000)
+    verdict = SimpleNamespace(word=word, faults=faults, message=message, deliveries=1000)
     stress = [SimpleNamespace(answer=SimpleNamespace(calls=calls))]
     evidence = SimpleNamespace(stress=stress)
     return SimpleNamespace(verdict=verdict, evidence=evidence, safe=not faults and word != "not-counted")

@@ -135,6 +135,16 @@ def test_unsafe_with_one_reader_has_no_way_out():
     assert "repair it first" in given.sentence
 
 
+def test_what_breaks_is_said_to_break_with_what_was_raised():
+    broken = audit("raises", word="failed", message="ValueError: row 3 is broken <- Graph execution error")
+    found = evidence(search(Bench({})), {ONE: broken})
+    given = answer(found)
+    assert (given.kind, Advice(found, given).safe) == ("unsafe", False)
+    assert given.sentence.startswith("It breaks as it is used, by sequence with 1 worker: raises. Repair it first")
+    assert given.repair[0].startswith("ValueError: row 3 is broken")
+    assert [reason.what for reason in given.unsafe] == ["any feeder"]
+
+
 def test_a_loader_without_workers_is_no_false_alarm_where_one_reader_is_used():
     audits = {ONE: audit("super-not-called"), THREADS: audit("super-not-called"), PROCESSES: audit()}
     given = answer(seen({SEQUENCE: 10_000, THREADS_4: 30_000, cell("sequence", 4): 31_000}, audits=audits))

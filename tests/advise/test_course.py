@@ -169,7 +169,7 @@ class SlowBench(Bench):
             "import": self.imported,
             "look": self.made + 4 * self.batch,
             "survey": 2 * (self.made + min(self.length * self.batch, max(8 * self.batch, 5))) + 2 * self.step,
-            "limit": 2 * self.made + 14 * self.batch + 180 * self.step,
+            "limit": 2 * self.made + 15 * self.batch + 180 * self.step,
         }
         self.now += self._audited(request) if request else parts[part]
 
