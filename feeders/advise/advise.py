@@ -87,14 +87,15 @@ class _Course:
         self._request, self._budget, self._look, self._progress = request, budget, look, progress
         step = (request.step_ms or 0.0) / 1000
         self._costs = Costs(
-            look.seconds,
-            look.batch_seconds,
-            step,
-            look.steps or 1,
-            look.steps,
-            look.hooks,
-            INDEX in look.offers,
-            imported,
+            made=look.seconds,
+            batch=look.batch_seconds,
+            step=step,
+            steps=look.steps or 1,
+            length=look.steps,
+            hooks=look.hooks,
+            indexed=INDEX in look.offers,
+            imported=imported,
+            cores=usable_cores(),
         )
         self._cells, self._left_out = candidates(request, look, usable_cores())
         self._today = today(request, look)
@@ -200,7 +201,7 @@ class _Course:
                 self._progress,
                 self._unsafe,
                 self._costs.made,
-                self._costs.new_processes,
+                self._costs.starts,
             )
             self._search = search
             search.begin()

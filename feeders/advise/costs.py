@@ -16,6 +16,9 @@ from feeders.measure.within import READ_AHEAD
 # Epochs of a take that are trained on, and batches of its long one before it is timed.
 EPOCHS_OF_A_TAKE, WARM_UP = 4, READ_AHEAD + 1
 
+# Fits of a take: one is verified, one is timed, and one is long.
+STARTS_OF_A_TAKE = 3
+
 # An audit of whole epochs may take so many times its seconds.
 PATIENCE = 2
 
@@ -35,7 +38,8 @@ class Costs:
         length: of the loader's own epoch, where that is known.
         hooks: whether the loader does something between epochs.
         indexed: whether its batches have an index.
-        start: until an interpreter that starts anew has imported Keras.
+        imported: until an interpreter that starts anew has imported Keras, if it has a core.
+        cores: that this process may use.
     """
 
     made: float
@@ -45,7 +49,8 @@ class Costs:
     length: int | None = None
     hooks: bool = False
     indexed: bool = True
-    start: float = 0.0
+    imported: float = 0.0
+    cores: int = 1
 
     @property
     def survey(self) -> float:
@@ -65,10 +70,9 @@ class Costs:
         """To measure what bounds every feeder."""
         return 2 * self.made + BATCHES_OF_A_LIMIT * self.batch + 2 * (WARM_UP + MOST_BATCHES) * self.step
 
-    @property
-    def new_processes(self) -> float:
-        """What processes that start anew take longer, both in the verified and in the timed ``fit()``."""
-        return 2 * (self.start + self.made)
+    def starts(self, workers: int) -> float:
+        """What so many processes that start anew take longer in a take: they share the cores to import Keras."""
+        return STARTS_OF_A_TAKE * (self.made + self.imported * max(1.0, workers / self.cores))
 
     def shortened(self, request: AuditRequest) -> AuditRequest:
         """Return an audit of shorter epochs, where those of a pipeline or a generator take too long.

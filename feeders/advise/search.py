@@ -113,7 +113,7 @@ class Search:
         limit: of the loader, which tells what is hopeless; None if not known.
         progress: told what goes on, and the share that is done.
         made: seconds that the loader takes to be made, in every process.
-        new_processes: seconds that processes take longer which start anew.
+        starts: seconds that so many processes take longer in a take, which start anew.
         unsafe: tells why a way must not be used; empty if nothing is known against it.
         tried: by way, in the order of trial.
         dropped: ways that were not tried.
@@ -128,7 +128,7 @@ class Search:
     progress: Callable[[str, float], None]
     unsafe: Callable[[Tried], str]
     made: float = 0.0
-    new_processes: float = 0.0
+    starts: Callable[[int], float] = lambda workers: 0.0
     tried: dict[Cell, Tried] = dataclasses.field(default_factory=dict)
     dropped: list[Dropped] = dataclasses.field(default_factory=list)
     duels: dict[tuple[Cell, Cell], Duel] = dataclasses.field(default_factory=dict)
@@ -169,10 +169,10 @@ class Search:
 
     def _fits(self, cell: Cell, until: float) -> bool:
         """Whether a take ends before a share of the budget, as far as those before it tell."""
-        known = self._longest_take.get(use_of(cell))
-        if known is None:
-            known = self._shortest_take() + (self.new_processes if use_of(cell) == PROCESSES else 0.0)
-        return self.budget.fits(known, until)
+        known = self._longest_take.get(use_of(cell), 0.0)
+        own = use_of(cell) == PROCESSES and FEEDERS.named(cell.feeder).own_workers  # Keras forks its own
+        started = self.starts(cell.workers) if own else 0.0
+        return self.budget.fits(max(known, self._shortest_take() + started), until)
 
     def _shortest_take(self) -> float:
         return min(self._longest_take.values(), default=0.0)
@@ -289,12 +289,12 @@ class Search:
         pairs = [sides for sides in rivals if sides and set(sides) not in [{self.today}]]
         # How much a change would bring counts more than which of two changes.
         for sides in dict.fromkeys(pairs):
-            while not self._decided(sides) and self.budget.fits(self._pair_seconds(), until):
+            while not self._decided(sides) and self.budget.fits(self._pair_seconds(sides), until):
                 self._pair(sides)
 
-    def _pair_seconds(self) -> float:
+    def _pair_seconds(self, sides: tuple[Cell, Cell]) -> float:
         """What a pair takes: the first one starts two interpreters, and trains on both sides."""
-        return self._longest_pair or self.new_processes + self._shortest_take()
+        return self._longest_pair or self.starts(max(len(sides), *(cell.workers for cell in sides)))
 
     def _pair(self, sides: tuple[Cell, Cell]) -> None:
         known = self.duels.get(sides, Duel(*sides))

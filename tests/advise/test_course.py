@@ -180,12 +180,14 @@ class SlowBench(Bench):
         return max(request.seconds, 9 * batches * self.batch) + 6 * self.made
 
     def _started(self, of):
-        return self.imported + self.made if FEEDERS.named(of.feeder).shared_by == "processes" else 0.0
+        """Of each fit: the workers share two cores."""
+        own = FEEDERS.named(of.feeder).shared_by == "processes" and FEEDERS.named(of.feeder).own_workers
+        return self.imported * max(1, of.workers / 2) + self.made if own else 0.0
 
     def take(self, of, steady_seconds, deadline_seconds):
         trained = (4 * self.batches + 25) * max(self.batch / of.workers, self.step)
         verified = self.batches * self.batch / of.workers
-        fits = (verified, trained)
+        fits = (verified, trained + self._started(of))
         self.now += sum(min(fit + self.made + self._started(of) + 1, 4 * deadline_seconds) for fit in fits)
         return super().take(of, steady_seconds, deadline_seconds)
 
