@@ -23,7 +23,7 @@ from .bench import HostBench
 from .candidates import ONE, PROCESSES, THREADS, candidates, today, use_of
 from .costs import Costs
 from .evidence import Evidence, Tried, is_safe, unsafe_by_audit
-from .look import Look, look_at
+from .look import DEADLINE_SECONDS, Look, look_at
 from .request import AdviseRequest
 from .search import LEAST_DEADLINE, Budget, Search
 
@@ -64,7 +64,7 @@ def advise(loader: str | AdviseRequest, progress: Callable[[str, float], None] =
             "that has only imported Keras. Try: feeders advise in a terminal"
         )
     progress("looking at the loader", budget.share)
-    look = look_at(request, max(0.5, PASS_SHARE * request.seconds))
+    look = look_at(request, max(0.5, PASS_SHARE * request.seconds), min(DEADLINE_SECONDS, budget.left))
     budget.begin()
     course = _Course(request, budget, look, imported, progress)
     with contextlib.suppress(KeyboardInterrupt):

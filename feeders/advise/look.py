@@ -18,13 +18,13 @@ from feeders.loaders.opening import DATASET, SEQUENCE, Opened, open_own, own_fil
 from feeders.loaders.pickling import pickling_fault
 from feeders.measure.asked import AS_USED
 from feeders.measure.supervise import Watch
+from feeders.measure.survey import no_answer
 from feeders.measure.watched import watched
-from feeders.results.record import HUNG
 
 from .lines import Lines, sampled_pass
 from .request import AdviseRequest
 
-# A loader that is not made and gives no batch in so long is not looked at any further.
+# No loader that anybody waits for takes longer.
 DEADLINE_SECONDS = 120.0
 
 # Of the memory that is free: as an audit allows.
@@ -93,24 +93,22 @@ class Look:
         return cls(**{**values, **tuples, "lines": Lines.from_json(values["lines"])})
 
 
-def look_at(request: AdviseRequest, seconds: float) -> Look:
+def look_at(request: AdviseRequest, seconds: float, deadline: float = DEADLINE_SECONDS) -> Look:
     """Open the loader in a process of its own, and read batches there.
 
     Args:
         request: whose loader.
         seconds: of the pass that is sampled.
+        deadline: seconds after which a loader that is not made and gives no batch is not looked at any further.
 
     Raises:
         FeedersError: it can't be opened, or breaks at once.
     """
     memory = int(MEMORY_SHARE * psutil.virtual_memory().available)
-    watch = Watch(min(DEADLINE_SECONDS, request.seconds), memory=False, memory_limit=memory)
+    watch = Watch(deadline, memory=False, memory_limit=memory)
     ended = watched(lambda finish: finish(_look(request, seconds)), watch)
     if ended.answer is None:
-        more = f". Try: --seconds {2 * request.seconds:.0f}, if it is slow" if ended.outcome == HUNG else ""
-        raise FeedersError(
-            f"{request.loader}: {ended.outcome} while it was read by one thread: {ended.message.strip()}{more}"
-        )
+        raise no_answer(request.source(), ended)
     if "error" in ended.answer:
         raise FeedersError(ended.answer["error"])
     return Look.from_json(ended.answer)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from feeders.errors import FeedersError
 from feeders.keras_api import generation
+from feeders.loaders.opening import Source
 from feeders.loaders.own import Own
 from feeders.measure import Cell, Settings, current_profile, take
 from feeders.measure.alone import measure_limit
 from feeders.measure.asked import as_used, look
 from feeders.measure.recording import idle_model
-from feeders.measure.survey import survey
+from feeders.measure.supervise import Seen
+from feeders.measure.survey import no_answer, survey
+from feeders.measure.watched import Ended
 from feeders.results.series import environment_name
 
 OWN = Path(__file__).with_name("own_loaders.py")
@@ -178,6 +182,22 @@ def test_what_can_not_be_pickled_reaches_no_process_that_is_started_anew(loaded)
     assert "it can't be pickled, and lookahead-processes starts its workers as new interpreters" in str(error.value)
     assert "self.lock (lock)" in str(error.value)
     assert look(address("Locked"), ["sequence"], SHORT).steps == 12
+
+
+def test_a_loader_that_hangs_is_told_its_line():
+    """In one line: the stacks of all threads say nothing more."""
+    stacks = f"""Thread 0x7f (most recent call first):
+  File "{threading.__file__}", line 1010 in run
+Current thread 0x8f (most recent call first):
+  File "/home/me/my_data.py", line 36 in __getitem__
+  File "/home/me/my_data.py", line 20 in read"""
+    ended = Ended("hung", f"no end after 40 s. {stacks}", "", Seen())
+    assert str(no_answer(Source("/home/me/my_data.py:Train"), ended)) == (
+        "/home/me/my_data.py:Train: hung while it was read by one thread: no end after 40 s, "
+        "at /home/me/my_data.py:36 in __getitem__. Try: see what it waits for there"
+    )
+    ended = Ended("crashed", "over its limit of 7.5 GiB of memory. ", "", Seen())
+    assert str(no_answer(Source("my.py:Train"), ended)).endswith("by one thread: over its limit of 7.5 GiB of memory")
 
 
 def test_a_model_whose_steps_take_long_trains_on_fewer_batches_of_an_epoch(loaded):
