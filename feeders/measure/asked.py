@@ -135,8 +135,8 @@ def _train_a_step(load: Own, found: Survey, settings: Settings, finish: Finish) 
     try:
         batch, stamps = _first_batch(loader, found.kind), []
         stamp = keras().callbacks.LambdaCallback(
-            on_train_batch_begin=lambda *_: stamps.append(time.perf_counter()),
-            on_train_batch_end=lambda *_: stamps.append(time.perf_counter()),
+            on_train_batch_begin=lambda *_, **__: stamps.append(time.perf_counter()),
+            on_train_batch_end=lambda *_, **__: stamps.append(time.perf_counter()),
         )
         for _ in range(2):  # the first one is compiled
             model.fit(_again(batch), steps_per_epoch=1, epochs=1, shuffle=False, verbose=0, callbacks=[stamp])
