@@ -53,6 +53,7 @@ def advise(loader: str | AdviseRequest, progress: Callable[[str, float], None] =
     Raises:
         FeedersError: the call is wrong, the backend of Keras is missing or has computed here already, or the loader
             can't be opened.
+        KeyboardInterrupt: it came before anything was known; later, the advice tells what is known so far.
     """
     request = (loader if isinstance(loader, AdviseRequest) else AdviseRequest(loader)).checked()
     budget = Budget(request.seconds)
@@ -70,6 +71,8 @@ def advise(loader: str | AdviseRequest, progress: Callable[[str, float], None] =
     with contextlib.suppress(KeyboardInterrupt):
         course.run()
     evidence = course.evidence()
+    if evidence.interrupted and not (evidence.used or evidence.tried):
+        raise KeyboardInterrupt
     return Advice(evidence, answer(evidence))
 
 

@@ -217,7 +217,8 @@ class _Answering:
         if self._is_fed():
             return "Leave it: the device is fed."
         if not self._is_searched():
-            return "Leave it for now: no other way of feeding could be tried and proven in the time."
+            until = "before the interruption" if self._evidence.interrupted else "in the time"
+            return f"Leave it for now: no other way of feeding could be tried and proven {until}."
         return f"Leave it: nothing that was tried is better by more than {percent(MARGIN)}."
 
     def _unsafe_sentence(self) -> str:
@@ -310,7 +311,8 @@ class _Answering:
             duel = self._evidence.duel(self._evidence.today, best.cell) if best else None
             of = "one pair in lockstep" if duel and duel.log_ratios else "single takes, which spread by some per cent"
             notes.append(f"The ratio is that of {of}; there was no time for more.")
-        if kind == LEAVE and not self._is_searched() and not self._is_unproven() and not self._is_fed():
+        known = self._evidence.interrupted or self._is_searched() or self._is_unproven() or self._is_fed()
+        if kind == LEAVE and not known:
             seconds = 2 * max(self._evidence.request.seconds, self._evidence.lacking)
             notes.append(f"Try: --seconds {seconds:.0f}, or again when this host is idle.")
         if self._evidence.interrupted:

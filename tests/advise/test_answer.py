@@ -213,6 +213,12 @@ def test_an_interrupted_search_says_what_is_known_so_far():
     assert given.notes[-1] == "Interrupted: this is what is known so far."
 
 
+def test_an_interruption_is_no_want_of_time():
+    given = answer(seen({SEQUENCE: 10_000}, known=limit(gil=1.0), interrupted=True))
+    assert given.sentence.endswith("could be tried and proven before the interruption.")
+    assert not any("--seconds" in note for note in given.notes)
+
+
 def test_nothing_is_known_yet():
     given = answer(evidence(search(Bench({})), {}, interrupted=True))
     assert (given.kind, given.feeder, given.ratio) == ("leave", None, None)

@@ -130,6 +130,18 @@ def test_ctrl_c_keeps_what_was_found(advised):
     assert found.to_json
 
 
+def test_ctrl_c_before_anything_is_known_gives_no_answer(advised):
+    """An answer, with exit status 0, would say that the loader is safe."""
+
+    class Interrupted(Bench):
+        def pay(self, part, request=None):
+            if part == "survey":
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        advised(Interrupted({}))
+
+
 def test_a_loader_that_breaks_and_whose_audit_says_so_is_unsafe(advised):
     found, _ = advised(Bench({}), lambda use: audit("raises"), survey=FeedersError("it broke"))
     assert found.answer.kind == "unsafe"
