@@ -164,7 +164,12 @@ class _Course:
         )
         # A survey cuts a long epoch by the time of its batches, so that it is known whether this is one.
         self._costs = dataclasses.replace(
-            self._costs, batch=found.seconds, step=found.step, steps=found.steps, length=found.length
+            self._costs,
+            batch=found.seconds,
+            step=found.step,
+            steps=found.steps,
+            length=found.length,
+            ordered=found.reference.ordered,
         )
         self._see_whether_it_fits(self._costs.take)
         return found

@@ -8,6 +8,7 @@ from typing import Mapping, Sequence
 from feeders.audit.course import OUTCOMES
 from feeders.audit.judge import NOT_COUNTED
 from feeders.compare.verdict import MARGIN
+from feeders.loaders import INDEX
 from feeders.loaders.opening import DATASET
 from feeders.measure import METRICS, Cell
 from feeders.measure.limit import Limit
@@ -16,7 +17,7 @@ from feeders.strategies import FEEDERS
 from .candidates import NO_TIME, ONE, use_of
 from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried, faults_of, gist, percent, simplest
 from .lines import Line
-from .notes import of_a_pipeline, of_processes
+from .notes import NO_INDEX, of_a_pipeline, of_processes
 from .patches import lifted_file, patch
 from .search import NEAR, name_of
 
@@ -64,7 +65,7 @@ class Answer:
         file: of the feeder, to be lifted out; None where plain Keras does it.
         costs: of it: CPU, memory and first batch.
         costs_today: the same of how it is fed now.
-        repair: of a loader that is unsafe as it is used.
+        repair: of a loader that is unsafe as it is used, or whose preparation is the limit.
         runner_up: the next best, and when it is better.
         unsafe: what must not be used, and why.
         lines: of the person's code that the preparation spends its time in.
@@ -126,7 +127,7 @@ class _Answering:
             file=str(file) if file else None,
             costs=best.costs() if best else {},
             costs_today=self._today.costs() if self._today else {},
-            repair=self._repair() if kind == UNSAFE else (),
+            repair=self._repair() if kind == UNSAFE else self._improvements() if kind == PREPARATION else (),
             runner_up=self._runner_up(best),
             unsafe=tuple(self._unsafe()),
             lines=self._evidence.look.lines.lines,
@@ -210,6 +211,8 @@ class _Answering:
                 f"Carry it by `{self._best.cell.feeder}` with {_workers(self._best.cell)}: "
                 f"{self._times()}{self._of_the_limit()}, exactly once."
             )
+        if kind == PREPARATION and self._evidence.look.kind == DATASET:
+            return f"TensorFlow feeds a tf.data pipeline itself, and its preparation is the limit{self._named_lines()}."
         if kind == PREPARATION:
             return f"No way of feeding helps, the preparation is the limit{self._named_lines()}."
         if self._is_unproven():
@@ -266,6 +269,13 @@ class _Answering:
         message = [gist(used.verdict.message)] if used and used.verdict.message else []
         return tuple(dict.fromkeys([*message, *texts, *where, *advice]))
 
+    def _improvements(self) -> tuple[str, ...]:
+        """What a person can change where no other way of feeding helps."""
+        look = self._evidence.look
+        if look.kind == DATASET:
+            return tuple(of_a_pipeline(self._evidence))
+        return (*of_processes(self._evidence), *([] if INDEX in look.offers else [NO_INDEX]))
+
     def _runner_up(self, best: Tried | None) -> str:
         others = [each for each in self._safe if best and each.cell.feeder != best.cell.feeder]
         other = simplest(others, NEAR)
@@ -293,15 +303,8 @@ class _Answering:
         share, limit = self._share(best), self._evidence.limit
         if kind == CHANGE and share and limit and share >= 90 and limit.samples < BELOW_CEILING * limit.ceiling:
             notes.append(f"After that the preparation is the limit{self._named_lines()}.")
-        if kind == PREPARATION and self._evidence.look.kind == DATASET:
-            notes += of_a_pipeline(self._evidence)
-        if kind in (CHANGE, PREPARATION, LEAVE):
+        if kind in (CHANGE, LEAVE):
             notes += of_processes(self._evidence)
-        if kind == PREPARATION and "index" not in self._evidence.look.offers and self._evidence.look.kind != DATASET:
-            notes.append(
-                "One thread reads it, since its batches have no index. As a PyDataset with __getitem__ several "
-                "workers could prepare them."
-            )
         if self._is_unproven():
             notes.append(
                 f"Try: feeders advise {self._evidence.request.loader} --key EXPRESSION. It names each sample by x, y "

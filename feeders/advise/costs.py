@@ -38,6 +38,7 @@ class Costs:
         length: of the loader's own epoch, where that is known.
         hooks: whether the loader does something between epochs.
         indexed: whether its batches have an index.
+        ordered: whether each pass gives the same, in the same order.
         imported: until an interpreter that starts anew has imported Keras, if it has a core.
         cores: that this process may use.
     """
@@ -49,6 +50,7 @@ class Costs:
     length: int | None = None
     hooks: bool = False
     indexed: bool = True
+    ordered: bool = False
     imported: float = 0.0
     cores: int = 1
 
@@ -77,9 +79,10 @@ class Costs:
     def shortened(self, request: AuditRequest) -> AuditRequest:
         """Return an audit of shorter epochs, where those of a pipeline or a generator take too long.
 
-        An audit cuts the epochs of what has an index itself, and reads all others to their end.
+        An audit cuts the epochs of what has an index itself, and reads all others to their end. A part of a pass in
+        an order that is drawn anew can't be counted.
         """
-        if self.indexed or request.steps or self.audit(request) <= PATIENCE * request.seconds:
+        if self.indexed or request.steps or not self.ordered or self.audit(request) <= PATIENCE * request.seconds:
             return request
         affordable = int(request.seconds * SHARE_OF_BUDGET / FEWEST_PARTS / max(self.batch, 1e-6))
         return dataclasses.replace(request, steps=max(FEWEST_SURVEYED, min(self.steps, affordable)))

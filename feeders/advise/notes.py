@@ -16,9 +16,19 @@ OWN_PROCESSES = "lookahead-processes"
 WORTH_IT = 1.25
 
 
+# Of an epoch: from here on the gap to the next one is worth a line.
+LONG_GAP = 0.1
+
+NO_INDEX = (
+    "One thread reads it, since its batches have no index. Try: a PyDataset with __getitem__, whose batches several "
+    "workers can prepare."
+)
+
+
 def of_a_pipeline(evidence: Evidence) -> list[str]:
     """Return what makes the preparation of a tf.data pipeline faster."""
-    look, limit, notes = evidence.look, evidence.limit, []
+    look, limit = evidence.look, evidence.limit
+    notes = _of_gaps(evidence)
     if look.serial_map:
         notes.append(
             "A map without num_parallel_calls prepares one element at a time. Try: num_parallel_calls=tf.data.AUTOTUNE"
@@ -30,10 +40,23 @@ def of_a_pipeline(evidence: Evidence) -> list[str]:
         )
     if look.repeats:
         notes.append(
-            "Each epoch has the same content. If one fits into memory, .cache() keeps it, and the order in which it "
-            "came first."
+            "Each epoch has the same content. If one fits into memory, .cache() keeps it; it also keeps the order of "
+            "the first epoch, unless shuffle() comes after it."
         )
     return notes
+
+
+def _of_gaps(evidence: Evidence) -> list[str]:
+    """What the pipeline loses by beginning anew with each epoch."""
+    now, look = evidence.tried_of(evidence.today), evidence.look
+    gap, epoch = (now.metric("gap"), now.metric("epoch")) if now else (None, None)
+    if not gap or not epoch or gap < LONG_GAP * epoch:
+        return []
+    speak = METRICS.named("gap").format
+    return [
+        f"Between two epochs {speak(gap)} of {speak(epoch)} pass, since each begins the pipeline anew. Try: "
+        f"model.fit({look.expression}.repeat().prefetch(tf.data.AUTOTUNE), steps_per_epoch={look.steps})"
+    ]
 
 
 def of_processes(evidence: Evidence) -> list[str]:

@@ -85,9 +85,13 @@ def notes_on_a_pipeline(gil, **told):
     """TensorFlow reads it itself: there is no other way of feeding to try."""
     look = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"), **told)
     native = cell("tfdata-native")
-    given = answer(seen({native: 19_000}, known=limit(gil=gil), look=look, today=native))
+    take = record(native, 19_000, gap=0.3, epoch=1.0)
+    given = answer(seen({native: 19_000}, known=limit(gil=gil), look=look, today=native, records={native: take}))
     assert given.kind == "preparation"
-    return " ".join(given.notes)
+    assert given.sentence.startswith("TensorFlow feeds a tf.data pipeline itself, and its preparation is the limit")
+    assert "Between two epochs 300 ms of 1 s pass" in given.repair[0]
+    assert "Train().repeat().prefetch(tf.data.AUTOTUNE), steps_per_epoch=60)" in given.repair[0]
+    return " ".join(given.repair)
 
 
 def test_a_pipeline_is_told_what_holds_this_one_back():
@@ -108,7 +112,7 @@ def test_a_pipeline_that_has_all_that_already_is_not_told_so():
 def test_what_keeps_a_loader_from_processes_is_said_where_they_would_help():
     look = dataclasses.replace(INDEXED, unpicklable="lock is a lock")
     slow, fast = {SEQUENCE: 10_000}, {SEQUENCE: 19_000}
-    notes = " ".join(answer(seen(slow, known=limit(gil=1.0), look=look)).notes)
+    notes = " ".join(answer(seen(slow, known=limit(gil=1.0), look=look)).repair)
     assert "`lookahead-processes` could not be tried, and may give up to 19,8" in notes
     assert "lock is a lock, which can't be sent to a process that starts anew. Try: leave that out in" in notes
     assert "__getstate__" not in " ".join(answer(seen(fast, known=limit(gil=1.0), look=look)).notes)

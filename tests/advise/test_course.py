@@ -9,8 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from feeders.advise.costs import Costs
 from feeders.advise.request import AdviseRequest
 from feeders.advise.search import Budget
+from feeders.audit.request import AuditRequest
 from feeders.errors import FeedersError
 from feeders.measure.survey import Survey
 from feeders.strategies import FEEDERS
@@ -30,7 +32,7 @@ SURVEY = Survey(
     1920,
     "(float32 (32, 16))",
     0.001,
-    SimpleNamespace(reproducible=True),
+    SimpleNamespace(reproducible=True, ordered=True),
 )
 
 
@@ -229,6 +231,15 @@ def test_what_is_slow_keeps_to_the_budget_or_is_told_that_it_is_too_short(advise
     except FeedersError as error:
         assert f"{seconds:g} s are too few for it; it takes " in str(error)
     assert bench.now <= 1.2 * seconds + made + 4 * batch, "no part is foreseen better than by the first look"
+
+
+@pytest.mark.parametrize(("ordered", "steps"), [(True, 8), (False, None)])
+def test_a_long_pipeline_is_audited_in_part_where_its_order_stays(ordered, steps):
+    """The first part of a pass that is shuffled anew holds other samples each time."""
+    costs = Costs(made=0.0, batch=0.3, step=0.0, steps=16, length=10_000, indexed=False, ordered=ordered)
+    assert costs.shortened(AuditRequest("mine.py:pipeline", seconds=18.0)).steps == steps
+    short = dataclasses.replace(costs, batch=0.001, length=60)
+    assert short.shortened(AuditRequest("mine.py:pipeline", seconds=18.0)).steps is None
 
 
 def test_a_loader_of_5_ms_batches_is_never_told_so(advised):
