@@ -16,7 +16,7 @@ PATH.write_bytes(NUMBERS.tobytes())
 LINES = [",".join(f"{number:.5f}" for number in row) for row in NUMBERS]
 
 
-class Records(keras.utils.PyDataset):
+class Records(keras.utils.Sequence):
     """Reads each batch from one open file. All threads share its position."""
 
     def __init__(self, **settings):
@@ -33,7 +33,7 @@ class Records(keras.utils.PyDataset):
         return x, x[:, 0] > 0.5
 
 
-class Parsed(keras.utils.PyDataset):
+class Parsed(keras.utils.Sequence):
     """Parses lines in pure Python, which holds the GIL."""
 
     def __len__(self):

@@ -3,6 +3,7 @@
 python studies/advise.py                         all loaders: four hours on two cores; goes on where it was interrupted
 python studies/advise.py --only Waits HoldsTheGil --rounds 3 --seconds 120
 python studies/advise.py --table                 what is known so far
+python studies/advise.py --patches               of each loader: is an epoch by the printed lines what was promised?
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from feeders.advise.look import Look  # noqa: E402
+from feeders.advise.patches import patch  # noqa: E402
+from feeders.measure import Cell  # noqa: E402
+from studies.plain_fit import held_against  # noqa: E402
 from tests.advise.known_answers import FILE, KNOWN  # noqa: E402
 
 # Advice is right if its feeder is within so much of the best of the study.
@@ -32,10 +37,17 @@ STEADY_SECONDS = 2.0
 # More than the budget that advice may take.
 OVER = 1.2
 
+# The ratio of epochs by the printed lines, or today's epoch where there are none, is so near to what was promised.
+AGREES = 0.1
+
 
 def main(options):
     """Study and advise each loader, then print the table."""
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.patches:
+        for known in (known for known in KNOWN if not options.only or known.name in options.only):
+            print(patched(known, options), flush=True)
+        return
     chosen = [known for known in KNOWN if not options.only or known.name in options.only]
     for known in () if options.table else chosen:
         path = options.out / f"{known.name}.json"
@@ -52,6 +64,35 @@ def main(options):
             path = options.out / f"{known.name}.json"
             if path.exists():
                 print(line(known, json.loads(path.read_text())))
+
+
+def patched(known, options):
+    """Advise a loader, train by the lines that are printed, and tell in a line how the epochs agree."""
+    path = options.out / f"{known.name}-patch.json"
+    if not path.exists():
+        advice = json.loads(evidence_of(known, options.seconds)[0])
+        look = Look.from_json(advice["look"])
+        today = Cell(advice["today"]["feeder"], advice["today"]["workload"], advice["today"]["workers"])
+        found = held_against(
+            advice["answer"], advice["tried"], patch(today, look), FILE, step_ms(known), options.patch_rounds
+        )
+        path.write_text(json.dumps({"answer": advice["answer"], **found}, indent=1))
+    return patch_line(known, json.loads(path.read_text()))
+
+
+def patch_line(known, found):
+    """What the answer promised of an epoch, and what plain Keras took."""
+    epochs = [
+        f"{name} {found['measured'][name]:.3f} s (promised {found['promised'][name]:.3f})" for name in found["measured"]
+    ]
+    answer, wrong = found["answer"], ""
+    if "advised" in found["measured"] and found["ratio"]:
+        ratio = found["measured"]["today"] / found["measured"]["advised"]
+        epochs.append(f"ratio {ratio:.2f} (promised {found['ratio']:.2f})")
+        wrong = "" if abs(ratio / found["ratio"] - 1) <= AGREES else "WRONG"
+    else:
+        wrong = "" if abs(found["measured"]["today"] / found["promised"]["today"] - 1) <= AGREES else "WRONG"
+    return f"{known.name:26} {answer['kind']} {answer['feeder']} {answer['workers']}: {'; '.join(epochs)} {wrong}"
 
 
 def study(known, rounds, most_cells):
@@ -88,17 +129,23 @@ def step_ms(known):
 
 
 def advised(known, seconds):
-    """Run the command as a person would; return its JSON's answer, exit status and wall seconds."""
+    """Return the answer of the command, its exit status and wall seconds."""
+    start = time.monotonic()
+    text, ended = evidence_of(known, seconds)
+    wall = time.monotonic() - start
+    answer = json.loads(text)["answer"] if text else {}
+    return {"status": ended.returncode, "seconds": wall, "budget": seconds, "answer": answer, "error": ended.stderr}
+
+
+def evidence_of(known, seconds):
+    """Run the command as a person would; return the text of its JSON, empty where it wrote none, and how it ended."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "advice.json")
         command = [sys.executable, "-m", "feeders", "advise", f"{FILE}:{known.name}", *known.options]
-        start = time.monotonic()
         ended = subprocess.run(
             [*command, "--seconds", f"{seconds:g}", "--json", str(path)], capture_output=True, text=True, cwd=ROOT
         )
-        wall = time.monotonic() - start
-        answer = json.loads(path.read_text())["answer"] if path.exists() else {}
-    return {"status": ended.returncode, "seconds": wall, "budget": seconds, "answer": answer, "error": ended.stderr}
+        return path.read_text() if path.exists() else "", ended
 
 
 def line(known, found):
@@ -139,6 +186,8 @@ def _parse(arguments=None):
     parser.add_argument("--runs", type=int, default=2, help="of the command; default: %(default)s")
     parser.add_argument("--seconds", type=float, default=180.0, help="of each run; default: %(default)s")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "advise", help="default: %(default)s")
+    parser.add_argument("--patches", action="store_true", help="train by the printed lines, in plain Keras")
+    parser.add_argument("--patch-rounds", type=int, default=3, help="of both ways; default: %(default)s")
     parser.add_argument("--table", action="store_true", help="measure nothing; print what is known")
     return parser.parse_args(arguments)
 

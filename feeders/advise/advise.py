@@ -7,8 +7,10 @@ import dataclasses
 from typing import Callable, Sequence
 
 from feeders.audit import Audit, audit
+from feeders.audit.request import AuditRequest
 from feeders.errors import FeedersError
 from feeders.loaders import INDEX
+from feeders.loaders.opening import SEQUENCE
 from feeders.measure import Cell, Settings, asked, preload
 from feeders.measure.alone import measure_limit
 from feeders.measure.cells import usable_cores
@@ -19,10 +21,11 @@ from .advice import Advice
 from .answer import answer, is_fed
 from .bench import HostBench
 from .candidates import ONE, PROCESSES, THREADS, candidates, today, use_of
+from .costs import Costs
 from .evidence import Evidence, Tried, is_safe, unsafe_by_audit
-from .look import Look, look_at
+from .look import DEADLINE_SECONDS, Look, look_at
 from .request import AdviseRequest
-from .search import Budget, Search
+from .search import LEAST_DEADLINE, Budget, Search
 
 # Of the budget: a sampled pass, and the ends of what is audited before anything is taken, of the takes, and of the
 # pairs. Ending takes the rest.
@@ -34,8 +37,8 @@ AUDIT_SHARES = {ONE: 0.05, THREADS: 0.1, PROCESSES: 0.1}
 # Workers that an audit provokes races with, where the loader asks for none itself.
 AUDIT_WORKERS = 4
 
-# Processes of an audit that make the loader before it counts its budget, and of a limit.
-MADE_BY_AUDIT, MADE_BY_LIMIT = 6, 3
+# Of the budget: what may be used where a part takes longer than was foreseen; and what a fit has that may have hung.
+OVER, DEADLINE_SHARE = 1.2, 0.25
 
 
 def advise(loader: str | AdviseRequest, progress: Callable[[str, float], None] = lambda text, share: None) -> Advice:
@@ -50,22 +53,26 @@ def advise(loader: str | AdviseRequest, progress: Callable[[str, float], None] =
     Raises:
         FeedersError: the call is wrong, the backend of Keras is missing or has computed here already, or the loader
             can't be opened.
+        KeyboardInterrupt: it came before anything was known; later, the advice tells what is known so far.
     """
     request = (loader if isinstance(loader, AdviseRequest) else AdviseRequest(loader)).checked()
     budget = Budget(request.seconds)
     preload()
+    imported = budget.used
     if not is_untouched():
         raise FeedersError(
             "advise: this process has trained or computed already, and what is forked from it would hang; expected one "
             "that has only imported Keras. Try: feeders advise in a terminal"
         )
     progress("looking at the loader", budget.share)
-    look = look_at(request, max(0.5, PASS_SHARE * request.seconds))
+    look = look_at(request, max(0.5, PASS_SHARE * request.seconds), min(DEADLINE_SECONDS, budget.left))
     budget.begin()
-    course = _Course(request, budget, look, progress)
+    course = _Course(request, budget, look, imported, progress)
     with contextlib.suppress(KeyboardInterrupt):
         course.run()
     evidence = course.evidence()
+    if evidence.interrupted and not (evidence.used or evidence.tried):
+        raise KeyboardInterrupt
     return Advice(evidence, answer(evidence))
 
 
@@ -73,14 +80,31 @@ class _Course:
     """One course of advice; what it has found so far is there at any time."""
 
     def __init__(
-        self, request: AdviseRequest, budget: Budget, look: Look, progress: Callable[[str, float], None]
+        self,
+        request: AdviseRequest,
+        budget: Budget,
+        look: Look,
+        imported: float,
+        progress: Callable[[str, float], None],
     ) -> None:
         self._request, self._budget, self._look, self._progress = request, budget, look, progress
+        step = (request.step_ms or 0.0) / 1000
+        self._costs = Costs(
+            made=look.seconds,
+            batch=look.batch_seconds,
+            step=step,
+            steps=look.steps or 1,
+            length=look.steps,
+            hooks=look.hooks,
+            indexed=INDEX in look.offers,
+            imported=imported,
+            cores=usable_cores(),
+        )
         self._cells, self._left_out = candidates(request, look, usable_cores())
         self._today = today(request, look)
         self._used: Audit | None = None
         self._audits: dict[str, Audit] = {}
-        self._longest_audit = 0.0
+        self._longest_audit = self._lacking = 0.0
         self._search: Search | None = None
         self._ended = False
 
@@ -99,6 +123,7 @@ class _Course:
             duels=tuple(search.duels.values()) if search else (),
             interrupted=not self._ended,
             seconds=self._budget.used,
+            lacking=self._lacking,
             stack=describe_stack(),
             host=describe_host(),
         )
@@ -107,9 +132,11 @@ class _Course:
         """Audit, measure and compare, until it is decided or the budget is used.
 
         Raises:
-            FeedersError: the model does not take the batches; or the loader breaks, and the audit did not say so.
+            FeedersError: the model does not take the batches; the loader breaks, and the audit did not say so; or there
+                is no time to read it and train on it once.
         """
         settings = self._settings()
+        self._see_whether_it_fits(self._costs.survey)
         self._progress("reading it for what it should deliver", self._budget.share)
         found = self._surveyed(settings)
         self._audit_today()
@@ -132,27 +159,65 @@ class _Course:
                 return error
             survey(self._request.loader, settings)  # if that breaks, it is not the model's fault
             raise
-        self._look = dataclasses.replace(self._look, steps=found.length or found.steps)
+        self._look = dataclasses.replace(
+            self._look, steps=found.length or found.steps, repeats=found.reference.reproducible
+        )
+        # A survey cuts a long epoch by the time of its batches, so that it is known whether this is one.
+        self._costs = dataclasses.replace(
+            self._costs,
+            batch=found.seconds,
+            step=found.step,
+            steps=found.steps,
+            length=found.length,
+            ordered=found.reference.ordered,
+        )
+        self._see_whether_it_fits(self._costs.take)
         return found
+
+    def _see_whether_it_fits(self, seconds: float) -> None:
+        """See to it that there is time for what any answer needs.
+
+        Raises:
+            FeedersError: there is not.
+        """
+        if self._budget.used + seconds <= OVER * self._request.seconds:
+            return
+        costs = self._costs
+        takes = [("be made", costs.made), ("give a batch", costs.batch), ("train a step", costs.step)]
+        slow = ", ".join(f"{value:.2g} s to {what}" for what, value in takes if value)
+        enough = self._budget.used + costs.survey + 4 * costs.take
+        raise FeedersError(
+            f"advise {self._request.loader}: {self._request.seconds:g} s are too few for it; it takes {slow}. "
+            f"Try: --seconds {round(enough, -2) + 100:.0f}"
+        )
 
     def _measure(self, settings: Settings, found: Survey) -> None:
         self._progress("measuring the limit", self._budget.share)
         limit = None
-        if self._budget.fits(MADE_BY_LIMIT * self._look.seconds, TAKES_SHARE):
+        if self._budget.fits(self._costs.limit + self._costs.take, TAKES_SHARE):
             limit = measure_limit(self._request.loader, found.settled(settings))
         # Of a long epoch the first batches are measured, and the answer is for the whole of it.
         whole = found.length if found.steps != found.length else None
         epoch = self._request.epoch or whole
         with HostBench(settings, found, epoch) as bench:
             search = Search(
-                bench, self._budget, self._today, epoch, limit, self._progress, self._unsafe, self._look.seconds
+                bench,
+                self._budget,
+                self._today,
+                epoch,
+                limit,
+                self._progress,
+                self._unsafe,
+                self._costs.made,
+                self._costs.starts,
             )
             self._search = search
             search.begin()
             if self._unsafe(search.tried[self._today]):
                 search.take_alone()
             if self._is_worth_it() and not is_fed(search.tried[self._today], limit):
-                search.screen(self._cells, TAKES_SHARE)
+                # Where audits took long, half of what is left is for takes.
+                search.screen(self._cells, max(TAKES_SHARE, self._budget.halfway(PAIRS_SHARE)))
                 while self._audit_best(search):
                     continue
                 search.compare(PAIRS_SHARE)
@@ -166,6 +231,7 @@ class _Course:
             step_ms=request.step_ms,
             call=request.call,
             steps=self._request.steps,
+            deadline_seconds=min(base.deadline_seconds, max(LEAST_DEADLINE, self._budget.of(DEADLINE_SHARE))),
         )
 
     def _unsafe(self, tried: Tried) -> str:
@@ -190,19 +256,24 @@ class _Course:
     def _audit(self, use: str, workers: int, until: float) -> Audit | None:
         """Audit a way of reading, if it ends before a share of the budget; one that is slowly made takes it longer."""
         seconds = max(5.0, self._budget.of(AUDIT_SHARES[use]))
-        needed = max(seconds + MADE_BY_AUDIT * self._look.seconds, self._longest_audit)
-        if not self._budget.fits(needed, until):
+        request = AuditRequest(
+            self._request.loader,
+            workers=workers if self._look.kind == SEQUENCE else None,
+            processes=use == PROCESSES and self._look.kind == SEQUENCE,
+            call=self._request.call,
+            steps=self._request.steps,
+            key=self._request.key,
+            seconds=seconds,
+        )
+        request = self._costs.shortened(request)
+        needed = max(self._costs.audit(request), self._longest_audit)
+        reserved = 0.0 if self._search else self._costs.take  # without today's speed there is no answer
+        if not self._budget.fits(needed + reserved, until):
+            self._lacking = max(self._lacking, needed)
             return None
         before = self._budget.used
         self._progress(f"auditing it with {_readers(use, workers)}", self._budget.share)
-        found = audit(
-            self._request.loader,
-            workers=workers if self._look.kind == "sequence" else None,
-            processes=use == PROCESSES and self._look.kind == "sequence",
-            call=self._request.call,
-            steps=self._request.steps,
-            seconds=seconds,
-        )
+        found = audit(request)
         self._longest_audit = max(self._longest_audit, self._budget.used - before)
         self._audits[use] = found
         return found

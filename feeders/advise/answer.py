@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Mapping, Sequence
 
+from feeders.audit.course import OUTCOMES
 from feeders.audit.judge import NOT_COUNTED
 from feeders.compare.verdict import MARGIN
+from feeders.loaders import INDEX
 from feeders.loaders.opening import DATASET
 from feeders.measure import METRICS, Cell
 from feeders.measure.limit import Limit
 from feeders.strategies import FEEDERS
 
-from .candidates import NO_TIME
-from .evidence import UNAUDITED, Evidence, Tried, faults_of, percent, simplest
+from .candidates import NO_TIME, ONE, use_of
+from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried, faults_of, gist, percent, simplest
 from .lines import Line
+from .notes import NO_INDEX, of_a_pipeline, of_processes
 from .patches import lifted_file, patch
 from .search import NEAR, name_of
 
@@ -62,7 +65,7 @@ class Answer:
         file: of the feeder, to be lifted out; None where plain Keras does it.
         costs: of it: CPU, memory and first batch.
         costs_today: the same of how it is fed now.
-        repair: of a loader that is unsafe as it is used.
+        repair: of a loader that is unsafe as it is used, or whose preparation is the limit.
         runner_up: the next best, and when it is better.
         unsafe: what must not be used, and why.
         lines: of the person's code that the preparation spends its time in.
@@ -124,7 +127,7 @@ class _Answering:
             file=str(file) if file else None,
             costs=best.costs() if best else {},
             costs_today=self._today.costs() if self._today else {},
-            repair=self._repair() if kind == UNSAFE else (),
+            repair=self._repair() if kind == UNSAFE else self._improvements() if kind == PREPARATION else (),
             runner_up=self._runner_up(best),
             unsafe=tuple(self._unsafe()),
             lines=self._evidence.look.lines.lines,
@@ -208,6 +211,8 @@ class _Answering:
                 f"Carry it by `{self._best.cell.feeder}` with {_workers(self._best.cell)}: "
                 f"{self._times()}{self._of_the_limit()}, exactly once."
             )
+        if kind == PREPARATION and self._evidence.look.kind == DATASET:
+            return f"TensorFlow feeds a tf.data pipeline itself, and its preparation is the limit{self._named_lines()}."
         if kind == PREPARATION:
             return f"No way of feeding helps, the preparation is the limit{self._named_lines()}."
         if self._is_unproven():
@@ -215,13 +220,19 @@ class _Answering:
         if self._is_fed():
             return "Leave it: the device is fed."
         if not self._is_searched():
-            return "Leave it for now: no other way of feeding could be tried and proven in the time."
+            until = "before the interruption" if self._evidence.interrupted else "in the time"
+            return f"Leave it for now: no other way of feeding could be tried and proven {until}."
         return f"Leave it: nothing that was tried is better by more than {percent(MARGIN)}."
 
     def _unsafe_sentence(self) -> str:
         names = dict.fromkeys(fault.cause.name for fault in self._evidence.used_faults())
         seen = ", ".join(names) or (self._today.fault if self._today else "")
-        first = f"It is unsafe as it is used, by {name_of(self._evidence.today)}: {seen}."
+        used = self._evidence.used
+        breaks = used is not None and used.verdict.word in OUTCOMES
+        word = "It breaks as it is used" if breaks else "It is unsafe as it is used"
+        first = f"{word}, by {name_of(self._evidence.today)}: {seen}."
+        if breaks and use_of(self._evidence.today) == ONE:
+            return f"{first} Repair it first: every feeder reads it so."
         if self._best is None:
             return f"{first} No way of feeding was proven safe: repair it first."
         speed = f", {self._times()}" if self._ratio else ""
@@ -255,8 +266,15 @@ class _Answering:
         texts = [f"{fault.cause.name}: {fault.summary or fault.cause.meaning}" for fault in faults]
         where = [f"where: {place}" for fault in faults for place in fault.where[:2]]
         advice = [part for fault in faults for part in (fault.advice, fault.cause.advice) if part]
-        message = [used.verdict.message] if used and used.verdict.message and not faults else []
-        return tuple(dict.fromkeys([*texts, *where, *advice, *message]))
+        message = [gist(used.verdict.message)] if used and used.verdict.message else []
+        return tuple(dict.fromkeys([*message, *texts, *where, *advice]))
+
+    def _improvements(self) -> tuple[str, ...]:
+        """What a person can change where no other way of feeding helps."""
+        look = self._evidence.look
+        if look.kind == DATASET:
+            return tuple(of_a_pipeline(self._evidence))
+        return (*of_processes(self._evidence), *([] if INDEX in look.offers else [NO_INDEX]))
 
     def _runner_up(self, best: Tried | None) -> str:
         others = [each for each in self._safe if best and each.cell.feeder != best.cell.feeder]
@@ -271,13 +289,13 @@ class _Answering:
         reasons: dict[str, list[Cell]] = {}
         for each in self._evidence.tried:
             why = self._evidence.unsafe(each)
-            if why and not why.startswith(UNAUDITED):
+            if why and not why.startswith((UNAUDITED, UNCOUNTED)):
                 reasons.setdefault(f"{each.cell.feeder}\n{why}", []).append(each.cell)
         seen = [Reason(_several(cells), key.partition("\n")[2]) for key, cells in reasons.items()]
         for use, audit in self._evidence.audits.items():
             names = ", ".join(dict.fromkeys(fault.cause.name for fault in faults_of(audit, use)))
             if names and not any(names in each.why for each in seen):
-                seen.append(Reason(f"any feeder with several {use}", names))
+                seen.append(Reason("any feeder" if use == ONE else f"any feeder with several {use}", names))
         return seen
 
     def _notes(self, kind: str, best: Tried | None) -> list[str]:
@@ -285,28 +303,21 @@ class _Answering:
         share, limit = self._share(best), self._evidence.limit
         if kind == CHANGE and share and limit and share >= 90 and limit.samples < BELOW_CEILING * limit.ceiling:
             notes.append(f"After that the preparation is the limit{self._named_lines()}.")
-        if kind == PREPARATION and self._evidence.look.kind == DATASET:
-            notes.append(
-                "A map without num_parallel_calls prepares one element at a time: write num_parallel_calls=tf.data."
-                "AUTOTUNE. Python that holds the GIL gains nothing from that: write it in TensorFlow ops, or as a "
-                "PyDataset, which processes can prepare."
-            )
-        if kind == PREPARATION and "index" not in self._evidence.look.offers and self._evidence.look.kind != DATASET:
-            notes.append(
-                "One thread reads it, since its batches have no index. As a PyDataset with __getitem__ several "
-                "workers could prepare them."
-            )
+        if kind in (CHANGE, LEAVE):
+            notes += of_processes(self._evidence)
         if self._is_unproven():
             notes.append(
-                f"Try: feeders audit {self._evidence.request.loader} --key EXPRESSION, which names a sample: "
-                "an index, a path, a rounded mean."
+                f"Try: feeders advise {self._evidence.request.loader} --key EXPRESSION. It names each sample by x, y "
+                "and w of a batch: a number or a path that the batch holds, or a sum that its random changes leave."
             )
         if kind in (CHANGE, UNSAFE) and self._ratio and not self._interval:
             duel = self._evidence.duel(self._evidence.today, best.cell) if best else None
             of = "one pair in lockstep" if duel and duel.log_ratios else "single takes, which spread by some per cent"
             notes.append(f"The ratio is that of {of}; there was no time for more.")
-        if kind == LEAVE and not self._is_searched() and not self._is_unproven() and not self._is_fed():
-            notes.append(f"Try: --seconds {2 * self._evidence.request.seconds:.0f}, or again when this host is idle.")
+        known = self._evidence.interrupted or self._is_searched() or self._is_unproven() or self._is_fed()
+        if kind == LEAVE and not known:
+            seconds = 2 * max(self._evidence.request.seconds, self._evidence.lacking)
+            notes.append(f"Try: --seconds {seconds:.0f}, or again when this host is idle.")
         if self._evidence.interrupted:
             notes.append("Interrupted: this is what is known so far.")
         return notes

@@ -42,6 +42,9 @@ OF_KERAS = ("keras-misdelivers", "keras-hangs", "hook-reorders", "epoch-leak", "
 # Begins what is said of a way that no audit has covered: it is not proven, and not known to be unsafe.
 UNAUDITED = "not audited"
 
+# Said of one that an audit has covered and could not count: the same is true of it.
+UNCOUNTED = "not counted: nothing tells its samples apart"
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -153,6 +156,7 @@ class Evidence:
         duels: comparisons in lockstep.
         interrupted: whether Ctrl-C came before the end.
         seconds: that it took.
+        lacking: that the longest part takes which there was no time for.
         stack: versions.
         host: the machine.
     """
@@ -168,6 +172,7 @@ class Evidence:
     duels: tuple[Duel, ...] = ()
     interrupted: bool = False
     seconds: float = 0.0
+    lacking: float = 0.0
     stack: Mapping[str, str] = field(default_factory=dict)
     host: Mapping[str, Any] = field(default_factory=dict)
 
@@ -224,7 +229,7 @@ def unsafe_by_audit(cell: Cell, audits: Mapping[str, Audit]) -> str:
         return ""  # the loader itself was pulled by several, and only what Keras does around it was wrong
     if names:
         return f"{', '.join(dict.fromkeys(names))}, with {use}"
-    return "" if is_safe(audit, use) else f"{audit.verdict.word} with {use}"
+    return "" if is_safe(audit, use) else UNCOUNTED
 
 
 def simplest(tried: list[Tried], near: float) -> Tried | None:

@@ -108,7 +108,8 @@ def sampled_pass(opened: Opened, is_own: Callable[[str], bool], seconds: float) 
 def pulls(opened: Opened) -> Iterator[Any]:
     """Yield batches of one epoch at most, as one thread reads them."""
     if opened.kind == SEQUENCE:
-        return (opened.x[index] for index in range(opened.length() or sys.maxsize))
+        length = opened.length()
+        return (opened.x[index] for index in range(sys.maxsize if length is None else length))
     if opened.kind == DATASET:
         return iter(one_at_a_time(opened.x))
     return iter(opened.x)

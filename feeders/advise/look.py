@@ -14,16 +14,17 @@ import psutil
 from feeders.errors import FeedersError
 from feeders.keras_api import generation
 from feeders.loaders import own
-from feeders.loaders.opening import SEQUENCE, Opened, open_own, own_files
+from feeders.loaders.opening import DATASET, SEQUENCE, Opened, open_own, own_files
 from feeders.loaders.pickling import pickling_fault
 from feeders.measure.asked import AS_USED
 from feeders.measure.supervise import Watch
+from feeders.measure.survey import no_answer
 from feeders.measure.watched import watched
 
 from .lines import Lines, sampled_pass
 from .request import AdviseRequest
 
-# A loader that is not made and gives no batch in so long is not looked at any further.
+# No loader that anybody waits for takes longer.
 DEADLINE_SECONDS = 120.0
 
 # Of the memory that is free: as an audit allows.
@@ -48,6 +49,8 @@ class Look:
         unpicklable: what of it can't be sent to a process that is started anew; None if it can.
         ignores_workers: it does not call ``super().__init__()``.
         tuples: whether its batches are tuples of arrays; ``dtypes`` are theirs.
+        serial_map: a map of its tf.data pipeline prepares one element at a time.
+        repeats: each epoch has the same content, as far as two passes tell.
         lines: where its preparation spends the time.
         generation: of Keras, 2 or 3.
     """
@@ -66,8 +69,15 @@ class Look:
     ignores_workers: bool = False
     tuples: bool = True
     dtypes: tuple[str, ...] = ()
+    serial_map: bool = False
+    repeats: bool = False
     lines: Lines = field(default_factory=Lines)
     generation: int = 3
+
+    @property
+    def batch_seconds(self) -> float:
+        """Of a batch, prepared alone; 0 where none was."""
+        return self.lines.seconds / self.lines.batches if self.lines.batches else 0.0
 
     @property
     def feeder(self) -> str:
@@ -83,21 +93,22 @@ class Look:
         return cls(**{**values, **tuples, "lines": Lines.from_json(values["lines"])})
 
 
-def look_at(request: AdviseRequest, seconds: float) -> Look:
+def look_at(request: AdviseRequest, seconds: float, deadline: float = DEADLINE_SECONDS) -> Look:
     """Open the loader in a process of its own, and read batches there.
 
     Args:
         request: whose loader.
         seconds: of the pass that is sampled.
+        deadline: seconds after which a loader that is not made and gives no batch is not looked at any further.
 
     Raises:
         FeedersError: it can't be opened, or breaks at once.
     """
     memory = int(MEMORY_SHARE * psutil.virtual_memory().available)
-    watch = Watch(DEADLINE_SECONDS + seconds, memory=False, memory_limit=memory)
+    watch = Watch(deadline, memory=False, memory_limit=memory)
     ended = watched(lambda finish: finish(_look(request, seconds)), watch)
     if ended.answer is None:
-        raise FeedersError(f"{request.loader}: {ended.outcome} while it was read by one thread: {ended.message}")
+        raise no_answer(request.source(), ended)
     if "error" in ended.answer:
         raise FeedersError(ended.answer["error"])
     return Look.from_json(ended.answer)
@@ -134,6 +145,7 @@ def _opened(request: AdviseRequest, seconds: float) -> Look:
         ignores_workers=opened.ignores_workers,
         tuples=tuples,
         dtypes=tuple(part.dtype for part in batch) if tuples else (),
+        serial_map=opened.kind == DATASET and _has_serial_map(opened.x),
         lines=_sampled(request, opened, seconds),
         generation=generation(),
     )
@@ -146,6 +158,13 @@ def _first_batch(opened: Opened) -> Any:
     except Exception:
         signature = None
     return signature.structure if signature else ()
+
+
+def _has_serial_map(dataset: Any) -> bool:
+    """Whether a map is without num_parallel_calls; TensorFlow tells by the names of its classes alone."""
+    if type(dataset).__name__.strip("_") == "MapDataset":
+        return True
+    return any(map(_has_serial_map, getattr(dataset, "_inputs", list)()))
 
 
 def _sampled(request: AdviseRequest, opened: Opened, seconds: float) -> Lines:

@@ -25,6 +25,7 @@ class AdviseRequest:
         seconds: budget for all of it.
         steps: batches of an epoch, of a loader that does not tell.
         call: Python that makes the loader, evaluated in its module; None calls it without arguments.
+        key: expression over x, y and w of a batch that names its samples, or "labels"; None compares content.
     """
 
     loader: str
@@ -35,6 +36,7 @@ class AdviseRequest:
     seconds: float = 180.0
     steps: int | None = None
     call: str | None = None
+    key: str | None = None
 
     def source(self) -> Source:
         """Where the loader comes from."""
@@ -46,6 +48,10 @@ class AdviseRequest:
         Raises:
             FeedersError: it can't be met, whatever the loader does.
         """
+        if self.loader.endswith(".py"):
+            raise FeedersError(
+                f"advise {self.loader}: which loader in it? Expected FILE.py:NAME, as {self.loader}:MyLoader"
+            )
         if ":" not in self.loader:
             raise FeedersError(
                 f"advise {self.loader}: expected a loader of your own, FILE.py:NAME or package.module:NAME. "

@@ -91,6 +91,11 @@ class Budget:
         """Whether something that takes so long ends before a share of what was left at the beginning is used."""
         return self.used + seconds <= self._begun + until * (self.seconds - self._begun)
 
+    def halfway(self, until: float) -> float:
+        """Return the share at which half of the time from now until a later share is used."""
+        now = (self.used - self._begun) / (self.seconds - self._begun)
+        return (now + until) / 2
+
     def of(self, share: float) -> float:
         """Return the seconds of a share of what was left at the beginning."""
         return share * (self.seconds - self._begun)
@@ -108,6 +113,7 @@ class Search:
         limit: of the loader, which tells what is hopeless; None if not known.
         progress: told what goes on, and the share that is done.
         made: seconds that the loader takes to be made, in every process.
+        starts: seconds that so many processes take longer in a take, which start anew.
         unsafe: tells why a way must not be used; empty if nothing is known against it.
         tried: by way, in the order of trial.
         dropped: ways that were not tried.
@@ -122,6 +128,7 @@ class Search:
     progress: Callable[[str, float], None]
     unsafe: Callable[[Tried], str]
     made: float = 0.0
+    starts: Callable[[int], float] = lambda workers: 0.0
     tried: dict[Cell, Tried] = dataclasses.field(default_factory=dict)
     dropped: list[Dropped] = dataclasses.field(default_factory=list)
     duels: dict[tuple[Cell, Cell], Duel] = dataclasses.field(default_factory=dict)
@@ -162,8 +169,13 @@ class Search:
 
     def _fits(self, cell: Cell, until: float) -> bool:
         """Whether a take ends before a share of the budget, as far as those before it tell."""
-        known = self._longest_take.get(use_of(cell), min(self._longest_take.values(), default=0.0))
-        return self.budget.fits(known, until)
+        known = self._longest_take.get(use_of(cell), 0.0)
+        own = use_of(cell) == PROCESSES and FEEDERS.named(cell.feeder).own_workers  # Keras forks its own
+        started = self.starts(cell.workers) if own else 0.0
+        return self.budget.fits(max(known, self._shortest_take() + started), until)
+
+    def _shortest_take(self) -> float:
+        return min(self._longest_take.values(), default=0.0)
 
     def _take(self, cell: Cell, level: int) -> None:
         self.progress(f"measuring {name_of(cell)}", self.budget.share)
@@ -277,8 +289,12 @@ class Search:
         pairs = [sides for sides in rivals if sides and set(sides) not in [{self.today}]]
         # How much a change would bring counts more than which of two changes.
         for sides in dict.fromkeys(pairs):
-            while not self._decided(sides) and self.budget.fits(self._longest_pair, until):
+            while not self._decided(sides) and self.budget.fits(self._pair_seconds(sides), until):
                 self._pair(sides)
+
+    def _pair_seconds(self, sides: tuple[Cell, Cell]) -> float:
+        """What a pair takes: the first one starts two interpreters, and trains on both sides."""
+        return self._longest_pair or self.starts(max(len(sides), *(cell.workers for cell in sides)))
 
     def _pair(self, sides: tuple[Cell, Cell]) -> None:
         known = self.duels.get(sides, Duel(*sides))

@@ -10,6 +10,7 @@ from feeders.terminal import table
 
 from .answer import CHANGE, UNSAFE, Answer
 from .evidence import Evidence, Tried, percent
+from .lines import Lines
 from .search import name_of
 
 # Lines that are longer are hard to read, whatever a terminal has.
@@ -81,14 +82,19 @@ def _costs(evidence: Evidence, answer: Answer) -> Iterator[str]:
 def _time(evidence: Evidence, width: int) -> Iterator[str]:
     """Where the time goes."""
     texts = list(time_texts(evidence))
-    lines = evidence.look.lines.lines
+    lines = list(line_table(evidence.look.lines))
     if texts or lines:
         yield from ("", "where the time goes")
     for text in texts:
         yield from _wrapped(text, "  ", width)
-    if lines:
-        kinds = {True: "waits", False: "computes"}
-        rows = [[f"{percent(line.share)}", kinds[line.waits], str(line), line.text] for line in lines]
+    yield from lines
+
+
+def line_table(lines: Lines) -> Iterator[str]:
+    """Yield a row for each line of the person's code that takes time; none where no pass could be sampled."""
+    kinds = {True: "waits", False: "computes"}
+    rows = [[f"{percent(line.share)}", kinds[line.waits], str(line), line.text] for line in lines.lines]
+    if rows:
         yield from table(rows, indent=2)
 
 

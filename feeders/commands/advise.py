@@ -26,6 +26,9 @@ def add(commands: Any) -> None:
     parser.add_argument("loader", metavar="LOADER", help=LOADER)
     add_own(parser)
     parser.add_argument(
+        "--key", metavar="labels|EXPR", help="names a sample of a batch x, y, w; default: its whole content"
+    )
+    parser.add_argument(
         "--epoch", type=count, metavar="N", help="answer for epochs of N batches; default: all that the loader has"
     )
     parser.add_argument(
@@ -42,7 +45,7 @@ def add(commands: Any) -> None:
 def _advise(options: argparse.Namespace) -> int:
     from feeders.advise import AdviseRequest, advise
 
-    named = {name: getattr(options, name) for name in ("loader", "epoch", "workers", "seconds")}
+    named = {name: getattr(options, name) for name in ("loader", "epoch", "workers", "seconds", "key")}
     request = AdviseRequest(**named, **given_of_own(options)).checked()
     if options.json:
         writable(options.json)

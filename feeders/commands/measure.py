@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # Of what --json writes.
 SCHEMA = 1
 
+# Of a pass in which the lines of a loader are sampled: one of 1 % is seen ten times.
+SAMPLED_SECONDS = 2.0
+
 # Metrics that stand beside the cell; all others are under "metrics".
 WRITTEN = ("effective_throughput", "seconds_per_batch", "gap", "limit", "share_of_limit", "gil_share")
 
@@ -142,9 +145,25 @@ def _measure_own(options: argparse.Namespace, epoch: int) -> int:
         print("\n".join(_lines(of_length(record, epoch), epoch)))
     if limit:
         print(_gains(limit, address))
+    for line in _slow_lines(address, asked):
+        print(line)
     if options.json:
         _write(options.json, records, epoch)
     return int(any(record.outcome in BROKEN for record in records))
+
+
+def _slow_lines(address: str, settings: Settings) -> Iterator[str]:
+    """Say which lines of the loader preparing spends its time in."""
+    from feeders.advise import AdviseRequest
+    from feeders.advise.look import look_at
+    from feeders.advise.show import line_table
+
+    request = AdviseRequest(address, steps=settings.steps, call=settings.call)
+    with Progress() as progress:
+        progress.update(f"which lines of {address} take the time")
+        rows = list(line_table(look_at(request, SAMPLED_SECONDS).lines))
+    if rows:
+        yield from ("its time goes into", *rows)
 
 
 def _opening(address: str, found: Survey, settings: Settings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Callable
 
@@ -105,6 +106,7 @@ def first_takes(
         except FeedersError as error:
             if not pinned:
                 raise
+            error = _with_packages(error)
             errors.append(error)
             feeder, workers = side.feeder or "", side.workers or 1
             takes.append(Record(feeder, side.loader, workers, FAILED, str(error)))
@@ -126,6 +128,13 @@ def first_takes(
         takes=tuple(takes),
         packages=packages,
     )
+
+
+def _with_packages(error: FeedersError) -> FeedersError:
+    """Say how a package comes into the environments of two releases, where one is missing there."""
+    missing = re.search(r"No module named '(\w+)", str(error))
+    more = f". Try: --with PACKAGE, the name by which pip knows {missing[1]}" if missing else ""
+    return FeedersError(f"{error}{more}")
 
 
 def _take(side: OwnSide, settings: Settings, place: Interpreter) -> Record:

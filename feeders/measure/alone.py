@@ -17,7 +17,7 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -49,6 +49,9 @@ CACHE_BYTES = 32 << 20
 # Batches that training goes round through, at most. A small batch costs the same from memory and from a cache, and a
 # dataset for each of thousands takes seconds to make.
 MOST_BATCHES = 64
+
+# Batches that stand for all of a person's loader, and are copied to be trained on: to prepare all takes too long.
+FIRST_BATCHES = 4
 
 # Batches whose preparation is timed, each in every pass: some are smaller than others. Passes go on for so long, each
 # time, and are three at least, of which the least disturbed counts.
@@ -146,10 +149,14 @@ def _passes(loader: Loader) -> Iterator[Iterator[Any]]:
 
 
 def _samples(loader: Loader) -> float:
-    """Samples of a batch, in the mean of an epoch."""
+    """Samples of a batch, in the mean of an epoch; of a person's loader, in that of its first batches."""
     if isinstance(loader, Stamped):
         return loader.samples / len(loader)
-    return float(rows(next(loader.batches(0))))
+    return _mean_rows(itertools.islice(loader.batches(0), FIRST_BATCHES))
+
+
+def _mean_rows(batches: Iterable[Any]) -> float:
+    return float(np.mean([rows(batch) for batch in batches]))
 
 
 def _all_cores_prepare(load: Workload) -> float:
@@ -219,7 +226,7 @@ def _train(load: Workload | Own, settings: Settings, finish: Callable[[Any], Any
         ceiling: list[float] = []
         model = device.on_device(lambda: model_for(loader, settings, shapes.loss))
         batches = _written_elsewhere(loader)
-        samples = rows(batches[0])
+        samples = _mean_rows(batches)
 
         def ended(pace: Pace) -> None:
             seconds, cpu_seconds = pace.undisturbed()
@@ -234,7 +241,7 @@ def _train(load: Workload | Own, settings: Settings, finish: Callable[[Any], Any
 
 def _written_elsewhere(loader: Loader) -> list[Any]:
     """Return full batches, together twice what the cache holds, or `MOST_BATCHES`."""
-    few = max(1, min(4, len(loader) - 1))
+    few = max(1, min(FIRST_BATCHES, len(loader) - 1))
     made = list(itertools.islice(loader.batches(STATIC_EPOCH), few))
     size = sum(getattr(part, "nbytes", 0) for part in flatten(made[0])) or 1
     count = max(2, min(MOST_BATCHES, -(-2 * cache_bytes() // size)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
 import re
+import time
 from typing import Any, Sequence
 
 from feeders.errors import FeedersError
-from feeders.keras_api import backend
+from feeders.keras_api import backend, is_dataset, keras
 from feeders.loaders.opening import ARRAYS, DATASET, SEQUENCE, Source
 from feeders.loaders.own import Own, OwnLoader
 from feeders.results.record import Record
@@ -18,13 +19,16 @@ from .cells import Cell
 from .models import MODELS
 from .settings import NO_MODEL, Settings, is_own_model
 from .supervise import Finish, Watch
-from .survey import Survey, survey
+from .survey import FEWEST_STEPS, LONGEST_SECONDS, Survey, survey
 from .takes import take
 from .trains import open_model
 from .watched import watched
 
 # How a loader is used where nobody says another feeder.
 AS_USED = {SEQUENCE: "sequence", DATASET: "tfdata-native", ARRAYS: "arrays"}
+
+# With quicker ones, an epoch of the batches that are prepared in `LONGEST_SECONDS` is no matter.
+SLOW_STEP_SECONDS = 0.02
 
 
 def look(address: str, feeders: Sequence[str], settings: Settings) -> Survey:
@@ -46,9 +50,26 @@ def look(address: str, feeders: Sequence[str], settings: Settings) -> Survey:
                 f"{address}: it can't be pickled, and {name} starts its workers as new interpreters here: "
                 f"{found.unpicklable}. Try: leave that out of the pickle (__getstate__), or another feeder"
             )
+    step = (settings.step_ms or 0.0) / 1000
     if is_own_model(settings.model):
-        _check_model(Own(address, settings.call, found.steps), found, settings)
-    return found
+        step = _check_model(Own(address, settings.call, found.steps), found, settings)
+    return _trained_in_time(address, found, step, settings)
+
+
+def _trained_in_time(address: str, found: Survey, step: float, settings: Settings) -> Survey:
+    """Where training on an epoch takes long, look at as many of its batches as can be trained on in time.
+
+    Args:
+        address: of the loader.
+        found: by the first look.
+        step: seconds of one of training.
+        settings: as for that look.
+    """
+    steps = max(FEWEST_STEPS, int(LONGEST_SECONDS / max(step, 1e-9)))
+    if settings.steps or step < SLOW_STEP_SECONDS or steps >= found.steps:
+        return dataclasses.replace(found, step=step)
+    fewer = survey(address, dataclasses.replace(settings, steps=steps))
+    return dataclasses.replace(fewer, length=found.length, step=step)
 
 
 def take_own(address: str, by: str | None, workers: int | None, settings: Settings) -> Record:
@@ -94,14 +115,15 @@ def _starts_anew(name: str) -> bool:
     return row.own_workers and row.shared_by == "processes" and backend() != "torch"
 
 
-def _check_model(load: Own, found: Survey, settings: Settings) -> None:
-    """Train a step on its first batch, in a process of its own."""
+def _check_model(load: Own, found: Survey, settings: Settings) -> float:
+    """Train on its first batch in a process of its own, and return the seconds of a step."""
     watch = Watch(settings.deadline_seconds, memory=False, patient=True)
     ended = watched(lambda finish: _train_a_step(load, found, settings, finish), watch)
     if ended.answer is None:
         raise FeedersError(f"--model {settings.model}: {ended.outcome} in its first step: {ended.message}")
-    if ended.answer:
-        raise FeedersError(ended.answer)
+    if "error" in ended.answer:
+        raise FeedersError(ended.answer["error"])
+    return float(ended.answer["seconds"])
 
 
 def _train_a_step(load: Own, found: Survey, settings: Settings, finish: Finish) -> None:
@@ -109,21 +131,28 @@ def _train_a_step(load: Own, found: Survey, settings: Settings, finish: Finish) 
         model = device.on_device(lambda: open_model(settings.model))
         loader = load.open()
     except FeedersError as error:
-        finish(str(error))
+        finish({"error": str(error)})
     try:
-        model.fit(_first_batch(loader, found.kind), steps_per_epoch=1, epochs=1, shuffle=False, verbose=0)
-    except Exception as error:
-        finish(
-            f"--model {settings.model}: it does not fit the batches of {load.name}, {found.batch}: "
-            f"{_first_lines(error)}"
+        batch, stamps = _first_batch(loader, found.kind), []
+        stamp = keras().callbacks.LambdaCallback(
+            on_train_batch_begin=lambda *_, **__: stamps.append(time.perf_counter()),
+            on_train_batch_end=lambda *_, **__: stamps.append(time.perf_counter()),
         )
-    finish("")
+        for _ in range(2):  # the first one is compiled
+            model.fit(_again(batch), steps_per_epoch=1, epochs=1, shuffle=False, verbose=0, callbacks=[stamp])
+    except Exception as error:
+        fault = f"it does not fit the batches of {load.name}, {found.batch}: {_first_lines(error)}"
+        finish({"error": f"--model {settings.model}: {fault}"})
+    finish({"seconds": stamps[-1] - stamps[-2]})
 
 
 def _first_batch(loader: OwnLoader, kind: str) -> Any:
-    if kind == DATASET:
-        return loader.native(1, 0).take(1)
-    return (batch for batch in itertools.islice(loader.batches(0), 1))
+    return loader.native(1, 0).take(1) if kind == DATASET else next(loader.batches(0))
+
+
+def _again(batch: Any) -> Any:
+    """What ``fit()`` takes of a batch, each time anew."""
+    return batch if is_dataset(batch) else (each for each in [batch])
 
 
 def _first_lines(error: Exception) -> str:

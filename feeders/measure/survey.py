@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -11,17 +12,17 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from feeders.errors import FeedersError
 from feeders.keras_api import generation, seed_everything
-from feeders.loaders.opening import DATASET, SEQUENCE, Opened, open_own
+from feeders.loaders.opening import DATASET, SEQUENCE, Opened, Source, open_own, own_files
 from feeders.loaders.own import Own, OwnLoader, one_at_a_time, serve
 from feeders.loaders.pickling import pickling_fault
 from feeders.messages import message_of
-from feeders.results.record import FAILED
+from feeders.results.record import FAILED, HUNG
 
 from .counts import Reference
 from .identity import ByContent, Columns
 from .settings import NO_MODEL, Settings, is_own_model
 from .supervise import Finish, Watch
-from .watched import watched
+from .watched import Ended, watched
 
 # Of Python's, NumPy's and the backend's global random numbers: a loader that draws from them differs between the two.
 FORWARD_SEED, BACKWARD_SEED = 1, 2
@@ -50,6 +51,7 @@ class Survey:
         batch: what a batch looks like, in words.
         seconds: of a batch, prepared alone.
         reference: what an epoch should deliver.
+        step: seconds of a training step on a batch, where that takes long; 0 where it does not, or is not known.
     """
 
     kind: str
@@ -63,6 +65,7 @@ class Survey:
     batch: str
     seconds: float
     reference: Reference
+    step: float = 0.0
 
     @property
     def tells(self) -> bool:
@@ -135,11 +138,22 @@ def _passed(load: Own, settings: Settings, backward: bool) -> _Pass:
     watch = Watch(settings.deadline_seconds, memory=False, patient=True)
     ended = watched(lambda finish: _answer(lambda: _read(load, backward), finish), watch)
     if ended.answer is None:
-        raise FeedersError(f"{load.name}: {ended.outcome} while it was read by one thread: {ended.message}")
+        raise no_answer(load.source, ended)
     if "error" in ended.answer:
         raise FeedersError(ended.answer["error"])
     states = [[Columns(tuple(keys), tuple(keys)) for keys in state] for state in ended.answer.pop("states")]
     return _Pass(states=tuple(map(tuple, states)), **ended.answer)
+
+
+def no_answer(source: Source, ended: Ended) -> FeedersError:
+    """Return the error of a loader whose process gave no answer: how it ended, and at which line of the person's."""
+    head = ended.message.partition(". ")[0]
+    is_own = own_files(source)
+    stacks = re.findall(r'File "(.+)", line (\d+) in (\w+)', ended.message)
+    places = [f", at {file}:{line} in {function}" for file, line, function in stacks if is_own(file)]
+    where = places[0] if places else ""
+    more = ". Try: see what it waits for there" if where and ended.outcome == HUNG else ""
+    return FeedersError(f"{source.loader}: {ended.outcome} while it was read by one thread: {head}{where}{more}")
 
 
 def _answer(work: Callable[[], Any], finish: Finish) -> None:

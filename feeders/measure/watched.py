@@ -59,7 +59,12 @@ class Watched:
         lifeline, self._hold = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
+        # Ctrl-C that comes while Python's own hooks of a fork run is lost there.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self._pid = os.fork()
+        if self._pid:
+            _held.add(self._hold)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if self._pid == 0:
             try:
                 for descriptor in (*_held, self._hold):
@@ -71,7 +76,6 @@ class Watched:
             finally:
                 os._exit(70)
         os.close(lifeline)
-        _held.add(self._hold)
 
     def __enter__(self) -> Watched:
         return self

@@ -27,6 +27,7 @@ class LookaheadThreads:
     Use it where preparing a batch waits (disk, network) or releases the GIL (decoding, NumPy on large arrays).
     Use processes where it is Python code that computes: threads take turns there. Use `PrefetchThread` where batches
     can't be asked for by number. The loader is called by several threads at once, so it must share nothing unguarded.
+    Its first call is made alone.
 
         with LookaheadThreads(loader, workers=4) as pool:
             model.fit(pool.batches(), steps_per_epoch=len(pool), epochs=10)
@@ -120,6 +121,8 @@ class LookaheadThreads:
             number = self._sent
             self._sent += 1
             self._tasks.put((run, number, epoch, index))
+            while not self._received:  # many loaders make at their first call what all of them share
+                self._take()
             return number
 
     def _receive(self, run: int, number: int) -> Any:

@@ -27,7 +27,7 @@ class QueueThreads:
     Use it where batches differ much in cost: training does not wait for a slow one while others are ready. Where they
     cost the same, `LookaheadThreads` is as fast and keeps the order. The order inside an epoch is lost and differs from
     run to run, so training can't be repeated exactly, and a validation set can't be matched with its predictions. The
-    loader is called by several threads at once, so it must share nothing unguarded.
+    loader is called by several threads at once, so it must share nothing unguarded. Its first call is made alone.
 
         with QueueThreads(loader, workers=4) as pool:
             model.fit(pool.batches(), steps_per_epoch=len(pool), epochs=10)
@@ -121,6 +121,8 @@ class QueueThreads:
             self._check(run)
             self._sent += 1
             self._tasks.put((run, epoch, index))
+            while not self._received:  # many loaders make at their first call what all of them share
+                self._take()
             return epoch
 
     def _receive(self, run: int, epoch: int) -> Any:

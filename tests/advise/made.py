@@ -29,7 +29,7 @@ def cell(name, workers=1):
     return Cell(name, LOADER, workers)
 
 
-def audit(*causes, word="exactly-once", calls=100):
+def audit(*causes, word="exactly-once", calls=100, message=""):
     """An audit that found these causes, and pulled the loader so many times from several at once."""
     faults = tuple(
         SimpleNamespace(
@@ -40,7 +40,7 @@ def audit(*causes, word="exactly-once", calls=100):
         )
         for name in causes
     )
-    verdict = SimpleNamespace(word=word, faults=faults, message="", deliveries=1000)
+    verdict = SimpleNamespace(word=word, faults=faults, message=message, deliveries=1000)
     stress = [SimpleNamespace(answer=SimpleNamespace(calls=calls))]
     evidence = SimpleNamespace(stress=stress)
     return SimpleNamespace(verdict=verdict, evidence=evidence, safe=not faults and word != "not-counted")
@@ -91,6 +91,10 @@ class Bench:
 
     def clock(self):
         return self.now
+
+    def pay(self, part, request=None):
+        """Let the clock go on by what another part of advice takes: "import", "look", "survey", "audit" or "limit"."""
+        self.now += request.seconds if request else 0.0
 
     def take(self, of, steady_seconds, deadline_seconds):
         self.now += self.take_seconds

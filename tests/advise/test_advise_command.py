@@ -69,11 +69,13 @@ def test_options_reach_the_request(advised):
         "8",
         "--seconds",
         "60",
+        "--key",
+        "labels",
     ]
     assert advised(advice(), *given) == 0
     (request,) = advised.asked
     assert (request.call, request.steps, request.step_ms) == ("Train(3)", 7, 20.0)
-    assert (request.epoch, request.workers, request.seconds) == (500, 8, 60.0)
+    assert (request.epoch, request.workers, request.seconds, request.key) == (500, 8, 60.0, "labels")
 
 
 def test_the_evidence_and_the_page_are_written(advised, tmp_path, monkeypatch):
@@ -91,6 +93,7 @@ def test_the_evidence_and_the_page_are_written(advised, tmp_path, monkeypatch):
     [
         (["sequence"], "expected a loader of your own, FILE.py:NAME"),
         (["nowhere.py:Train"], "no such file"),
+        (["mine.py"], "advise mine.py: which loader in it? Expected FILE.py:NAME, as mine.py:MyLoader"),
         (["mine.py:Train", "--seconds", "5"], "too few"),
         (["mine.py:Train", "--model", "m.py:build", "--step-ms", "5"], "one of --model and --step-ms"),
         (["mine.py:Train", "--json", "nowhere/a.json"], "no such folder"),

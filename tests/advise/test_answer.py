@@ -81,13 +81,41 @@ def test_what_could_not_be_tried_is_not_called_no_better():
     assert any("--seconds 360" in note for note in given.notes)
 
 
-def test_a_pipeline_whose_python_holds_it_back_is_told_the_lines():
+def notes_on_a_pipeline(gil, **told):
     """TensorFlow reads it itself: there is no other way of feeding to try."""
-    look = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"))
+    look = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"), **told)
     native = cell("tfdata-native")
-    given = answer(seen({native: 19_000}, known=limit(gil=1.0), look=look, today=native))
+    take = record(native, 19_000, gap=0.3, epoch=1.0)
+    given = answer(seen({native: 19_000}, known=limit(gil=gil), look=look, today=native, records={native: take}))
     assert given.kind == "preparation"
-    assert any("num_parallel_calls" in note for note in given.notes)
+    assert given.sentence.startswith("TensorFlow feeds a tf.data pipeline itself, and its preparation is the limit")
+    assert "Between two epochs 300 ms of 1 s pass" in given.repair[0]
+    assert "Train().repeat().prefetch(tf.data.AUTOTUNE), steps_per_epoch=60)" in given.repair[0]
+    return " ".join(given.repair)
+
+
+def test_a_pipeline_is_told_what_holds_this_one_back():
+    notes = notes_on_a_pipeline(gil=1.0, serial_map=True)
+    assert "num_parallel_calls=tf.data.AUTOTUNE" in notes
+    assert "write it in TensorFlow ops" in notes
+    assert ".cache()" not in notes, "it may be random, or grow from epoch to epoch"
+
+
+def test_a_pipeline_that_has_all_that_already_is_not_told_so():
+    """As Keras' own from folders of images."""
+    notes = notes_on_a_pipeline(gil=0.0, repeats=True)
+    assert "num_parallel_calls" not in notes
+    assert "TensorFlow ops" not in notes
+    assert "If one fits into memory, .cache() keeps it" in notes
+
+
+def test_what_keeps_a_loader_from_processes_is_said_where_they_would_help():
+    look = dataclasses.replace(INDEXED, unpicklable="lock is a lock")
+    slow, fast = {SEQUENCE: 10_000}, {SEQUENCE: 19_000}
+    notes = " ".join(answer(seen(slow, known=limit(gil=1.0), look=look)).repair)
+    assert "`lookahead-processes` could not be tried, and may give up to 19,8" in notes
+    assert "lock is a lock, which can't be sent to a process that starts anew. Try: leave that out in" in notes
+    assert "__getstate__" not in " ".join(answer(seen(fast, known=limit(gil=1.0), look=look)).notes)
 
 
 def test_unsafe_as_used_comes_first_with_the_repair_and_what_is_safe_all_the_same():
@@ -109,6 +137,16 @@ def test_unsafe_with_one_reader_has_no_way_out():
     given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, audits={ONE: audit("last-batch-lost")}))
     assert (given.kind, given.feeder, given.code) == ("unsafe", None, "")
     assert "repair it first" in given.sentence
+
+
+def test_what_breaks_is_said_to_break_with_what_was_raised():
+    broken = audit("raises", word="failed", message="ValueError: row 3 is broken <- Graph execution error")
+    found = evidence(search(Bench({})), {ONE: broken})
+    given = answer(found)
+    assert (given.kind, Advice(found, given).safe) == ("unsafe", False)
+    assert given.sentence.startswith("It breaks as it is used, by sequence with 1 worker: raises. Repair it first")
+    assert given.repair[0].startswith("ValueError: row 3 is broken")
+    assert [reason.what for reason in given.unsafe] == ["any feeder"]
 
 
 def test_a_loader_without_workers_is_no_false_alarm_where_one_reader_is_used():
@@ -155,6 +193,8 @@ def test_what_nothing_tells_apart_is_left_and_no_false_alarm():
     assert given.kind == "leave"
     assert "nothing tells its samples apart" in given.sentence
     assert any("--key" in note for note in given.notes)
+    assert given.unsafe == (), "it is not proven, and nothing is known against it"
+    assert "not counted: nothing tells its samples apart" in Advice(found, given).to_text()
     assert Advice(found, given).safe
 
 
@@ -175,6 +215,12 @@ def test_an_interrupted_search_says_what_is_known_so_far():
     given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, compare=False, interrupted=True))
     assert given.kind == "change"
     assert given.notes[-1] == "Interrupted: this is what is known so far."
+
+
+def test_an_interruption_is_no_want_of_time():
+    given = answer(seen({SEQUENCE: 10_000}, known=limit(gil=1.0), interrupted=True))
+    assert given.sentence.endswith("could be tried and proven before the interruption.")
+    assert not any("--seconds" in note for note in given.notes)
 
 
 def test_nothing_is_known_yet():

@@ -9,16 +9,31 @@ from types import SimpleNamespace
 
 import pytest
 
+from feeders.advise.costs import Costs
 from feeders.advise.request import AdviseRequest
 from feeders.advise.search import Budget
+from feeders.audit.request import AuditRequest
 from feeders.errors import FeedersError
 from feeders.measure.survey import Survey
+from feeders.strategies import FEEDERS
 from tests.advise.made import INDEXED, Bench, audit, cell, limit
 
 MODULE = importlib.import_module("feeders.advise.advise")
 
 SEQUENCE, PROCESSES_2 = cell("sequence"), cell("lookahead-processes", 2)
-SURVEY = Survey("sequence", "a mine.Train", 1, False, "", 60, 60, 1920, "(float32 (32, 16))", 0.001, SimpleNamespace())
+SURVEY = Survey(
+    "sequence",
+    "a mine.Train",
+    1,
+    False,
+    "",
+    60,
+    60,
+    1920,
+    "(float32 (32, 16))",
+    0.001,
+    SimpleNamespace(reproducible=True, ordered=True),
+)
 
 
 @pytest.fixture
@@ -28,30 +43,33 @@ def advised(monkeypatch, tmp_path):
     (tmp_path / "mine.py").write_text("")
 
     def advised(bench, audits=lambda use: audit(), known=None, look=INDEXED, survey=SURVEY, seconds=180.0):
-        asked = []
+        asked, keys = [], set()
 
-        def audited(loader, workers, processes, **options):
-            use = "processes" if processes else "threads" if workers and workers > 1 else "one reader"
-            bench.now += options["seconds"]
-            asked.append((use, workers))
+        def audited(request):
+            use = "processes" if request.processes else "threads" if (request.workers or 1) > 1 else "one reader"
+            bench.pay("audit", request)
+            asked.append((use, request.workers))
+            keys.add(request.key)
             return audits(use)
 
         def surveyed(*_):
+            bench.pay("survey")
             if isinstance(survey, FeedersError):
                 raise survey
             return survey
 
-        monkeypatch.setattr(MODULE, "preload", lambda: None)
+        monkeypatch.setattr(MODULE, "preload", lambda: bench.pay("import"))
         monkeypatch.setattr(MODULE, "is_untouched", lambda: True)
         monkeypatch.setattr(MODULE, "describe_stack", dict)
-        monkeypatch.setattr(MODULE, "look_at", lambda *_: look)
+        monkeypatch.setattr(MODULE, "look_at", lambda *_: bench.pay("look") or look)
         monkeypatch.setattr(MODULE, "Budget", lambda seconds: Budget(seconds, bench.clock))
         monkeypatch.setattr(MODULE, "audit", audited)
         monkeypatch.setattr(MODULE, "asked", SimpleNamespace(look=surveyed))
-        monkeypatch.setattr(MODULE, "measure_limit", lambda *_: known)
+        monkeypatch.setattr(MODULE, "measure_limit", lambda *_: bench.pay("limit") or known)
         monkeypatch.setattr(MODULE, "usable_cores", lambda: 2)
         monkeypatch.setattr(MODULE, "HostBench", lambda *_: contextlib.nullcontext(bench))
-        found = MODULE.advise(AdviseRequest("mine.py:Train", seconds=seconds))
+        found = MODULE.advise(AdviseRequest("mine.py:Train", seconds=seconds, key="labels"))
+        assert keys <= {"labels"}
         return found, asked
 
     return advised
@@ -114,6 +132,18 @@ def test_ctrl_c_keeps_what_was_found(advised):
     assert found.to_json
 
 
+def test_ctrl_c_before_anything_is_known_gives_no_answer(advised):
+    """An answer, with exit status 0, would say that the loader is safe."""
+
+    class Interrupted(Bench):
+        def pay(self, part, request=None):
+            if part == "survey":
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        advised(Interrupted({}))
+
+
 def test_a_loader_that_breaks_and_whose_audit_says_so_is_unsafe(advised):
     found, _ = advised(Bench({}), lambda use: audit("raises"), survey=FeedersError("it broke"))
     assert found.answer.kind == "unsafe"
@@ -131,3 +161,91 @@ def test_the_budget_is_kept_with_a_fifth_on_top(advised, seconds, made):
     bench = Bench({SEQUENCE: 1_000, PROCESSES_2: 1_900}, take_seconds=2 + 2 * made, pair_seconds=4 + 2 * made)
     advised(bench, look=dataclasses.replace(INDEXED, seconds=made), seconds=seconds)
     assert bench.now <= max(1.2 * seconds, seconds + bench.pair_seconds)
+
+
+class SlowBench(Bench):
+    """A machine on which each part takes what a slow loader and a slow model make of it.
+
+    Args:
+        made, batch, step: seconds to make the loader, of a batch and of a step.
+        batches: of an epoch, as it is measured.
+        length: of the loader's own epoch.
+        imported: seconds until an interpreter has imported Keras.
+    """
+
+    def __init__(self, made, batch, step, batches, length, imported):
+        super().__init__({SEQUENCE: 1_000, PROCESSES_2: 1_900})
+        self.made, self.batch, self.step, self.batches = made, batch, step, batches
+        self.length, self.imported, self.alive = length, imported, False
+
+    def pay(self, part, request=None):
+        parts = {
+            "import": self.imported,
+            "look": self.made + 4 * self.batch,
+            "survey": 2 * (self.made + min(self.length * self.batch, max(8 * self.batch, 5))) + 2 * self.step,
+            "limit": 2 * self.made + 15 * self.batch + 180 * self.step,
+        }
+        self.now += self._audited(request) if request else parts[part]
+
+    def _audited(self, request):
+        """Two who read, two of ``fit()`` of two epochs, one that grows and one that pulls."""
+        whole = 3 * request.steps if request.steps else self.length
+        batches = whole if self.length > 1_000 else min(whole, max(24, 0.12 * request.seconds / self.batch))
+        return max(request.seconds, 9 * batches * self.batch) + 6 * self.made
+
+    def _started(self, of):
+        """Of each fit: the workers share two cores."""
+        own = FEEDERS.named(of.feeder).shared_by == "processes" and FEEDERS.named(of.feeder).own_workers
+        return self.imported * max(1, of.workers / 2) + self.made if own else 0.0
+
+    def take(self, of, steady_seconds, deadline_seconds):
+        trained = (4 * self.batches + 25) * max(self.batch / of.workers, self.step)
+        verified = self.batches * self.batch / of.workers
+        fits = (verified, trained + self._started(of))
+        self.now += sum(min(fit + self.made + self._started(of) + 1, 4 * deadline_seconds) for fit in fits)
+        return super().take(of, steady_seconds, deadline_seconds)
+
+    def pair(self, a, b):
+        self.now += 2 * (self.batches * max(self.batch, self.step) + 1)
+        self.now += 0 if self.alive else 2 * (self.imported + self.made) + self._started(b)
+        self.alive = True
+        return super().pair(a, b)
+
+
+@pytest.mark.parametrize("seconds", [60.0, 180.0, 600.0])
+@pytest.mark.parametrize("made", [0.0, 10.0, 60.0])
+@pytest.mark.parametrize("batch", [0.002, 0.3, 3.0])
+@pytest.mark.parametrize("step", [0.0, 0.3, 2.0])
+@pytest.mark.parametrize("kind", ["sequence", "dataset"])
+def test_what_is_slow_keeps_to_the_budget_or_is_told_that_it_is_too_short(advised, seconds, made, batch, step, kind):
+    """A budget and a fifth, by a clock of our own."""
+    length = 200 if kind == "sequence" else 10_000
+    batches = int(min(length, max(8, 5 / batch), max(8, 5 / step) if step else length))
+    bench = SlowBench(made, batch, step, batches, length, imported=5.0)
+    offers = ("index", "iterator") if kind == "sequence" else ("iterator", "ops")
+    lines = dataclasses.replace(INDEXED.lines, seconds=batch, batches=1)
+    look = dataclasses.replace(INDEXED, kind=kind, offers=offers, steps=length, seconds=made, lines=lines)
+    survey = dataclasses.replace(SURVEY, kind=kind, length=length, steps=batches, seconds=batch, step=step)
+    try:
+        advised(bench, known=limit(cpu=1e-6), look=look, survey=survey, seconds=seconds)
+    except FeedersError as error:
+        assert f"{seconds:g} s are too few for it; it takes " in str(error)
+    assert bench.now <= 1.2 * seconds + made + 4 * batch, "no part is foreseen better than by the first look"
+
+
+@pytest.mark.parametrize(("ordered", "steps"), [(True, 8), (False, None)])
+def test_a_long_pipeline_is_audited_in_part_where_its_order_stays(ordered, steps):
+    """The first part of a pass that is shuffled anew holds other samples each time."""
+    costs = Costs(made=0.0, batch=0.3, step=0.0, steps=16, length=10_000, indexed=False, ordered=ordered)
+    assert costs.shortened(AuditRequest("mine.py:pipeline", seconds=18.0)).steps == steps
+    short = dataclasses.replace(costs, batch=0.001, length=60)
+    assert short.shortened(AuditRequest("mine.py:pipeline", seconds=18.0)).steps is None
+
+
+def test_a_loader_of_5_ms_batches_is_never_told_so(advised):
+    bench = SlowBench(0.0, 0.005, 0.0, 60, 60, imported=5.0)
+    lines = dataclasses.replace(INDEXED.lines, seconds=0.5, batches=100)
+    look, survey = dataclasses.replace(INDEXED, lines=lines), dataclasses.replace(SURVEY, seconds=0.005)
+    found, _ = advised(bench, known=limit(gil=1.0), look=look, survey=survey)
+    assert found.answer.kind == "change"
+    assert bench.now <= 180

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import feeders.advise.look
 import feeders.loaders
 import feeders.measure
 import feeders.measure.alone
@@ -18,6 +19,8 @@ import feeders.measure.bottleneck
 import feeders.releases.listing
 import feeders.strategies
 from feeders import cli
+from feeders.advise.lines import Line, Lines
+from feeders.advise.look import Look
 from feeders.asv_plugin import machine
 from feeders.audit.show import to_text
 from feeders.catalogue import Catalogue
@@ -92,6 +95,10 @@ def test_measure_a_loader(call, golden, monkeypatch):
     monkeypatch.setattr(feeders.measure.asked, "look", lambda address, by, settings: found)
     limit = Limit(4000.0, train_cpu=1e-4, prepare_cpu=4e-4, prepare_seconds=1e-3, gil_share=0.25, cores=4)
     monkeypatch.setattr(feeders.measure.alone, "measure_limit", lambda address, settings: limit)
+    looked_at = Look(
+        "sequence", "a my.Train", ("index",), lines=Lines((Line("my.py", 9, "make", "parse()", 0.9, 1.0),))
+    )
+    monkeypatch.setattr(feeders.advise.look, "look_at", lambda request, seconds: looked_at)
     by = ("--by", "lookahead-threads,tfdata-native", "--workers", "1,4")
     golden("measure-loader", call("measure", "my.py:Train", *by, "--step-ms", "20"))
 

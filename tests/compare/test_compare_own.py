@@ -141,6 +141,13 @@ def test_a_loader_that_can_be_opened_on_neither_release_is_a_wrong_call(takes):
         first_takes(parse_own("2.15.1", "2.16.2", "my.py:Old", None), SETTINGS, silent)
 
 
+def test_a_package_that_the_pins_lack_is_asked_for(takes):
+    error = FeedersError("my.py: ModuleNotFoundError: No module named 'cv2' at my.py:1")
+    takes.update({"2.15.1": error, "2.16.2": error})
+    with pytest.raises(FeedersError, match=r"at my\.py:1\. Try: --with PACKAGE, the name by which pip knows cv2$"):
+        first_takes(parse_own("2.15.1", "2.16.2", "my.py:Old", None), SETTINGS, silent)
+
+
 def test_what_is_fast_because_it_is_wrong_is_said_first(takes, monkeypatch, capsys):
     """And is status 1, however fast it is."""
     wrong = measured("my.py:New", guarantee="at-most-once", metrics={"throughput": 320.0, "epoch": 2.0, "corrupt": 64})

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from feeders.errors import FeedersError
 from feeders.keras_api import generation
+from feeders.loaders.opening import Source
 from feeders.loaders.own import Own
 from feeders.measure import Cell, Settings, current_profile, take
 from feeders.measure.alone import measure_limit
 from feeders.measure.asked import as_used, look
 from feeders.measure.recording import idle_model
-from feeders.measure.survey import survey
+from feeders.measure.supervise import Seen
+from feeders.measure.survey import no_answer, survey
+from feeders.measure.watched import Ended
 from feeders.results.series import environment_name
 
 OWN = Path(__file__).with_name("own_loaders.py")
@@ -178,6 +182,34 @@ def test_what_can_not_be_pickled_reaches_no_process_that_is_started_anew(loaded)
     assert "it can't be pickled, and lookahead-processes starts its workers as new interpreters" in str(error.value)
     assert "self.lock (lock)" in str(error.value)
     assert look(address("Locked"), ["sequence"], SHORT).steps == 12
+
+
+def test_a_loader_that_hangs_is_told_its_line():
+    """In one line: the stacks of all threads say nothing more."""
+    stacks = f"""Thread 0x7f (most recent call first):
+  File "{threading.__file__}", line 1010 in run
+Current thread 0x8f (most recent call first):
+  File "/home/me/my_data.py", line 36 in __getitem__
+  File "/home/me/my_data.py", line 20 in read"""
+    ended = Ended("hung", f"no end after 40 s. {stacks}", "", Seen())
+    assert str(no_answer(Source("/home/me/my_data.py:Train"), ended)) == (
+        "/home/me/my_data.py:Train: hung while it was read by one thread: no end after 40 s, "
+        "at /home/me/my_data.py:36 in __getitem__. Try: see what it waits for there"
+    )
+    ended = Ended("crashed", "over its limit of 7.5 GiB of memory. ", "", Seen())
+    assert str(no_answer(Source("my.py:Train"), ended)).endswith("by one thread: over its limit of 7.5 GiB of memory")
+
+
+def test_a_model_whose_steps_take_long_trains_on_fewer_batches_of_an_epoch(loaded):
+    """An epoch of a minute, several times in each take, would be taken for one that hangs."""
+    slow = look(address("Plain"), [], dataclasses.replace(SHORT, step_ms=600.0))
+    assert (slow.steps, slow.length, slow.step) == (8, 12, 0.6)
+    assert look(address("Plain"), [], dataclasses.replace(SHORT, step_ms=600.0, steps=11)).steps == 11
+    assert look(address("Plain"), [], dataclasses.replace(SHORT, step_ms=20.0)).steps == 12
+
+
+def test_the_step_of_a_persons_model_is_timed(loaded):
+    assert 0 < look(address("Plain"), [], dataclasses.replace(SHORT, model=address("model"))).step < 60
 
 
 def test_a_file_that_trains_while_it_is_imported_is_refused(loaded, tmp_path):

@@ -46,12 +46,34 @@ def test_a_slow_batch_holds_up_nobody_in_a_queue(pool, name):
     if name != "queue-threads":
         pytest.skip("it keeps the order")
     free = threading.Event()
-    batches = pool(Numbered(before=At(free.wait, index=0)), 2, 6).batches()
+    batches = pool(Numbered(before=At(free.wait, index=1)), 2, 6).batches()
     early = take(batches, STEPS - 1)
     free.set()
-    assert sorted(early) == [1, 2, 3, 4, 5, 6]
-    assert take(batches, 1) == [0], "the next epoch's batches wait for their turn"
+    assert sorted(early) == [0, 2, 3, 4, 5, 6]
+    assert take(batches, 1) == [1], "the next epoch's batches wait for their turn"
     assert by_epoch(take(batches, STEPS)) == epochs(1)
+
+
+class MadeAtFirst(Numbered):
+    """It makes at its first call what all threads share then, as many loaders do."""
+
+    made, together = None, False
+
+    def batch(self, index, epoch):
+        first = self.made is None
+        self.made = self.made or threading.Event()
+        if first:
+            self.together = self.made.wait(0.2)
+        self.made.set()
+        return super().batch(index, epoch)
+
+
+def test_the_first_call_of_a_loader_is_made_alone(pool, name):
+    if name == "lookahead-processes":
+        pytest.skip("each process has a loader of its own")
+    loader = MadeAtFirst()
+    take(pool(loader, 4).batches(), STEPS)
+    assert not loader.together
 
 
 def test_a_loader_without_epochs_is_indexed(pool):

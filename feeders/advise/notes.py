@@ -1,0 +1,76 @@
+"""What a person can change in the loader itself, so that it is prepared faster or can be carried by more feeders."""
+
+from __future__ import annotations
+
+from feeders.measure import METRICS
+
+from .evidence import Evidence
+
+# Of the preparation of a pipeline: from here on its Python holds the GIL too long for parallel calls.
+PYTHON_SHARE = 0.3
+
+# Starts its processes anew, and so needs a loader that can be pickled.
+OWN_PROCESSES = "lookahead-processes"
+
+# Of the fastest so far: processes that could give no more are not worth a change.
+WORTH_IT = 1.25
+
+
+# Of an epoch: from here on the gap to the next one is worth a line.
+LONG_GAP = 0.1
+
+NO_INDEX = (
+    "One thread reads it, since its batches have no index. Try: a PyDataset with __getitem__, whose batches several "
+    "workers can prepare."
+)
+
+
+def of_a_pipeline(evidence: Evidence) -> list[str]:
+    """Return what makes the preparation of a tf.data pipeline faster."""
+    look, limit = evidence.look, evidence.limit
+    notes = _of_gaps(evidence)
+    if look.serial_map:
+        notes.append(
+            "A map without num_parallel_calls prepares one element at a time. Try: num_parallel_calls=tf.data.AUTOTUNE"
+        )
+    if limit and limit.gil_share > PYTHON_SHARE:
+        notes.append(
+            "Its Python holds the GIL and gains nothing from parallel calls: write it in TensorFlow ops, or as a "
+            "PyDataset, which processes can prepare."
+        )
+    if look.repeats:
+        notes.append(
+            "Each epoch has the same content. If one fits into memory, .cache() keeps it; it also keeps the order of "
+            "the first epoch, unless shuffle() comes after it."
+        )
+    return notes
+
+
+def _of_gaps(evidence: Evidence) -> list[str]:
+    """What the pipeline loses by beginning anew with each epoch."""
+    now, look = evidence.tried_of(evidence.today), evidence.look
+    gap, epoch = (now.metric("gap"), now.metric("epoch")) if now else (None, None)
+    if not gap or not epoch or gap < LONG_GAP * epoch:
+        return []
+    speak = METRICS.named("gap").format
+    return [
+        f"Between two epochs {speak(gap)} of {speak(epoch)} pass, since each begins the pipeline anew. Try: "
+        f"model.fit({look.expression}.repeat().prefetch(tf.data.AUTOTUNE), steps_per_epoch={look.steps})"
+    ]
+
+
+def of_processes(evidence: Evidence) -> list[str]:
+    """Return what keeps the loader from processes that may prepare it faster."""
+    unpicklable, limit, safe = evidence.look.unpicklable, evidence.limit, evidence.safe()
+    if not (unpicklable and limit and limit.prepare_seconds and safe):
+        return []
+    gain = limit.preparation().gain_of_processes(limit.cores, limit.cores)
+    most = min(limit.samples, gain / limit.prepare_seconds)
+    speed = METRICS.named("effective_throughput").format
+    if most < WORTH_IT * (safe[0].speed or 0.0):
+        return []
+    return [
+        f"`{OWN_PROCESSES}` could not be tried, and may give up to {speed(most)}: "
+        f"{unpicklable}, which can't be sent to a process that starts anew. Try: leave that out in __getstate__, and "
+        "make it again in __setstate__."
+    ]
