@@ -10,7 +10,7 @@ from typing import Any
 
 from feeders.terminal import UNBOUNDED, Progress, write_atomically
 
-from .arguments import JSON, LOADER, add_own, count, given_of_own, seconds, writable
+from .arguments import JSON, KEY, LOADER, add_own, count, given_of_own, seconds, writable
 from .needs import require
 
 
@@ -25,9 +25,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("loader", metavar="LOADER", help=LOADER)
     add_own(parser)
-    parser.add_argument(
-        "--key", metavar="labels|EXPR", help="names a sample of a batch x, y, w; default: its whole content"
-    )
+    parser.add_argument("--key", metavar="labels|EXPR", help=KEY)
     parser.add_argument(
         "--epoch", type=count, metavar="N", help="answer for epochs of N batches; default: all that the loader has"
     )

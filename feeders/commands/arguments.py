@@ -12,6 +12,7 @@ from feeders.errors import FeedersError
 LOADER = "your loader, FILE.py:NAME or package.module:NAME"
 CALL = "Python that makes your loader, as 'Train(\"train\")'; default: NAME is called without arguments"
 STEPS = "batches in an epoch, as steps_per_epoch of fit(); default: all that the loader has"
+KEY = "what tells samples apart: labels, or Python of x, y and w, as 'x[:, 0]'; default: the whole content"
 JSON = "write the whole evidence to FILE, as JSON"
 BUDGET = "start no new pair after so many minutes; default: no limit"
 

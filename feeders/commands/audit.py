@@ -13,7 +13,7 @@ from feeders.errors import FeedersError
 from feeders.keras_api import asked_backend
 from feeders.terminal import UNBOUNDED, Progress, table, write_atomically
 
-from .arguments import CALL, JSON, LOADER, STEPS, count, seconds, writable
+from .arguments import CALL, JSON, KEY, LOADER, STEPS, count, seconds, writable
 from .needs import require, results_folder
 
 # Of each audit of --all.
@@ -58,11 +58,7 @@ def add(commands: Any) -> None:
         metavar="USE,...",
         help="audit other uses too: evaluate, predict (order counts), validation_data",
     )
-    parser.add_argument(
-        "--key",
-        metavar="labels|EXPR",
-        help="what tells samples apart: labels, or Python of x, y and w, as 'x[:, 0]'; default: the whole content",
-    )
+    parser.add_argument("--key", metavar="labels|EXPR", help=KEY)
     parser.add_argument("--seconds", type=seconds, metavar="S", help="time to spend, in seconds; default: 60")
     parser.add_argument("--json", type=Path, metavar="FILE", help=JSON)
     parser.add_argument(
