@@ -27,6 +27,9 @@ from .request import AuditRequest
 # Keras calls the hooks between epochs a different number of times, by release: more states than epochs are read.
 SPARE_STATES = 2
 
+# Most calls of the hook after an epoch, by generation: the threads of Keras 2 call it too, if they get to that in time.
+CALLS_AFTER_EPOCH = {2: 2, 3: 1}
+
 # With steps_per_epoch, so many epochs of a sequence are read: what Keras does between them shows in the third.
 FEWEST_PARTS = 3
 
@@ -136,7 +139,8 @@ class _Reader:
     def _sequence(self) -> None:
         x, number = self._loader.x, self._loader.length()
         hooks = any(overrides(x, hook) for hook in HOOKS)
-        passes = self._request.epochs + SPARE_STATES if hooks else 1
+        epochs = self._request.epochs
+        passes = max(epochs + SPARE_STATES, epochs * CALLS_AFTER_EPOCH[generation()]) if hooks else 1
         for epoch in range(passes):
             if epoch or generation() == 3:
                 call_hook(x, ON_EPOCH_BEGIN)
