@@ -112,7 +112,12 @@ def _stale(stamps: Sequence[int]) -> int | None:
 
 def _nearest(keys: Counter[int], reference: Reference) -> State:
     """The state whose samples they are: Keras calls hooks a different number of times, by release."""
-    return max(reference.states, key=lambda state: sum((keys & Counter(_keys(state))).values()))
+
+    def differ(state: State) -> int:
+        due = Counter(_keys(state))
+        return sum((keys - due).values()) + sum((due - keys).values())
+
+    return min(reference.states, key=differ)
 
 
 def _keys(state: State) -> list[int]:

@@ -173,6 +173,12 @@ def test_an_epoch_is_counted_against_the_state_that_it_is_nearest_to(state):
     assert counted(count(by_content[2], by_place, None)) == {}
 
 
+def test_a_shorter_state_is_not_taken_for_a_longer_one_that_holds_it_too():
+    changing = dataclasses.replace(BY_KEY, states=(columns([0, 1], [2, 3], [4, 5]), columns([0, 1], [2, 3])))
+    assert count(columns([0, 1], [2, 3]), changing, None).faults == 0
+
+
+
 def test_states_may_hold_other_samples():
     """A loader may leave a remainder out, another one each time."""
     several = dataclasses.replace(BY_KEY, states=(THREE, columns([5, 6], [7])))
