@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from dataclasses import replace
-from typing import Sequence
+from typing import Iterable, Sequence
 
 from feeders.loaders.opening import DATASET, SEQUENCE
 from feeders.measure.counts import Epoch, Reference, count
@@ -21,14 +21,18 @@ from .request import AuditRequest
 def reference_of(request: AuditRequest, forward: Reading, backward: Reading) -> Reference:
     """Return what an epoch should deliver: what both passes agree on."""
     through = is_part_of_a_pass(request, forward.description)
-    # An order that is new after each part of a pass leaves open what is due.
-    settled = not through or len(forward.epochs) == 1
-    keyed = settled and forward.addressed.keys and _agree(forward, backward, KEYS)
-    orders = {tuple(batch.keys for batch in epoch) for epoch in (*forward.epochs, *backward.epochs)}
+    # An order that is new after each part of a pass leaves open what is due; both passes of a pipeline are known.
+    settled = not through or len(forward.epochs) == 1 or forward.description.kind == DATASET
+    one, other = (
+        tuple(_due(request, epoch) for epoch in reading.epochs) if through else reading.epochs
+        for reading in (forward, backward)
+    )
+    keyed = settled and forward.addressed.keys and _agree(one, other, KEYS)
+    orders = {tuple(batch.keys for batch in epoch) for epoch in (*one, *other)}
     return Reference(
-        states=tuple(_due(request, epoch) for epoch in forward.epochs) if through else forward.epochs,
+        states=one,
         keyed=keyed,
-        reproducible=forward.addressed.contents and _agree(forward, backward, CONTENTS),
+        reproducible=forward.addressed.contents and _agree(one, other, CONTENTS),
         ordered=keyed and len(orders) == 1 and not forward.unordered,
         addressed=forward.description.kind in (SEQUENCE, DATASET),
         named=request.is_feeder or request.key is not None,
@@ -59,8 +63,15 @@ def _first_epochs(forward: Reading, backward: Reading) -> list[Sequence[Columns]
 
 
 def is_part_of_a_pass(request: AuditRequest, known: Description) -> bool:
-    """Whether ``steps_per_epoch`` ends an epoch of a sequence elsewhere than at its end."""
-    return request.steps is not None and known.kind == SEQUENCE and request.steps != known.length
+    """Whether ``steps_per_epoch`` ends an epoch elsewhere than at the end of a pass, which the next epoch goes on with.
+
+    A pipeline that is shorter than that only ends early. Without a known length it has no end.
+    """
+    if request.steps is None or known.kind not in (SEQUENCE, DATASET):
+        return False
+    if known.kind == SEQUENCE:
+        return request.steps != known.length
+    return known.length is None or request.steps < known.length
 
 
 def _due(request: AuditRequest, batches: Sequence[Columns]) -> tuple[Columns, ...]:
@@ -68,9 +79,9 @@ def _due(request: AuditRequest, batches: Sequence[Columns]) -> tuple[Columns, ..
     return tuple(itertools.islice(itertools.cycle(batches), (request.steps or 0) * request.epochs))
 
 
-def _agree(forward: Reading, backward: Reading, column: str) -> bool:
+def _agree(one: Iterable[Sequence[Columns]], other: Iterable[Sequence[Columns]], column: str) -> bool:
     """Whether each epoch holds the same in both."""
-    return all(_samples(a, column) == _samples(b, column) for a, b in zip(forward.epochs, backward.epochs))
+    return all(_samples(a, column) == _samples(b, column) for a, b in zip(one, other))
 
 
 def _samples(epoch: Sequence[Columns], column: str) -> Counter[int]:

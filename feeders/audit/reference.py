@@ -95,6 +95,7 @@ class _Reader:
         self._cut = request.cut
         self._lengths: list[int] = []
         self._endless = False
+        self._ended: int | None = None
         self._reread = self._addressed = Agreement()
 
     def run(self) -> None:
@@ -110,8 +111,9 @@ class _Reader:
     def reading(self, description: Description, failed: FailedRead | None) -> Reading:
         recorder = self.recorder
         first = recorder.epochs[0] if recorder.epochs else ()
+        first = first[: self._steps] if self._loader.kind == DATASET else first
         return Reading(
-            description=description,
+            description=dataclasses.replace(description, length=description.length or self._ended),
             epochs=tuple(recorder.epochs),
             steps=self._steps,
             cut=self._cut,
@@ -280,12 +282,15 @@ class _Reader:
                 f"{self._request.loader}: it has {number:,} batches. Try: --steps N, the batches per epoch"
             )
         end = time.perf_counter() + max(LONGEST_PASS_SECONDS, self._request.seconds)
+        # The next epoch goes on with what is left of a pass.
+        wanted = limit * self._request.epochs if limit and (number is None or limit < number) else limit
         for _ in range(2):
             iterator = one_at_a_time(self._loader.x)
-            for index in range(limit or sys.maxsize):
+            for index in range(wanted or sys.maxsize):
                 if not self._pull(iterator, index):
+                    self._ended = self._ended or index
                     break
-                self._foresee(limit or number, 2)
+                self._foresee(wanted or number, 2)
                 late = self.recorder.pulled >= MOST_PULLS or time.perf_counter() > end
                 if not limit and number is None and not self.recorder.epochs and late:
                     raise FeedersError(

@@ -92,6 +92,8 @@ def _settle_epochs(inquiry: Inquiry, forward: Reading) -> None:
     if is_part_of_a_pass(inquiry.request, forward.description) and length and steps:
         # What Keras does between epochs shows once those that its workers had read ahead are used up.
         epochs = max(inquiry.request.epochs, min(FEWEST_PARTS, -(-length // steps)))
+        if forward.description.kind == DATASET:  # the last part of its pass would be a short epoch
+            epochs = min(inquiry.request.epochs, length // steps)
         inquiry.restart(replace(inquiry.request, epochs=epochs))
 
 
@@ -119,7 +121,7 @@ def _read_with_one_seed(inquiry: Inquiry, forward: Reading) -> None:
     asked = inquiry.request.is_feeder or inquiry.request.key is not None
     if asked or forward.description.kind != DATASET or reference is None or reference.reproducible:
         return
-    if len({frozenset(value for batch in one for value in batch.contents) for one in passes}) > 1:
+    if len({tuple(batch.contents for batch in one) for one in passes}) > 1:
         return
     random = inquiry.request
     inquiry.restart(replace(random, one_seed=True))

@@ -229,6 +229,13 @@ ROWS = (
         (),
         "where nothing tells samples apart, nothing is proven",
     ),
+    _safe("tfdata-parts", "datasets.py:in_order", "an epoch goes on with what the last one left", ("--steps", "20")),
+    _safe(
+        "tfdata-parts-of-repeated",
+        "datasets.py:in_order_repeated",
+        "likewise without an end, across the end of a pass",
+        ("--steps", "40"),
+    ),
     # Unsafe: handles and locks.
     _corrupt("shared-handle", "handles.py:SharedHandle", ("shared-handle",), "a race that a plain run hardly shows"),
     _corrupt("two-handles", "handles.py:TwoHandles", ("shared-handle",), "half a handle each is shared too"),

@@ -178,7 +178,6 @@ def test_a_shorter_state_is_not_taken_for_a_longer_one_that_holds_it_too():
     assert count(columns([0, 1], [2, 3]), changing, None).faults == 0
 
 
-
 def test_states_may_hold_other_samples():
     """A loader may leave a remainder out, another one each time."""
     several = dataclasses.replace(BY_KEY, states=(THREE, columns([5, 6], [7])))

@@ -6,6 +6,7 @@ from typing import Iterator
 
 from feeders.audit.readings import Reading
 from feeders.audit.source import Mark, changed_in_place, functions_in
+from feeders.loaders.opening import DATASET
 
 from ._case import Case
 from ._cause import CORRUPT, DUPLICATED, MISSING, Cause, Family, Fault
@@ -117,7 +118,9 @@ def _same_batches(case: Case, reading: Reading) -> tuple[int, int] | None:
     if not (reference and reference.tells and reading.epochs):
         return None
     places: dict[tuple[int, ...], list[int]] = {}
-    for index, batch in enumerate(reading.epochs[0]):
+    # What a pipeline without end gives later may be its next pass.
+    epoch = reading.epochs[0][: reading.steps] if case.description.kind == DATASET else reading.epochs[0]
+    for index, batch in enumerate(epoch):
         places.setdefault(batch.keys, []).append(index)
     several = [found for keys, found in places.items() if len(found) > 1 and len(set(keys)) > 1]
     # Where each of them comes again, or the last ones are the first once more, a loader repeats what it holds.
