@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from . import advise, audit, compare, listing, measure, overhead, regressions, releases, report
 
-# In the order of the help.
-COMMANDS = (advise, listing, measure, audit, compare, regressions, releases, report, overhead)
+# In the order of the help: of one's own loader first, then of the suite.
+COMMANDS = (audit, advise, measure, compare, report, regressions, releases, listing, overhead)

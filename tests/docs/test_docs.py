@@ -148,3 +148,11 @@ def test_files_that_a_page_links_exist(page):
     targets = [target for target in re.findall(r"\]\(([^)#]+)[#)]", text) if "://" not in target]
     missing = [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()]
     assert not missing
+
+
+def test_everything_of_the_package_has_its_place_in_the_table_of_rooms():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rooms = text[text.index("## Where things are") :].split("\n## ")[0]
+    there = [path for path in (ROOT / "feeders").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()]
+    names = {f"{path.name}/" if path.is_dir() else path.name for path in there} - {"__init__.py"}
+    assert sorted(name for name in names if f"`{name}`" not in rooms) == []

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from feeders.audit.judge import NOT_COUNTED
+from feeders.measure.metrics import stall_word
+from feeders.results import record
 from tests.docs.test_docs import anchors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,3 +61,13 @@ def test_links_are_told_from_what_is_no_link(tmp_path, monkeypatch):
     (tmp_path / "f.py").touch()
     monkeypatch.setattr("tests.docs.test_readers.ROOT", tmp_path)
     assert linked("docs/a.md") == {"b.md"}
+
+
+def test_words_of_verdicts_and_outcomes_are_explained():
+    text = (ROOT / "docs/reference/words.md").read_text(encoding="utf-8")
+    explained = re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE)
+    known = {word.strip(" `") for cell in explained for word in cell.split(",")}
+    guarantees = (record.EXACTLY_ONCE, record.AT_LEAST_ONCE, record.AT_MOST_ONCE, record.NONE, NOT_COUNTED)
+    outcomes = (record.UNSUPPORTED, record.REFUSED, record.FAILED, record.HUNG, record.CRASHED)
+    stalls = [stall_word(stall) for stall in (0.0, 10.0, 50.0)]
+    assert {*guarantees, *outcomes, *stalls} - known == set()
