@@ -1,8 +1,8 @@
-"""A model as people write it, for the loaders of my_data.py: wide enough to give a GPU something to do."""
+"""A model as people write it, for the loaders of my_data.py: a GPU has something to do, and a CPU can train it."""
 
 import keras
 
-COLUMNS, WIDTH = 256, 4096
+COLUMNS, WIDTH = 256, 1024
 
 
 def make():

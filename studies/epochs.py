@@ -100,7 +100,7 @@ def really(cell, batches, settings):
         def on_epoch_end(self, epoch, logs=None):
             ends.append(time.perf_counter())
 
-    loader = workload(cell.workload).open()
+    loader = workload(cell.workload).of_batch(settings.batch).open()
     model = make_model(loader.x_shape, loader.classes, settings)
     passes = -(-batches // len(loader))
     feed = feeder(cell.feeder).build(Cut(Repeated(loader, passes), batches), cell.workers)

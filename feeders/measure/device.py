@@ -31,6 +31,10 @@ SHARED_GPU_ENV = {
 
 ROOT = str(Path(__file__).resolve().parents[2])
 
+# Tells what was found by whom, to this process and to those it starts: whoever looks imports a backend for seconds, and
+# asv asks for the name of its environment again and again.
+FOUND_VARIABLE = "FEEDERS_DEVICE_FOUND"
+
 LOOK = "import json; from feeders.measure.device import visible_gpus; print(json.dumps(visible_gpus()))"
 
 # An odd number, so that the median is one of them; a large batch of photographs takes some milliseconds.
@@ -82,11 +86,12 @@ def resolve_device() -> None:
     if device == CPU or (not device and not gpu_names()):
         os.environ[variables.DEVICE] = CPU
         return
+    if os.environ.get(FOUND_VARIABLE) == _found(device):
+        return
     seen, said = look_for_gpus()
     if not device:
-        os.environ[variables.DEVICE] = GPU if seen else CPU
-        return
-    needed = 2 if device == GPUS else 1
+        device = os.environ[variables.DEVICE] = GPU if seen else CPU
+    needed = {CPU: 0, GPU: 1, GPUS: 2}[device]
     if len(seen) < needed:
         sees = f"sees {', '.join(seen) or 'no GPU'}" if not said else f"could not be asked for GPUs ({said})"
         raise FeedersError(
@@ -94,6 +99,13 @@ def resolve_device() -> None:
             f"driver tells of {', '.join(gpu_names()) or 'none'}. "
             f"Try: pip install -e '.[gpu]', or {variables.DEVICE}=cpu"
         )
+
+    os.environ[FOUND_VARIABLE] = _found(device)
+
+
+def _found(device: str) -> str:
+    """What was found, and what else decides that: another interpreter may hold a backend without CUDA."""
+    return " ".join((device, asked_backend(), os.environ.get("CUDA_VISIBLE_DEVICES", ""), sys.prefix))
 
 
 def current() -> str:

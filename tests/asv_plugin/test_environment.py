@@ -42,7 +42,7 @@ def here(monkeypatch):
 def lab(tmp_path, monkeypatch, here):
     """Return asv's environment, in a folder of its own; attributes are those that a run sets."""
     monkeypatch.chdir(tmp_path)
-    for name, _ in series.SERIES_VARIABLES:
+    for name in (*(name for name, _ in series.SERIES_VARIABLES), device.FOUND_VARIABLE):
         monkeypatch.setenv(name, "")  # what a test makes of it is taken back
         monkeypatch.delenv(name)
 

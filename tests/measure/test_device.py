@@ -26,6 +26,7 @@ def no_variables(monkeypatch):
     for name in (
         variables.DEVICE,
         variables.BATCH,
+        device.FOUND_VARIABLE,
         "CUDA_VISIBLE_DEVICES",
         "JAX_PLATFORMS",
         "KERAS_TORCH_DEVICE",
@@ -81,6 +82,34 @@ def test_what_is_not_there_is_refused_with_what_is(gpus, monkeypatch, asked, dri
     with pytest.raises(FeedersError, match=r"FEEDERS_DEVICE=gpus?: tensorflow ") as error:
         device.resolve_device()
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("asked", ["", "gpu"])
+def test_gpus_are_looked_for_once_by_a_process_and_those_it_starts(gpus, monkeypatch, asked):
+    """Each look imports a backend. Another backend, or another interpreter, may see others."""
+    looks = []
+    gpus(["A"], ["A"])
+    monkeypatch.setattr(device, "look_for_gpus", lambda: (looks.append(1) or ["A"], ""))
+    monkeypatch.setenv(variables.DEVICE, asked)
+    device.resolve_device()
+    device.resolve_device()
+    device.prepare()
+    assert len(looks) == 1
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    device.resolve_device()
+    assert len(looks) == 2
+    monkeypatch.setattr(sys, "prefix", "/another/environment")
+    device.resolve_device()
+    device.resolve_device()
+    assert len(looks) == 3
+
+
+def test_what_was_not_there_is_looked_for_again(gpus, monkeypatch):
+    gpus(["A"], [])
+    monkeypatch.setenv(variables.DEVICE, "gpu")
+    for _ in range(2):
+        with pytest.raises(FeedersError, match="sees no GPU"):
+            device.resolve_device()
 
 
 def test_something_else_is_no_device(monkeypatch):

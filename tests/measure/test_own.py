@@ -40,7 +40,7 @@ def test_a_cell_may_hold_an_address():
     cell = Cell("sequence", "package.module:Train", 4)
     row, load = cell.rows()
     assert (row.name, load, cell.is_own) == ("sequence", Own("package.module:Train"), True)
-    assert cell.load("Train(2)", 7) == Own("package.module:Train", "Train(2)", 7)
+    assert cell.load("Train(2)", 7, batch=64) == Own("package.module:Train", "Train(2)", 7)
 
 
 def test_asvs_series_have_the_loader_that_a_variable_names(monkeypatch):

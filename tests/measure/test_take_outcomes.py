@@ -197,6 +197,9 @@ def test_material_that_cannot_be_had_is_an_outcome_of_its_cells_alone(take, plan
     """One workload's trouble does not abort a run."""
 
     class Absent:
+        def of_batch(self, size):
+            return self
+
         def material(self):
             raise error
 
