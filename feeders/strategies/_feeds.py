@@ -12,7 +12,7 @@ from feeders.keras_api import generation, tensorflow
 from feeders.loaders import Loader
 
 from ._feeder import Feed
-from .tfdata import dataset_of
+from .tfdata import in_groups
 
 # Batches of a dataset that wait for training, beside those that a pool has ready.
 PREFETCHED = 2
@@ -96,9 +96,9 @@ def pool_feed(pool: Pool, loader: Loader) -> Feed:
     tf = tensorflow()
     if tf is None or not tf.distribute.has_strategy():
         return iterator_feed(_batches_of(pool), len(loader), workers=1, processes=False)
-    dataset = dataset_of(Passes(pool, len(loader)), loader)
+    dataset = in_groups(Passes(pool, len(loader)), loader)
     weakref.finalize(dataset, pool.close)
-    return Feed(dataset.apply(tf.data.experimental.assert_cardinality(len(loader))).prefetch(PREFETCHED))
+    return Feed(dataset.prefetch(PREFETCHED))
 
 
 def _batches_of(pool: Pool) -> Iterator[Any]:

@@ -47,6 +47,10 @@ HOOKS = ("on_epoch_end", "on_epoch_begin")  # in the order in which they are cal
 # Slots beside those for batches ahead: for batches that training still holds. TensorFlow held 11 in trials, as its
 # prefetch buffer grows. With more, batches are copied out.
 SPARE_SLOTS = 16
+# A slot that did not come back while so many batches were handed out is not waited for: there is one more for it, up to
+# so many. Each `fit()` of Keras 3.15 on TensorFlow keeps for good the two batches that it looks at first.
+KEPT_BATCHES = 256
+MOST_SLOTS = 1024
 # Slots lie so far apart in the memory file that any batch fits. It is sparse: it takes the memory that was written to.
 STRIDE = 1 << 34
 # TensorFlow and JAX take an array that starts at a multiple of 64 bytes without copying it.
@@ -123,10 +127,12 @@ class LookaheadProcesses:
         self._run = self._sent = 0
         self._busy = 0  # slots of batches that are in work or ready
         self._ready: dict[int, tuple[int, int, int]] = {}
-        slots = self._ahead + SPARE_SLOTS
+        self._slots = self._ahead + SPARE_SLOTS
         # The slot that came back last is used first: its memory is warm, and as few as possible are ever touched.
-        self._free = deque(range(slots))
-        self._memory = _Memory(_memory_file((slots + 1) * STRIDE))
+        self._free = deque(range(self._slots))
+        self._held: dict[int, int] = {}  # slots that training holds, and which batch since then
+        self._opened = 0
+        self._memory = _Memory(_memory_file((max(self._slots, MOST_SLOTS) + 1) * STRIDE))
         self._crew = _Crew(loader, workers, random.getrandbits(64) if seed is None else seed, start, self._memory)
         self._lock = self._crew.lock  # held in a step of a generator
         self._finalizer = weakref.finalize(self, self._crew.leave)
@@ -224,15 +230,24 @@ class LookaheadProcesses:
     def _open(self, slot: int, size: int, start: int) -> Any:
         """Return the batch in a slot: over the slot's memory, or copied where too few slots would be left."""
         self._busy -= 1
-        held, address = self._memory.mapped(slot, start + size)
-        over = np.asarray(_Lease(held, address, start + size, slot, self._free))
+        self._held[slot] = self._opened = self._opened + 1
+        over = np.asarray(_Lease(self._memory.mapped(slot, start + size), start + size, slot, self._held, self._free))
         if len(self._free) + self._busy < self._ahead:
+            self._replace_kept()
             over = _aligned_copy(over)
         pickled = io.BytesIO(over[start:].tobytes())
         batch = _Reader(pickled, pickle.load(pickled), over).load()
         if isinstance(batch, _Failure):
             raise batch.error from _WorkerTraceback(batch.text)
         return batch
+
+    def _replace_kept(self) -> None:
+        """Add a slot for each that is not going to come back."""
+        for slot, since in list(self._held.items()):
+            if self._opened - since > KEPT_BATCHES and self._slots < MOST_SLOTS:
+                self._held.pop(slot, None)  # it may come back at any moment, and is one more then
+                self._free.append(self._slots)
+                self._slots += 1
 
     def _call(self, run: int, hooks: list[str]) -> None:
         """Call the hooks here, then in every worker; nobody reads before all have returned."""
@@ -278,12 +293,17 @@ def _has_hook(loader: Any, name: str) -> bool:
 class _Lease:
     """Owner of a slot's memory: every array over it keeps it alive, and its end gives the slot back."""
 
-    def __init__(self, held: mmap.mmap, address: int, size: int, slot: int, free: deque[int]) -> None:
+    def __init__(
+        self, memory: tuple[mmap.mmap, int], size: int, slot: int, held: dict[int, int], free: deque[int]
+    ) -> None:
+        self._memory, address = memory
         self.__array_interface__ = {"data": (address, False), "shape": (size,), "typestr": "|u1", "version": 3}
-        self._held, self._slot, self._free = held, slot, free
+        self._slot, self._held, self._free = slot, held, free
 
     def __del__(self) -> None:
-        self._free.append(self._slot)  # one atomic step: this may run in any thread, in the middle of anything
+        # Atomic steps: this may run in any thread, in the middle of anything.
+        self._held.pop(self._slot, None)
+        self._free.append(self._slot)
 
 
 def _aligned_copy(array: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any, Callable, Iterator
 
@@ -12,6 +13,9 @@ from feeders.keras_api import TENSORFLOW, backend, flatten, map_structure, no_au
 from feeders.loaders import ITERATOR, OPS, STATIC_EPOCH, Leaf, Loader
 
 from ._feeder import Feed, Feeder
+
+# Batches of a pool that one call of Python brings: each pays a quarter of it, and none waits for more than 3 others.
+GROUP = 4
 
 
 def _tuples(structure: Any) -> Any:
@@ -57,24 +61,45 @@ def repeated(batch: Any, count: int, short: int) -> Any:
     return full.concatenate(last)
 
 
-def dataset_of(one_epoch: Callable[[], Iterator[Any]], loader: Loader) -> Any:
-    """Return a dataset of which each pass calls a function for the batches of an epoch."""
+def _generator(loader: Loader, workers: int) -> Feed:
     import tensorflow as tf
 
-    plain = _is_plain(loader.signature)
-    batches = one_epoch if plain else lambda: map(_tuples, one_epoch())
-    return tf.data.Dataset.from_generator(batches, output_signature=_specs(loader))
-
-
-def _generator(loader: Loader, workers: int) -> Feed:
-    passes = itertools.count()
+    passes, plain = itertools.count(), _is_plain(loader.signature)
 
     def one_epoch() -> Iterator[Any]:
         loader.on_epoch_begin()
-        yield from loader.batches(next(passes))
+        batches = loader.batches(next(passes))
+        yield from batches if plain else map(_tuples, batches)
         loader.on_epoch_end()
 
-    return _prefetched(dataset_of(one_epoch, loader))
+    return _prefetched(tf.data.Dataset.from_generator(one_epoch, output_signature=_specs(loader)))
+
+
+def in_groups(one_epoch: Callable[[], Iterator[Any]], loader: Loader) -> Any:
+    """Return a dataset of which each pass calls a function for the batches of an epoch, and takes some at a time.
+
+    What is dear in ``from_generator`` is the call of Python, 0.4 ms of CPU, however much it brings.
+    """
+    import tensorflow as tf
+
+    specs = _specs(loader)
+    leaves = tf.nest.flatten(specs)
+
+    def groups() -> Iterator[Any]:
+        batches = one_epoch()
+        for group in iter(lambda: list(itertools.islice(batches, GROUP)), []):
+            count = len(group)
+            # The last one is filled up with what is not taken out again.
+            yield (count, *(leaf for batch in group + group[-1:] * (GROUP - count) for leaf in flatten(batch)))
+
+    def apart(count: Any, *parts: Any) -> Any:
+        batches = [tf.nest.pack_sequence_as(specs, batch) for batch in zip(*[iter(parts)] * len(leaves))]
+        datasets = map(tf.data.Dataset.from_tensors, batches)
+        return functools.reduce(lambda first, second: first.concatenate(second), datasets).take(count)
+
+    signature = (tf.TensorSpec((), tf.int64), *leaves * GROUP)
+    dataset = tf.data.Dataset.from_generator(groups, output_signature=signature).flat_map(no_autograph(apart))
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(loader)))
 
 
 def _passes() -> Iterator[int]:

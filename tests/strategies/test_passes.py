@@ -2,9 +2,13 @@
 
 import itertools
 
+import numpy as np
 import pytest
 
-from feeders.strategies._feeds import Passes
+from feeders.loaders import Leaf, Loader
+from feeders.strategies._feeds import Numbered, Passes
+from feeders.strategies.lookahead_threads import LookaheadThreads
+from feeders.strategies.tfdata import in_groups
 
 STEPS = 4
 
@@ -64,3 +68,34 @@ def test_a_pass_that_was_left_and_still_works_harms_nobody(passes):
         list(left)
     assert list(newer) == epoch(0)[1:]
     assert list(passes()) == epoch(1)
+
+
+class Named(Loader):
+    """Batches with names, of rows that grow."""
+
+    name, signature = "named", ({"x": Leaf((None, 2), "float32"), "n": Leaf((None,), "int64")}, Leaf((None,), "int64"))
+
+    def __len__(self):
+        return 7
+
+    def batch(self, index, epoch):
+        rows = np.full(index + 1, index)
+        return {"x": np.full((index + 1, 2), epoch, np.float32), "n": rows}, rows
+
+
+def test_a_dataset_takes_some_at_a_time_and_gives_each_once(in_child):
+    """Also where a pass has been left, and where the last group is not full."""
+
+    def work():
+        loader, seen = Named(), []
+        with LookaheadThreads(Numbered(loader), 3) as pool:
+            dataset = in_groups(Passes(pool, len(loader)), loader).prefetch(2)
+            for _ in range(2):
+                left = dataset.as_numpy_iterator()
+                next(left)
+                seen.append([(x["x"].shape, x["n"].tolist(), y.tolist()) for x, y in dataset.as_numpy_iterator()])
+        return [int(dataset.cardinality()), seen]
+
+    length, seen = in_child(work)
+    assert length == 7
+    assert seen == 2 * [[[[n + 1, 2], (n + 1) * [n], (n + 1) * [n]] for n in range(7)]]

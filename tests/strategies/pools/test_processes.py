@@ -65,6 +65,14 @@ class TestSlots:
             assert np.all(x == 100 * (number // 50) + number % 50)
         assert len(made._free) + made._busy == made._ahead, "as many slots as are ahead were kept back"
 
+    def test_what_is_kept_for_good_costs_nobody_a_copy(self, pool):
+        """Each ``fit()`` of Keras keeps two batches: after some, every batch was copied."""
+        made = pool(Numbered(steps=50), 2)
+        batches = made.batches()
+        kept = [take(batches, 1 + 300)[0] for _ in range(made._slots + 10)]
+        assert isinstance(next(batches)[0].base.base, lookahead_processes._Lease)
+        assert [int(x[0]) for x, _ in kept] == [100 * (n // 50) + n % 50 for n in range(0, 301 * len(kept), 301)]
+
     def test_who_keeps_none_uses_few_slots(self, pool):
         made = pool(Numbered(steps=50), 2)
         for batch in itertools.islice(made.batches(), 300):
