@@ -12,10 +12,11 @@ from feeders.loaders import INDEX
 from feeders.loaders.opening import DATASET
 from feeders.measure import METRICS, Cell
 from feeders.measure.limit import Limit
+from feeders.results.record import HUNG
 from feeders.strategies import FEEDERS
 
 from .candidates import NO_TIME, ONE, use_of
-from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried, faults_of, gist, percent, simplest
+from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried, faults_of, gist, is_safe, percent, simplest
 from .lines import Line
 from .notes import NO_INDEX, of_a_pipeline, of_processes
 from .patches import lifted_file, patch
@@ -179,7 +180,14 @@ class _Answering:
     def _is_unsafe(self) -> bool:
         if self._is_unproven():
             return False
-        return bool(self._evidence.used_faults() or (self._today and self._today.fault))
+        wrong = self._today and self._today.fault and not self._is_only_slow(self._today)
+        return bool(self._evidence.used_faults() or wrong)
+
+    def _is_only_slow(self, today: Tried) -> bool:
+        """Whether a fit had no end in its time, of a loader that an audit has seen end well as it is used."""
+        used = self._evidence.used
+        proven = used is not None and is_safe(used, use_of(today.cell))
+        return proven and today.takes[-1].outcome == HUNG
 
     def _is_unproven(self) -> bool:
         """Whether nothing tells its samples apart, so that nothing can be said of its delivery."""

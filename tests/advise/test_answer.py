@@ -161,6 +161,15 @@ def test_a_wrong_delivery_of_today_is_unsafe_also_where_the_audit_saw_nothing():
     assert "2 samples corrupt" in given.sentence
 
 
+def test_a_busy_host_on_which_todays_fit_had_no_end_in_time_is_no_false_alarm():
+    """The audit has seen it end."""
+    late = {SEQUENCE: record(SEQUENCE, 0, outcome="hung")}
+    found = seen({SEQUENCE: 10_000}, records=late)
+    assert answer(found).kind == "leave"
+    assert Advice(found, answer(found)).safe
+    assert answer(seen({SEQUENCE: 10_000}, records=late, audits={ONE: audit("raises", word="hung")})).kind == "unsafe"
+
+
 def test_fast_only_because_it_is_wrong_is_not_advised():
     wrong = record(THREADS_4, 40_000, duplicated=5.0, guarantee="at-least-once")
     given = answer(seen({SEQUENCE: 10_000, THREADS_4: 40_000, PROCESSES_2: 15_000}, records={THREADS_4: wrong}))
