@@ -348,7 +348,7 @@ def _speed(tried: Tried) -> str:
 
 
 def _better_at(other: Tried, best: Tried) -> list[str]:
-    """What the other one needs clearly less of."""
+    """What speaks for the other one: what it needs clearly less of, the order that it keeps, that it is simple."""
     compared = (("first_batch", "first batch"), ("cpu", "CPU"), ("memory", "memory"))
     texts = []
     for metric, title in compared:
@@ -356,6 +356,8 @@ def _better_at(other: Tried, best: Tried) -> list[str]:
         if one is not None and two is not None and one <= CHEAPER * two:
             say = METRICS.named(metric).format
             texts.append(f"{title} ({say(one)} against {say(two)})")
+    if best.metric("disordered") and other.metric("disordered") == 0:
+        texts.append("order, which it keeps")
     if FEEDERS.names.index(other.cell.feeder) < FEEDERS.names.index(best.cell.feeder) and not lifted_file(other.cell):
         texts.append("simplicity, as plain Keras does it")
     return texts

@@ -16,9 +16,6 @@ from feeders.measure.within import READ_AHEAD
 # Epochs of a take that are trained on, and batches of its long one before it is timed.
 EPOCHS_OF_A_TAKE, WARM_UP = 4, READ_AHEAD + 1
 
-# Fits of a take: one is verified, one is timed, and one is long.
-STARTS_OF_A_TAKE = 3
-
 # An audit of whole epochs may take so many times its seconds.
 PATIENCE = 2
 
@@ -73,8 +70,8 @@ class Costs:
         return 2 * self.made + BATCHES_OF_A_LIMIT * self.batch + 2 * (WARM_UP + MOST_BATCHES) * self.step
 
     def starts(self, workers: int) -> float:
-        """What so many processes that start anew take longer in a take: they share the cores to import Keras."""
-        return STARTS_OF_A_TAKE * (self.made + self.imported * max(1.0, workers / self.cores))
+        """Until so many processes have started anew and made the loader: they share the cores to import Keras."""
+        return self.made + self.imported * max(1.0, workers / self.cores)
 
     def shortened(self, request: AuditRequest) -> AuditRequest:
         """Return an audit of shorter epochs, where those of a pipeline or a generator take too long.

@@ -220,6 +220,14 @@ def test_a_runner_up_says_when_it_is_better():
     assert "memory (100 MB against 1 GB)" in given.runner_up
 
 
+def test_a_runner_up_that_keeps_the_order_says_so():
+    queue = cell("queue-threads", 4)
+    records = {queue: record(queue, 19_000, disordered=64.0), THREADS_4: record(THREADS_4, 17_000, disordered=0.0)}
+    given = answer(seen({SEQUENCE: 10_000, queue: 19_000, THREADS_4: 17_000}, records=records))
+    assert given.feeder == "queue-threads"
+    assert given.runner_up.endswith("better at order, which it keeps")
+
+
 def test_an_interrupted_search_says_what_is_known_so_far():
     given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, compare=False, interrupted=True))
     assert given.kind == "change"
