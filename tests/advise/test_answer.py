@@ -51,6 +51,15 @@ def test_without_pairs_the_ratio_has_no_interval_and_says_so():
     assert any("one pair" in note for note in given.notes)
 
 
+def test_a_pair_that_broke_is_no_want_of_time():
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000})
+    broken = dataclasses.replace(found.duels[0], log_ratios=(), broken="crashed: ended by SIGKILL")
+    given = answer(dataclasses.replace(found, duels=(broken,)))
+    assert any(
+        "single takes" in note and note.endswith("a pair broke: crashed: ended by SIGKILL") for note in given.notes
+    )
+
+
 def test_what_feeds_the_device_is_left():
     given = answer(seen({SEQUENCE: 97_000, THREADS_4: 98_000}, known=limit(prepare=1e-5, cpu=1e-6)))
     assert (given.kind, given.sentence) == ("leave", "Leave it: the device is fed.")
@@ -226,6 +235,11 @@ def test_a_runner_up_that_keeps_the_order_says_so():
     given = answer(seen({SEQUENCE: 10_000, queue: 19_000, THREADS_4: 17_000}, records=records))
     assert given.feeder == "queue-threads"
     assert given.runner_up.endswith("better at order, which it keeps")
+
+
+def test_what_takes_could_not_count_is_said_to_be_proven_by_the_audit():
+    found = seen({SEQUENCE: 10_000, THREADS_4: 30_000}, records={THREADS_4: record(THREADS_4, 30_000, guarantee="")})
+    assert "30,000     exactly once, by the audit" in Advice(found, answer(found)).to_text()
 
 
 def test_an_interrupted_search_says_what_is_known_so_far():
