@@ -35,7 +35,7 @@ class Costs:
         length: of the loader's own epoch, where that is known.
         hooks: whether the loader does something between epochs.
         indexed: whether its batches have an index.
-        ordered: whether each pass gives the same, in the same order.
+        ordered: whether each pass gives the same in the same order, so that a part of it can be audited.
         imported: until an interpreter that starts anew has imported Keras, if it has a core.
         cores: that this process may use.
     """
@@ -74,7 +74,7 @@ class Costs:
         return self.made + self.imported * max(1.0, workers / self.cores)
 
     def shortened(self, request: AuditRequest) -> AuditRequest:
-        """Return an audit of shorter epochs, where those of a pipeline or a generator take too long.
+        """Return an audit of shorter epochs, where those of a generator take too long.
 
         An audit cuts the epochs of what has an index itself, and reads all others to their end. A part of a pass in
         an order that is drawn anew can't be counted.
