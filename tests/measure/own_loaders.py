@@ -39,7 +39,7 @@ class Plain(Named):
 
 
 class Meeting(Named):
-    """Two calls at once mix up their indices; so that it happens each time, one waits for another, but for the first."""
+    """Two calls at once mix up their indices; after the first, each waits for another, so that it happens each time."""
 
     def __init__(self):
         super().__init__()
