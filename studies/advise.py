@@ -70,7 +70,10 @@ def patched(known, options):
     """Advise a loader, train by the lines that are printed, and tell in a line how the epochs agree."""
     path = options.out / f"{known.name}-patch.json"
     if not path.exists():
-        advice = json.loads(evidence_of(known, options.seconds)[0])
+        text, ended = evidence_of(known, options.seconds)
+        if not text:
+            return f"{known.name:26} WRONG: status {ended.returncode}, {ended.stderr[-200:]}"
+        advice = json.loads(text)
         look = Look.from_json(advice["look"])
         today = Cell(advice["today"]["feeder"], advice["today"]["workload"], advice["today"]["workers"])
         found = held_against(

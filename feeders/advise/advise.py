@@ -10,7 +10,7 @@ from feeders.audit import Audit, audit
 from feeders.audit.request import AuditRequest
 from feeders.errors import FeedersError
 from feeders.loaders import INDEX
-from feeders.loaders.opening import SEQUENCE
+from feeders.loaders.opening import DATASET, SEQUENCE
 from feeders.measure import Cell, Settings, asked, preload
 from feeders.measure.alone import measure_limit
 from feeders.measure.cells import usable_cores
@@ -65,7 +65,7 @@ def advise(loader: str | AdviseRequest, progress: Callable[[str, float], None] =
             "that has only imported Keras. Try: feeders advise in a terminal"
         )
     progress("looking at the loader", budget.share)
-    look = look_at(request, max(0.5, PASS_SHARE * request.seconds), min(DEADLINE_SECONDS, budget.left))
+    look = look_at(request, max(0.5, PASS_SHARE * request.seconds), min(DEADLINE_SECONDS, round(budget.left)))
     budget.begin()
     course = _Course(request, budget, look, imported, progress)
     with contextlib.suppress(KeyboardInterrupt):
@@ -169,7 +169,8 @@ class _Course:
             step=found.step,
             steps=found.steps,
             length=found.length,
-            ordered=found.reference.ordered,
+            # An audit holds each part of a pipeline's pass against its first one.
+            ordered=found.reference.ordered and found.kind != DATASET,
         )
         self._see_whether_it_fits(self._costs.take)
         return found

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping, Sequence
+from typing import Mapping
 
 from feeders.audit.course import OUTCOMES
 from feeders.audit.judge import NOT_COUNTED
 from feeders.compare.verdict import MARGIN
 from feeders.loaders import INDEX
 from feeders.loaders.opening import DATASET
-from feeders.measure import METRICS, Cell
 from feeders.measure.limit import Limit
-from feeders.strategies import FEEDERS
+from feeders.results.record import HUNG
 
 from .candidates import NO_TIME, ONE, use_of
-from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried, faults_of, gist, percent, simplest
+from .evidence import Evidence, Tried, gist, is_safe, percent, simplest
 from .lines import Line
 from .notes import NO_INDEX, of_a_pipeline, of_processes
+from .others import Reason, not_to_be_used, runner_up, workers_of
 from .patches import lifted_file, patch
 from .search import NEAR, name_of
 
@@ -29,24 +29,8 @@ FED = 0.95
 # Of the ceiling: a limit below this is that of the preparation.
 BELOW_CEILING = 0.8
 
-# A runner-up is better at something if it takes this share of it, or less.
-CHEAPER = 0.8
-
 # Lines that a sentence names.
 NAMED_LINES = 3
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Something that must not be used.
-
-    Attributes:
-        what: the way of feeding.
-        why: what is wrong with it.
-    """
-
-    what: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -128,8 +112,8 @@ class _Answering:
             costs=best.costs() if best else {},
             costs_today=self._today.costs() if self._today else {},
             repair=self._repair() if kind == UNSAFE else self._improvements() if kind == PREPARATION else (),
-            runner_up=self._runner_up(best),
-            unsafe=tuple(self._unsafe()),
+            runner_up=runner_up(self._evidence, best),
+            unsafe=tuple(not_to_be_used(self._evidence)),
             lines=self._evidence.look.lines.lines,
             notes=tuple(self._notes(kind, best)),
         )
@@ -179,7 +163,14 @@ class _Answering:
     def _is_unsafe(self) -> bool:
         if self._is_unproven():
             return False
-        return bool(self._evidence.used_faults() or (self._today and self._today.fault))
+        wrong = self._today and self._today.fault and not self._is_only_slow(self._today)
+        return bool(self._evidence.used_faults() or wrong)
+
+    def _is_only_slow(self, today: Tried) -> bool:
+        """Whether a fit had no end in its time, of a loader that an audit has seen end well as it is used."""
+        used = self._evidence.used
+        proven = used is not None and is_safe(used, use_of(today.cell))
+        return proven and today.takes[-1].outcome == HUNG
 
     def _is_unproven(self) -> bool:
         """Whether nothing tells its samples apart, so that nothing can be said of its delivery."""
@@ -208,7 +199,7 @@ class _Answering:
             return self._unsafe_sentence()
         if kind == CHANGE and self._best:
             return (
-                f"Carry it by `{self._best.cell.feeder}` with {_workers(self._best.cell)}: "
+                f"Carry it by `{self._best.cell.feeder}` with {workers_of(self._best.cell)}: "
                 f"{self._times()}{self._of_the_limit()}, exactly once."
             )
         if kind == PREPARATION and self._evidence.look.kind == DATASET:
@@ -237,7 +228,7 @@ class _Answering:
             return f"{first} No way of feeding was proven safe: repair it first."
         speed = f", {self._times()}" if self._ratio else ""
         return (
-            f"{first} Repair it, or carry it by `{self._best.cell.feeder}` with {_workers(self._best.cell)}: "
+            f"{first} Repair it, or carry it by `{self._best.cell.feeder}` with {workers_of(self._best.cell)}: "
             f"exactly once all the same{speed}."
         )
 
@@ -276,28 +267,6 @@ class _Answering:
             return tuple(of_a_pipeline(self._evidence))
         return (*of_processes(self._evidence), *([] if INDEX in look.offers else [NO_INDEX]))
 
-    def _runner_up(self, best: Tried | None) -> str:
-        others = [each for each in self._safe if best and each.cell.feeder != best.cell.feeder]
-        other = simplest(others, NEAR)
-        if best is None or other is None:
-            return ""
-        better = _better_at(other, best)
-        when = f"; better at {' and '.join(better)}" if better else "; nothing that was measured speaks for it"
-        return f"`{other.cell.feeder}` with {_workers(other.cell)}, {_speed(other)} against {_speed(best)}{when}"
-
-    def _unsafe(self) -> list[Reason]:
-        reasons: dict[str, list[Cell]] = {}
-        for each in self._evidence.tried:
-            why = self._evidence.unsafe(each)
-            if why and not why.startswith((UNAUDITED, UNCOUNTED)):
-                reasons.setdefault(f"{each.cell.feeder}\n{why}", []).append(each.cell)
-        seen = [Reason(_several(cells), key.partition("\n")[2]) for key, cells in reasons.items()]
-        for use, audit in self._evidence.audits.items():
-            names = ", ".join(dict.fromkeys(fault.cause.name for fault in faults_of(audit, use)))
-            if names and not any(names in each.why for each in seen):
-                seen.append(Reason("any feeder" if use == ONE else f"any feeder with several {use}", names))
-        return seen
-
     def _notes(self, kind: str, best: Tried | None) -> list[str]:
         notes = []
         share, limit = self._share(best), self._evidence.limit
@@ -313,7 +282,8 @@ class _Answering:
         if kind in (CHANGE, UNSAFE) and self._ratio and not self._interval:
             duel = self._evidence.duel(self._evidence.today, best.cell) if best else None
             of = "one pair in lockstep" if duel and duel.log_ratios else "single takes, which spread by some per cent"
-            notes.append(f"The ratio is that of {of}; there was no time for more.")
+            why = f"a pair broke: {duel.broken}" if duel and duel.broken else "there was no time for more."
+            notes.append(f"The ratio is that of {of}; {why}")
         known = self._evidence.interrupted or self._is_searched() or self._is_unproven() or self._is_fed()
         if kind == LEAVE and not known:
             seconds = 2 * max(self._evidence.request.seconds, self._evidence.lacking)
@@ -323,31 +293,5 @@ class _Answering:
         return notes
 
 
-def _workers(cell: Cell) -> str:
-    return f"{cell.workers} worker{'' if cell.workers == 1 else 's'}"
-
-
-def _several(cells: Sequence[Cell]) -> str:
-    return f"{cells[0].feeder} ×{', ×'.join(str(cell.workers) for cell in cells)}"
-
-
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 10 else f"{value:.2f}"
-
-
-def _speed(tried: Tried) -> str:
-    return METRICS.named("effective_throughput").format(tried.speed)
-
-
-def _better_at(other: Tried, best: Tried) -> list[str]:
-    """What the other one needs clearly less of."""
-    compared = (("first_batch", "first batch"), ("cpu", "CPU"), ("memory", "memory"))
-    texts = []
-    for metric, title in compared:
-        one, two = other.metric(metric), best.metric(metric)
-        if one is not None and two is not None and one <= CHEAPER * two:
-            say = METRICS.named(metric).format
-            texts.append(f"{title} ({say(one)} against {say(two)})")
-    if FEEDERS.names.index(other.cell.feeder) < FEEDERS.names.index(best.cell.feeder) and not lifted_file(other.cell):
-        texts.append("simplicity, as plain Keras does it")
-    return texts

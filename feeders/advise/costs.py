@@ -16,9 +16,6 @@ from feeders.measure.within import READ_AHEAD
 # Epochs of a take that are trained on, and batches of its long one before it is timed.
 EPOCHS_OF_A_TAKE, WARM_UP = 4, READ_AHEAD + 1
 
-# Fits of a take: one is verified, one is timed, and one is long.
-STARTS_OF_A_TAKE = 3
-
 # An audit of whole epochs may take so many times its seconds.
 PATIENCE = 2
 
@@ -38,7 +35,7 @@ class Costs:
         length: of the loader's own epoch, where that is known.
         hooks: whether the loader does something between epochs.
         indexed: whether its batches have an index.
-        ordered: whether each pass gives the same, in the same order.
+        ordered: whether each pass gives the same in the same order, so that a part of it can be audited.
         imported: until an interpreter that starts anew has imported Keras, if it has a core.
         cores: that this process may use.
     """
@@ -73,11 +70,11 @@ class Costs:
         return 2 * self.made + BATCHES_OF_A_LIMIT * self.batch + 2 * (WARM_UP + MOST_BATCHES) * self.step
 
     def starts(self, workers: int) -> float:
-        """What so many processes that start anew take longer in a take: they share the cores to import Keras."""
-        return STARTS_OF_A_TAKE * (self.made + self.imported * max(1.0, workers / self.cores))
+        """Until so many processes have started anew and made the loader: they share the cores to import Keras."""
+        return self.made + self.imported * max(1.0, workers / self.cores)
 
     def shortened(self, request: AuditRequest) -> AuditRequest:
-        """Return an audit of shorter epochs, where those of a pipeline or a generator take too long.
+        """Return an audit of shorter epochs, where those of a generator take too long.
 
         An audit cuts the epochs of what has an index itself, and reads all others to their end. A part of a pass in
         an order that is drawn anew can't be counted.

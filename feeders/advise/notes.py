@@ -31,7 +31,7 @@ def of_a_pipeline(evidence: Evidence) -> list[str]:
     notes = _of_gaps(evidence)
     if look.serial_map:
         notes.append(
-            "A map without num_parallel_calls prepares one element at a time. Try: num_parallel_calls=tf.data.AUTOTUNE"
+            "A map without parallel calls prepares one element at a time. Try: `num_parallel_calls=tf.data.AUTOTUNE`"
         )
     if limit and limit.gil_share > PYTHON_SHARE:
         notes.append(
@@ -40,8 +40,8 @@ def of_a_pipeline(evidence: Evidence) -> list[str]:
         )
     if look.repeats:
         notes.append(
-            "Each epoch has the same content. If one fits into memory, .cache() keeps it; it also keeps the order of "
-            "the first epoch, unless shuffle() comes after it."
+            "Each epoch has the same content. If one fits into memory, `.cache()` keeps it; it also keeps the order of "
+            "the first epoch, unless `shuffle()` comes after it."
         )
     return notes
 
@@ -55,7 +55,7 @@ def _of_gaps(evidence: Evidence) -> list[str]:
     speak = METRICS.named("gap").format
     return [
         f"Between two epochs {speak(gap)} of {speak(epoch)} pass, since each begins the pipeline anew. Try: "
-        f"model.fit({look.expression}.repeat().prefetch(tf.data.AUTOTUNE), steps_per_epoch={look.steps})"
+        f"`model.fit({look.expression}.repeat().prefetch(tf.data.AUTOTUNE), steps_per_epoch={look.steps})`"
     ]
 
 

@@ -36,6 +36,9 @@ HOPELESS = 0.75
 # Processes take ten times as long to be tried as threads. They are, where they may give so much more.
 DEAR = 0.9
 
+# One is verified, one is timed, and one is long: each starts its workers.
+FITS_OF_A_TAKE = 3
+
 # Ways that are nearer to the fastest than this are as good, and the simplest is taken.
 NEAR = 1 - MARGIN
 
@@ -113,7 +116,7 @@ class Search:
         limit: of the loader, which tells what is hopeless; None if not known.
         progress: told what goes on, and the share that is done.
         made: seconds that the loader takes to be made, in every process.
-        starts: seconds that so many processes take longer in a take, which start anew.
+        starts: seconds until so many processes have started anew.
         unsafe: tells why a way must not be used; empty if nothing is known against it.
         tried: by way, in the order of trial.
         dropped: ways that were not tried.
@@ -170,9 +173,12 @@ class Search:
     def _fits(self, cell: Cell, until: float) -> bool:
         """Whether a take ends before a share of the budget, as far as those before it tell."""
         known = self._longest_take.get(use_of(cell), 0.0)
-        own = use_of(cell) == PROCESSES and FEEDERS.named(cell.feeder).own_workers  # Keras forks its own
-        started = self.starts(cell.workers) if own else 0.0
-        return self.budget.fits(max(known, self._shortest_take() + started), until)
+        return self.budget.fits(max(known, self._shortest_take() + FITS_OF_A_TAKE * self._started(cell)), until)
+
+    def _started(self, cell: Cell) -> float:
+        """Seconds until the processes of a fit have started, which Keras forks and others start anew."""
+        own = use_of(cell) == PROCESSES and FEEDERS.named(cell.feeder).own_workers
+        return self.starts(cell.workers) if own else 0.0
 
     def _shortest_take(self) -> float:
         return min(self._longest_take.values(), default=0.0)
@@ -294,7 +300,7 @@ class Search:
 
     def _pair_seconds(self, sides: tuple[Cell, Cell]) -> float:
         """What a pair takes: the first one starts two interpreters, and trains on both sides."""
-        return self._longest_pair or self.starts(max(len(sides), *(cell.workers for cell in sides)))
+        return self._longest_pair or self.starts(len(sides)) + sum(map(self._started, sides)) + self._shortest_take()
 
     def _pair(self, sides: tuple[Cell, Cell]) -> None:
         known = self.duels.get(sides, Duel(*sides))

@@ -137,7 +137,10 @@ def _tried(evidence: Evidence) -> Iterator[str]:
 
 def _row(each: Tried, evidence: Evidence) -> Sequence[str]:
     today = " (today)" if each.cell == evidence.today else ""
-    speed, delivery = f"{each.speed:,.0f}" if each.speed else "", evidence.unsafe(each) or "exactly once"
+    speed = f"{each.speed:,.0f}" if each.speed else ""
+    # Takes can't count content that is random.
+    counted = "exactly once" if each.takes[-1].guarantee else "exactly once, by the audit"
+    delivery = evidence.unsafe(each) or counted
     return [f"{each.cell.feeder}{today}", str(each.cell.workers), speed, delivery[:MOST_LETTERS]]
 
 

@@ -51,6 +51,15 @@ def test_without_pairs_the_ratio_has_no_interval_and_says_so():
     assert any("one pair" in note for note in given.notes)
 
 
+def test_a_pair_that_broke_is_no_want_of_time():
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000})
+    broken = dataclasses.replace(found.duels[0], log_ratios=(), broken="crashed: ended by SIGKILL")
+    given = answer(dataclasses.replace(found, duels=(broken,)))
+    assert any(
+        "single takes" in note and note.endswith("a pair broke: crashed: ended by SIGKILL") for note in given.notes
+    )
+
+
 def test_what_feeds_the_device_is_left():
     given = answer(seen({SEQUENCE: 97_000, THREADS_4: 98_000}, known=limit(prepare=1e-5, cpu=1e-6)))
     assert (given.kind, given.sentence) == ("leave", "Leave it: the device is fed.")
@@ -90,7 +99,7 @@ def notes_on_a_pipeline(gil, **told):
     assert given.kind == "preparation"
     assert given.sentence.startswith("TensorFlow feeds a tf.data pipeline itself, and its preparation is the limit")
     assert "Between two epochs 300 ms of 1 s pass" in given.repair[0]
-    assert "Train().repeat().prefetch(tf.data.AUTOTUNE), steps_per_epoch=60)" in given.repair[0]
+    assert "Train().repeat().prefetch(tf.data.AUTOTUNE), steps_per_epoch=60)`" in given.repair[0]
     return " ".join(given.repair)
 
 
@@ -98,7 +107,7 @@ def test_a_pipeline_is_told_what_holds_this_one_back():
     notes = notes_on_a_pipeline(gil=1.0, serial_map=True)
     assert "num_parallel_calls=tf.data.AUTOTUNE" in notes
     assert "write it in TensorFlow ops" in notes
-    assert ".cache()" not in notes, "it may be random, or grow from epoch to epoch"
+    assert "cache" not in notes, "it may be random, or grow from epoch to epoch"
 
 
 def test_a_pipeline_that_has_all_that_already_is_not_told_so():
@@ -106,7 +115,7 @@ def test_a_pipeline_that_has_all_that_already_is_not_told_so():
     notes = notes_on_a_pipeline(gil=0.0, repeats=True)
     assert "num_parallel_calls" not in notes
     assert "TensorFlow ops" not in notes
-    assert "If one fits into memory, .cache() keeps it" in notes
+    assert "If one fits into memory, `.cache()` keeps it" in notes
 
 
 def test_what_keeps_a_loader_from_processes_is_said_where_they_would_help():
@@ -161,6 +170,15 @@ def test_a_wrong_delivery_of_today_is_unsafe_also_where_the_audit_saw_nothing():
     assert "2 samples corrupt" in given.sentence
 
 
+def test_a_busy_host_on_which_todays_fit_had_no_end_in_time_is_no_false_alarm():
+    """The audit has seen it end."""
+    late = {SEQUENCE: record(SEQUENCE, 0, outcome="hung")}
+    found = seen({SEQUENCE: 10_000}, records=late)
+    assert answer(found).kind == "leave"
+    assert Advice(found, answer(found)).safe
+    assert answer(seen({SEQUENCE: 10_000}, records=late, audits={ONE: audit("raises", word="hung")})).kind == "unsafe"
+
+
 def test_fast_only_because_it_is_wrong_is_not_advised():
     wrong = record(THREADS_4, 40_000, duplicated=5.0, guarantee="at-least-once")
     given = answer(seen({SEQUENCE: 10_000, THREADS_4: 40_000, PROCESSES_2: 15_000}, records={THREADS_4: wrong}))
@@ -209,6 +227,19 @@ def test_a_runner_up_says_when_it_is_better():
     given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 19_000, THREADS_4: 17_000}, records={THREADS_4: lean}))
     assert "`lookahead-threads` with 4 workers" in given.runner_up
     assert "memory (100 MB against 1 GB)" in given.runner_up
+
+
+def test_a_runner_up_that_keeps_the_order_says_so():
+    queue = cell("queue-threads", 4)
+    records = {queue: record(queue, 19_000, disordered=64.0), THREADS_4: record(THREADS_4, 17_000, disordered=0.0)}
+    given = answer(seen({SEQUENCE: 10_000, queue: 19_000, THREADS_4: 17_000}, records=records))
+    assert given.feeder == "queue-threads"
+    assert given.runner_up.endswith("better at order, which it keeps")
+
+
+def test_what_takes_could_not_count_is_said_to_be_proven_by_the_audit():
+    found = seen({SEQUENCE: 10_000, THREADS_4: 30_000}, records={THREADS_4: record(THREADS_4, 30_000, guarantee="")})
+    assert "30,000     exactly once, by the audit" in Advice(found, answer(found)).to_text()
 
 
 def test_an_interrupted_search_says_what_is_known_so_far():

@@ -234,12 +234,12 @@ def test_what_is_slow_keeps_to_the_budget_or_is_told_that_it_is_too_short(advise
 
 
 @pytest.mark.parametrize(("ordered", "steps"), [(True, 8), (False, None)])
-def test_a_long_pipeline_is_audited_in_part_where_its_order_stays(ordered, steps):
+def test_a_long_generator_is_audited_in_part_where_its_order_stays(ordered, steps):
     """The first part of a pass that is shuffled anew holds other samples each time."""
     costs = Costs(made=0.0, batch=0.3, step=0.0, steps=16, length=10_000, indexed=False, ordered=ordered)
-    assert costs.shortened(AuditRequest("mine.py:pipeline", seconds=18.0)).steps == steps
+    assert costs.shortened(AuditRequest("mine.py:generator", seconds=18.0)).steps == steps
     short = dataclasses.replace(costs, batch=0.001, length=60)
-    assert short.shortened(AuditRequest("mine.py:pipeline", seconds=18.0)).steps is None
+    assert short.shortened(AuditRequest("mine.py:generator", seconds=18.0)).steps is None
 
 
 def test_a_loader_of_5_ms_batches_is_never_told_so(advised):

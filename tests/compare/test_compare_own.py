@@ -170,3 +170,31 @@ def test_the_takes_are_in_the_evidence(takes, monkeypatch):
     found = json.loads(json.dumps(evidence(request, dict(run.compare(request, silent))).to_json()))
     assert [take["guarantee"] for take in found["takes"]] == ["exactly-once"] * 2
     assert found["settings"]["step_ms"] == 5.0
+
+
+NEW = """
+import keras
+import numpy as np
+
+
+class Train(keras.utils.PyDataset):
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, index):
+        x = np.arange(8 * index, 8 * index + 8, dtype="float32")[:, None]
+        return x, x[:, 0]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_an_upgrade_to_two_real_stacks_is_said_to_break_a_loader(tmp_path, monkeypatch, capsys):
+    """Keras 2 knows no PyDataset. No pair follows, so that this takes a minute where both environments are there."""
+    (tmp_path / "mine.py").write_text(NEW)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(("compare", "2.21.0", "2.15.1", "--loader", "mine.py:Train")) == 1
+    printed = capsys.readouterr().out
+    assert "delivery of A: exactly-once" in printed
+    assert "mine.py:Train  B failed" in printed
+    assert "module 'keras.utils' has no attribute 'PyDataset' at" in printed

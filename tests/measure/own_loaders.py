@@ -39,16 +39,18 @@ class Plain(Named):
 
 
 class Meeting(Named):
-    """Two calls at once mix up their indices; so that it happens each time, one waits for another."""
+    """Two calls at once mix up their indices; after the first, each waits for another, so that it happens each time."""
 
     def __init__(self):
         super().__init__()
-        self.barrier = threading.Barrier(2)
+        self.barrier, self.begun = threading.Barrier(2), False
 
     def __getitem__(self, index):
         self.index = index
         if threading.current_thread() is not threading.main_thread():
-            self.barrier.wait(20)
+            if self.begun:
+                self.barrier.wait(20)
+            self.begun = True
         return super().__getitem__(self.index)
 
 
