@@ -200,7 +200,7 @@ def test_a_request_that_can_be_met_is_returned(mine):
 
 
 def test_options_of_an_audit_are_the_fields_of_its_request():
-    others = ("loader", "fixed_random", "cut")  # the last two are found out by the audit itself
+    others = ("loader", "fixed_random", "one_seed", "cut")  # the last three are found out by the audit itself
     fields = {field.name: field.type for field in dataclasses.fields(AuditRequest) if field.name not in others}
     assert {name: kind.__forward_arg__ for name, kind in AuditOptions.__annotations__.items()} == fields
 
@@ -236,7 +236,7 @@ def test_a_person_may_audit_code_that_lies_among_the_packages(tmp_path, monkeypa
 
 
 def _paths():
-    return ("stdlib", "platstdlib", "purelib", "platlib")
+    return ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
 
 
 def test_of_a_feeder_what_this_suite_wrote_of_it_is_under_audit():
