@@ -3,7 +3,7 @@
 ``feeders.advise(...)``, ``feeders.audit(...)``, ``feeders.measure(...)`` and ``feeders.compare(...)`` are the commands
 of these names as functions: see `feeders.library`. ``feeders.testing`` is for a person's own tests.
 ``LookaheadThreads``, ``LookaheadProcesses``, ``PrefetchThread`` and ``QueueThreads`` carry a person's loader into
-``fit()``.
+``fit()``; ``pool_dataset`` makes a ``tf.data.Dataset`` of one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from feeders.library import advise, audit, compare, measure
     from feeders.strategies.lookahead_processes import LookaheadProcesses
     from feeders.strategies.lookahead_threads import LookaheadThreads
+    from feeders.strategies.pool_dataset import pool_dataset
     from feeders.strategies.prefetch_thread import PrefetchThread
     from feeders.strategies.queue_threads import QueueThreads
 
@@ -32,6 +33,7 @@ __all__ = [
     "audit",
     "compare",
     "measure",
+    "pool_dataset",
 ]
 
 # Each is in a file of that name, which can be lifted out.
@@ -39,6 +41,7 @@ _POOLS = {
     "LookaheadProcesses": "lookahead_processes",
     "LookaheadThreads": "lookahead_threads",
     "PrefetchThread": "prefetch_thread",
+    "pool_dataset": "pool_dataset",
     "QueueThreads": "queue_threads",
 }
 

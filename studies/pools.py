@@ -3,9 +3,11 @@
 python studies/pools.py                          all ways, at 10 kB and 16 MB a batch, five rounds
 python studies/pools.py --workers 1 --rounds 20
 python studies/pools.py --read                   whoever takes a batch reads it once, as training does
+python studies/pools.py --only lookahead-processes "Keras' processes" --rounds 10
 
 Preparing costs nothing here, so a batch's time is the pool's: seeds, queues, copies, the hand-over. The rounds take
-turns: a slow minute hits all ways. Printed: the median round, the fastest, and what that allows on larger hosts.
+turns: a slow minute hits all ways. Printed: the median round, the fastest, what that allows on larger hosts, and how
+many times as many batches the pool of processes gives as Keras' own, round by round.
 
 The arithmetic. Every batch passes through the process that trains, one after the other. With however many workers, no
 more than one batch comes in the CPU time that the pool takes there: that is the bound on any host. If preparing a batch
@@ -125,23 +127,35 @@ def scaling(cpu: dict[str, float]) -> list[str]:
     ]
 
 
+def against_keras(seen: dict[str, list[tuple[float, float]]]) -> str:
+    """Return a line with how many times as many batches a second the pool gives as Keras' processes, in each round."""
+    ours, theirs = (seen.get(way, []) for way in ("lookahead-processes", "Keras' processes"))
+    times = sorted(slow / fast for (fast, _), (slow, _) in zip(ours, theirs))
+    if not times:
+        return ""
+    middle = statistics.median(times)
+    return f"  lookahead-processes: {middle:.1f} times Keras' processes, {times[0]:.1f} to {times[-1]:.1f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--read", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY")
     arguments = parser.parse_args()
     for name, size in SIZES.items():
-        seen: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+        seen: dict[str, list[tuple[float, float]]] = {way: [] for way in arguments.only}
         for _ in range(arguments.rounds):
-            for way, make in WAYS.items():
-                seen[way].append(round_of(make, size, arguments.workers, arguments.read))
+            for way in arguments.only:
+                seen[way].append(round_of(WAYS[way], size, arguments.workers, arguments.read))
         print(f"{name} a batch, {arguments.workers} workers, {arguments.rounds} rounds of {ROUND_SECONDS:.0f} s")
         print(f"  {'':20} {'batches/s':>12} {'us a batch':>12} {'fastest':>10} {'CPU here, us':>14}")
         for way, rounds in seen.items():
             middle, fastest = statistics.median(seconds for seconds, _ in rounds), min(rounds)[0]
             cpu = statistics.median(cpu for _, cpu in rounds)
             print(f"  {way:20} {1 / middle:12,.0f} {middle * 1e6:12,.1f} {fastest * 1e6:10,.1f} {cpu * 1e6:14,.1f}")
+        print(against_keras(seen))
         print("\n".join(scaling({way: statistics.median(cpu for _, cpu in rounds) for way, rounds in seen.items()})))
 
 

@@ -12,10 +12,8 @@ from feeders.keras_api import generation, tensorflow
 from feeders.loaders import Loader
 
 from ._feeder import Feed
-from .tfdata import in_groups
-
-# Batches of a dataset that wait for training, beside those that a pool has ready.
-PREFETCHED = 2
+from .pool_dataset import pool_dataset
+from .tfdata import specs_of
 
 
 def sequence_feed(sequence: Any, workers: int, processes: bool) -> Feed:
@@ -96,39 +94,11 @@ def pool_feed(pool: Pool, loader: Loader) -> Feed:
     tf = tensorflow()
     if tf is None or not tf.distribute.has_strategy():
         return iterator_feed(_batches_of(pool), len(loader), workers=1, processes=False)
-    dataset = in_groups(Passes(pool, len(loader)), loader)
+    dataset = pool_dataset(pool, len(loader), specs_of(loader))
     weakref.finalize(dataset, pool.close)
-    return Feed(dataset.prefetch(PREFETCHED))
+    return Feed(dataset)
 
 
 def _batches_of(pool: Pool) -> Iterator[Any]:
     with contextlib.closing(pool):
         yield from pool.batches()
-
-
-class Passes:
-    """Passes over the batches of a pool: each is an epoch, and one that was left before its end is begun anew.
-
-    After a whole pass the next one goes on with what the pool has read ahead.
-
-    Args:
-        pool: prepares them.
-        steps: batches of an epoch.
-    """
-
-    def __init__(self, pool: Pool, steps: int) -> None:
-        self._pool, self._steps = pool, steps
-        self._epoch = 0
-        self._rest: Iterator[Any] | None = None  # what a whole pass has left
-        self._newest: Any = None
-
-    def __call__(self) -> Iterator[Any]:
-        """Yield the batches of a pass."""
-        batches = self._pool.batches(self._epoch) if self._rest is None else self._rest
-        self._newest, self._rest = batches, None
-        for left in reversed(range(self._steps)):
-            batch = next(batches)
-            # Nobody may ask whether there is one more. A pass that was left may still be in work, and is no matter.
-            if not left and self._newest is batches:
-                self._epoch, self._rest = self._epoch + 1, batches
-            yield batch

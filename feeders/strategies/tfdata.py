@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from typing import Any, Callable, Iterator
 
@@ -13,22 +12,14 @@ from feeders.keras_api import TENSORFLOW, backend, flatten, map_structure, no_au
 from feeders.loaders import ITERATOR, OPS, STATIC_EPOCH, Leaf, Loader
 
 from ._feeder import Feed, Feeder
-
-# Batches of a pool that one call of Python brings: each pays a quarter of it, and none waits for more than 3 others.
-GROUP = 4
+from .pool_dataset import tuples
 
 
-def _tuples(structure: Any) -> Any:
-    """Return a nested structure with its lists as tuples: ``tf.data`` takes a list for one tensor."""
-    if isinstance(structure, dict):
-        return {key: _tuples(part) for key, part in structure.items()}
-    return tuple(map(_tuples, structure)) if isinstance(structure, (list, tuple)) else structure
-
-
-def _specs(loader: Loader) -> Any:
+def specs_of(loader: Loader) -> Any:
+    """Return the ``TensorSpec`` of each array of a batch."""
     import tensorflow as tf
 
-    return map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), _tuples(loader.signature))
+    return map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), tuples(loader.signature))
 
 
 def _is_plain(signature: Any) -> bool:
@@ -47,7 +38,7 @@ def as_tensors(batch: Any) -> Any:
     import tensorflow as tf
 
     return map_structure(
-        lambda leaf: tf.convert_to_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf, _tuples(batch)
+        lambda leaf: tf.convert_to_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf, tuples(batch)
     )
 
 
@@ -69,37 +60,10 @@ def _generator(loader: Loader, workers: int) -> Feed:
     def one_epoch() -> Iterator[Any]:
         loader.on_epoch_begin()
         batches = loader.batches(next(passes))
-        yield from batches if plain else map(_tuples, batches)
+        yield from batches if plain else map(tuples, batches)
         loader.on_epoch_end()
 
-    return _prefetched(tf.data.Dataset.from_generator(one_epoch, output_signature=_specs(loader)))
-
-
-def in_groups(one_epoch: Callable[[], Iterator[Any]], loader: Loader) -> Any:
-    """Return a dataset of which each pass calls a function for the batches of an epoch, and takes some at a time.
-
-    What is dear in ``from_generator`` is the call of Python, 0.4 ms of CPU, however much it brings.
-    """
-    import tensorflow as tf
-
-    specs = _specs(loader)
-    leaves = tf.nest.flatten(specs)
-
-    def groups() -> Iterator[Any]:
-        batches = one_epoch()
-        for group in iter(lambda: list(itertools.islice(batches, GROUP)), []):
-            count = len(group)
-            # The last one is filled up with what is not taken out again.
-            yield (count, *(leaf for batch in group + group[-1:] * (GROUP - count) for leaf in flatten(batch)))
-
-    def apart(count: Any, *parts: Any) -> Any:
-        batches = [tf.nest.pack_sequence_as(specs, batch) for batch in zip(*[iter(parts)] * len(leaves))]
-        datasets = map(tf.data.Dataset.from_tensors, batches)
-        return functools.reduce(lambda first, second: first.concatenate(second), datasets).take(count)
-
-    signature = (tf.TensorSpec((), tf.int64), *leaves * GROUP)
-    dataset = tf.data.Dataset.from_generator(groups, output_signature=signature).flat_map(no_autograph(apart))
-    return dataset.apply(tf.data.experimental.assert_cardinality(len(loader)))
+    return _prefetched(tf.data.Dataset.from_generator(one_epoch, output_signature=specs_of(loader)))
 
 
 def _passes() -> Iterator[int]:
@@ -123,7 +87,7 @@ def _map(loader: Loader, workers: int) -> Feed:
     import tensorflow as tf
 
     _check_hooks(loader)
-    specs, prepare = _specs(loader), _flat_batch(loader)
+    specs, prepare = specs_of(loader), _flat_batch(loader)
     leaves = tf.nest.flatten(specs)
 
     def mapped(index: Any) -> Any:
@@ -161,10 +125,10 @@ def _interleave(loader: Loader, workers: int) -> Feed:
         epoch = next(passes[number])
         for index in range(number, len(loader), workers):
             batch = loader.batch(index, epoch)
-            yield batch if plain else _tuples(batch)
+            yield batch if plain else tuples(batch)
 
     def shard_dataset(number: Any) -> Any:
-        return tf.data.Dataset.from_generator(shard, args=(number,), output_signature=_specs(loader))
+        return tf.data.Dataset.from_generator(shard, args=(number,), output_signature=specs_of(loader))
 
     shards = tf.data.Dataset.range(workers).interleave(
         no_autograph(shard_dataset), cycle_length=workers, num_parallel_calls=workers

@@ -17,6 +17,7 @@ from pool_loaders import STEPS, At, kill_worker, raise_in_worker
 from feeders import keras_api
 from feeders.strategies.lookahead_processes import LookaheadProcesses, _safest_start
 from feeders.strategies.lookahead_threads import LookaheadThreads
+from feeders.strategies.pool_dataset import pool_dataset
 from feeders.strategies.prefetch_thread import PrefetchThread
 from feeders.strategies.queue_threads import QueueThreads
 
@@ -99,11 +100,19 @@ def make_counts(act):
     return Counts()
 
 
-def fit(model, pool, act=None):
+def as_generator(pool):
+    return {"x": pool.batches(), "steps_per_epoch": STEPS}
+
+
+def as_dataset(pool):
+    return {"x": pool_dataset(pool)}
+
+
+def fit(model, pool, act=None, feed=as_generator):
     """Train and return the counts of each epoch, and the text of the exception that ended it."""
     counts = make_counts(act)
     try:
-        model.fit(pool.batches(), steps_per_epoch=STEPS, epochs=EPOCHS, verbose=0, callbacks=[counts])
+        model.fit(**feed(pool), epochs=EPOCHS, verbose=0, callbacks=[counts])
     except BaseException as error:
         return counts.epochs, f"{type(error).__name__}: {error}"
     return counts.epochs, ""
@@ -149,6 +158,18 @@ def train(name):
     del pool
     seen["left"] = left(before)
     return seen
+
+
+def train_on_dataset():
+    """Return what was seen of a pool that is fed as a dataset."""
+    before, model = alive(), make_model()
+    with LookaheadProcesses(OneHot(), 3) as pool:
+        runs = {"whole": None, "stopped": stop, "again": None, "training raises": leave, "once more": None}
+        seen = {name: fit(model, pool, act, as_dataset) for name, act in runs.items()}
+    with LookaheadProcesses(OneHot(At(raise_in_worker, 3, 1)), 3) as pool:
+        seen["worker raises"] = fit(model, pool, feed=as_dataset)
+    del pool
+    return {**seen, "left": left(before)}
 
 
 class Large:
@@ -207,6 +228,8 @@ def main():
     seen = {"start before": _safest_start()}
     early = LookaheadProcesses(Large(), 2)
     seen["pools"] = {name: train(name) for name in sys.argv[1:] or POOLS}
+    if backend == "tensorflow":
+        seen["dataset"] = train_on_dataset()
     seen["start after"] = _safest_start()
     with early as pool:
         seen["changed"] = keep(backend, pool.batches())

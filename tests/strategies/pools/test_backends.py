@@ -66,6 +66,18 @@ def test_nothing_is_left_after_exceptions(seen, pool):
     assert seen["pools"][pool]["left"] == 0
 
 
+def test_a_dataset_of_a_pool_begins_each_epoch_whole(seen):
+    """Whatever ended the last training; nothing is left."""
+    if seen["backend"] != "tensorflow":
+        pytest.skip("a dataset is TensorFlow's")
+    of = seen["dataset"]
+    assert [of[run] for run in ("whole", "again", "once more")] == 3 * [[[ONCE] * 3, ""]]
+    assert of["stopped"] == [[[1, 1, 1, 0, 0, 0, 0]], ""]
+    assert of["training raises"] == [[], "OSError: planted in training"]
+    assert of["worker raises"][0] == [ONCE] and "KeyError: 'planted'" in of["worker raises"][1]
+    assert of["left"] == 0
+
+
 def test_no_slot_is_written_while_a_tensor_lies_over_it(seen):
     assert seen["without copy"], "else this test shows nothing: the backend copies"
     assert seen["changed"] == []
