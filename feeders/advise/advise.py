@@ -34,6 +34,9 @@ PASS_SHARE, EARLY_SHARE, TAKES_SHARE, PAIRS_SHARE = 0.02, 0.35, 0.6, 0.97
 # The same of an audit. With one reader there is no race to wait for.
 AUDIT_SHARES = {ONE: 0.05, THREADS: 0.1, PROCESSES: 0.1}
 
+# What takes less is not why a budget is too short.
+WORTH_SAYING = 0.05
+
 # Workers that an audit provokes races with, where the loader asks for none itself.
 AUDIT_WORKERS = 4
 
@@ -136,7 +139,7 @@ class _Course:
                 is no time to read it and train on it once.
         """
         settings = self._settings()
-        self._see_whether_it_fits(self._costs.survey)
+        self._see_whether_it_fits(self._costs.least)
         self._progress("reading it for what it should deliver", self._budget.share)
         found = self._surveyed(settings)
         self._audit_today()
@@ -186,7 +189,7 @@ class _Course:
         costs = self._costs
         takes = [("be made", costs.made), ("give a batch", costs.batch), ("train a step", costs.step)]
         speak = METRICS.named("epoch").format
-        slow = ", ".join(f"{speak(value)} to {what}" for what, value in takes if value)
+        slow = ", ".join(f"{speak(value)} to {what}" for what, value in takes if value >= WORTH_SAYING)
         enough = self._budget.used + costs.survey + 4 * costs.take
         raise FeedersError(
             f"advise {self._request.loader}: {self._request.seconds:g} s are too few for it; it takes {slow}. "
