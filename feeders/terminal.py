@@ -12,6 +12,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -111,6 +112,30 @@ def interrupted_by(*signals: signal.Signals) -> Iterator[None]:
     finally:
         for each in taken:
             signal.signal(each, before[each])
+
+
+@contextlib.contextmanager
+def interruptible_import() -> Iterator[None]:
+    """Let Ctrl-C be Ctrl-C where an extension module, whose import it hits, makes an ``ImportError`` of it."""
+    came: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not ours or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except ImportError:
+        if came:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Progress:

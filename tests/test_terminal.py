@@ -142,3 +142,21 @@ def test_a_signal_that_is_ignored_stays_so():
             os.kill(os.getpid(), signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_ctrl_c_that_hits_an_import_stays_one():
+    """Extension modules of TensorFlow answer it with ImportError: initialization failed."""
+
+    def imported(interrupted):
+        try:
+            if interrupted:
+                signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+        raise ImportError("initialization failed")
+
+    with pytest.raises(KeyboardInterrupt), terminal.interruptible_import():
+        imported(interrupted=True)
+    with pytest.raises(ImportError, match="initialization failed"), terminal.interruptible_import():
+        imported(interrupted=False)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

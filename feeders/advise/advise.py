@@ -11,7 +11,7 @@ from feeders.audit.request import AuditRequest
 from feeders.errors import FeedersError
 from feeders.loaders import INDEX
 from feeders.loaders.opening import DATASET, SEQUENCE
-from feeders.measure import Cell, Settings, asked, preload
+from feeders.measure import METRICS, Cell, Settings, asked, preload
 from feeders.measure.alone import measure_limit
 from feeders.measure.cells import usable_cores
 from feeders.measure.stack import describe_host, describe_stack, is_untouched
@@ -25,7 +25,7 @@ from .costs import Costs
 from .evidence import Evidence, Tried, is_safe, unsafe_by_audit
 from .look import DEADLINE_SECONDS, Look, look_at
 from .request import AdviseRequest
-from .search import LEAST_DEADLINE, Budget, Search
+from .search import LEAST_DEADLINE, SPARE, Budget, Search
 
 # Of the budget: a sampled pass, and the ends of what is audited before anything is taken, of the takes, and of the
 # pairs. Ending takes the rest.
@@ -33,6 +33,9 @@ PASS_SHARE, EARLY_SHARE, TAKES_SHARE, PAIRS_SHARE = 0.02, 0.35, 0.6, 0.97
 
 # The same of an audit. With one reader there is no race to wait for.
 AUDIT_SHARES = {ONE: 0.05, THREADS: 0.1, PROCESSES: 0.1}
+
+# What takes less is not why a budget is too short.
+WORTH_SAYING = 0.05
 
 # Workers that an audit provokes races with, where the loader asks for none itself.
 AUDIT_WORKERS = 4
@@ -136,7 +139,7 @@ class _Course:
                 is no time to read it and train on it once.
         """
         settings = self._settings()
-        self._see_whether_it_fits(self._costs.survey)
+        self._see_whether_it_fits(self._costs.least)
         self._progress("reading it for what it should deliver", self._budget.share)
         found = self._surveyed(settings)
         self._audit_today()
@@ -185,7 +188,8 @@ class _Course:
             return
         costs = self._costs
         takes = [("be made", costs.made), ("give a batch", costs.batch), ("train a step", costs.step)]
-        slow = ", ".join(f"{value:.2g} s to {what}" for what, value in takes if value)
+        speak = METRICS.named("epoch").format
+        slow = ", ".join(f"{speak(value)} to {what}" for what, value in takes if value >= WORTH_SAYING)
         enough = self._budget.used + costs.survey + 4 * costs.take
         raise FeedersError(
             f"advise {self._request.loader}: {self._request.seconds:g} s are too few for it; it takes {slow}. "
@@ -211,6 +215,7 @@ class _Course:
                 self._unsafe,
                 self._costs.made,
                 self._costs.starts,
+                self._costs.take,
             )
             self._search = search
             search.begin()
@@ -226,13 +231,14 @@ class _Course:
     def _settings(self) -> Settings:
         request = self._request
         base = Settings.from_environment()
+        deadline = min(base.deadline_seconds, max(LEAST_DEADLINE, self._budget.of(DEADLINE_SHARE)))
         return dataclasses.replace(
             base,
             model=request.model or base.model,
             step_ms=request.step_ms,
             call=request.call,
             steps=self._request.steps,
-            deadline_seconds=min(base.deadline_seconds, max(LEAST_DEADLINE, self._budget.of(DEADLINE_SHARE))),
+            deadline_seconds=round(max(deadline, SPARE * self._costs.survey)),
         )
 
     def _unsafe(self, tried: Tried) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import statistics
 from dataclasses import dataclass, field
 from typing import Any, Mapping
@@ -106,7 +107,7 @@ def percent(share: float) -> str:
 
 def gist(message: str) -> str:
     """Return the first line of a message, cut."""
-    line = next(iter(message.strip().splitlines()), "").partition(". WARNING: ")[0]
+    line = re.split(r"\. (?:WARNING: |(?:Current )?[Tt]hread 0x)", next(iter(message.strip().splitlines()), ""))[0]
     return line if len(line) <= 160 else f"{line[:157]}..."
 
 

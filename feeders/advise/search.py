@@ -30,6 +30,9 @@ STEADY_SECONDS = (0.25, 0.5, 0.5)
 # whoever computes at its deadline is given four times as long.
 LEAST_DEADLINE, LONGEST_DEADLINE, DEADLINE_SHARE = 20.0, 60.0, 0.1
 
+# What is slow is not taken for hung before so many times what was foreseen.
+SPARE = 1.5
+
 # A way that at best gives less than this share of the fastest so far is not tried: what bounds it is measured roughly.
 HOPELESS = 0.75
 
@@ -117,6 +120,7 @@ class Search:
         progress: told what goes on, and the share that is done.
         made: seconds that the loader takes to be made, in every process.
         starts: seconds until so many processes have started anew.
+        foreseen: seconds of a take of the simplest way.
         unsafe: tells why a way must not be used; empty if nothing is known against it.
         tried: by way, in the order of trial.
         dropped: ways that were not tried.
@@ -132,6 +136,7 @@ class Search:
     unsafe: Callable[[Tried], str]
     made: float = 0.0
     starts: Callable[[int], float] = lambda workers: 0.0
+    foreseen: float = 0.0
     tried: dict[Cell, Tried] = dataclasses.field(default_factory=dict)
     dropped: list[Dropped] = dataclasses.field(default_factory=list)
     duels: dict[tuple[Cell, Cell], Duel] = dataclasses.field(default_factory=dict)
@@ -187,7 +192,7 @@ class Search:
         self.progress(f"measuring {name_of(cell)}", self.budget.share)
         before = self.budget.used
         deadline = min(LONGEST_DEADLINE, max(LEAST_DEADLINE + 2 * self.made, self.budget.left * DEADLINE_SHARE))
-        record = self.bench.take(cell, STEADY_SECONDS[level], deadline)
+        record = self.bench.take(cell, STEADY_SECONDS[level], round(max(deadline, SPARE * self.foreseen)))
         use = use_of(cell)
         self._longest_take[use] = max(self._longest_take.get(use, 0.0), self.budget.used - before)
         known = self.tried.get(cell, Tried(cell, (), self.epoch))

@@ -28,7 +28,7 @@ from feeders.keras_api import (
     keras,
     version,
 )
-from feeders.terminal import LOG_LEVEL, without_chatter
+from feeders.terminal import LOG_LEVEL, interruptible_import, without_chatter
 
 from . import device
 
@@ -71,8 +71,9 @@ def _import_backend() -> None:
             f"Try: unset {BACKEND_VARIABLE}"
         )
     try:
-        importlib.import_module(name)
-        keras()
+        with interruptible_import():
+            importlib.import_module(name)
+            keras()
     except ImportError as error:
         if name == TENSORFLOW:
             raise FeedersError(f"TensorFlow can't be imported ({error}); this suite measures it. {INSTALL}") from error

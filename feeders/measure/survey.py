@@ -147,7 +147,7 @@ def _passed(load: Own, settings: Settings, backward: bool) -> _Pass:
 
 def no_answer(source: Source, ended: Ended) -> FeedersError:
     """Return the error of a loader whose process gave no answer: how it ended, and at which line of the person's."""
-    head = ended.message.partition(". ")[0]
+    head = ended.message.partition(". ")[0].rstrip(".")
     is_own = own_files(source)
     stacks = re.findall(r'File "(.+)", line (\d+) in (\w+)', ended.message)
     places = [f", at {file}:{line} in {function}" for file, line, function in stacks if is_own(file)]

@@ -9,6 +9,7 @@ import pytest
 from feeders.advise.advice import Advice
 from feeders.advise.answer import answer
 from feeders.advise.candidates import NO_TIME, ONE, PROCESSES, THREADS, Dropped
+from feeders.advise.evidence import gist
 from feeders.advise.lines import Lines
 from tests.advise.made import INDEXED, SAFE, Bench, audit, cell, evidence, limit, record, search
 
@@ -168,6 +169,11 @@ def test_a_wrong_delivery_of_today_is_unsafe_also_where_the_audit_saw_nothing():
     given = answer(seen({SEQUENCE: 10_000}, records={SEQUENCE: record(SEQUENCE, 9_000, corrupt=2.0)}))
     assert given.kind == "unsafe"
     assert "2 samples corrupt" in given.sentence
+
+
+def test_what_hung_is_told_without_the_stacks_of_its_threads():
+    assert gist("no end after 60 s. Thread 0x7f40 (most recent call first):\n  File ...") == "no end after 60 s"
+    assert gist("ended by SIGKILL. Current thread 0x7f40 (most ...") == "ended by SIGKILL"
 
 
 def test_a_busy_host_on_which_todays_fit_had_no_end_in_time_is_no_false_alarm():

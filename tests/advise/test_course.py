@@ -154,8 +154,7 @@ def test_one_that_can_not_be_read_is_an_error_where_the_audit_saw_nothing(advise
         advised(Bench({}), survey=FeedersError("it broke"))
 
 
-@pytest.mark.parametrize("seconds", [30.0, 60.0, 180.0])
-@pytest.mark.parametrize("made", [0.0, 10.0])
+@pytest.mark.parametrize(("made", "seconds"), [(0.0, 30.0), (0.0, 60.0), (0.0, 180.0), (10.0, 60.0), (10.0, 180.0)])
 def test_the_budget_is_kept_with_a_fifth_on_top(advised, seconds, made):
     """Also of a loader that needs ten seconds to be made, which every take pays for twice."""
     bench = Bench({SEQUENCE: 1_000, PROCESSES_2: 1_900}, take_seconds=2 + 2 * made, pair_seconds=4 + 2 * made)

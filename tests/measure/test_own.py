@@ -198,6 +198,8 @@ Current thread 0x8f (most recent call first):
     )
     ended = Ended("crashed", "over its limit of 7.5 GiB of memory. ", "", Seen())
     assert str(no_answer(Source("my.py:Train"), ended)).endswith("by one thread: over its limit of 7.5 GiB of memory")
+    ended = Ended("hung", "no end after 20 s.", "", Seen())
+    assert str(no_answer(Source("my.py:Train"), ended)).endswith("by one thread: no end after 20 s")
 
 
 def test_a_model_whose_steps_take_long_trains_on_fewer_batches_of_an_epoch(loaded):
