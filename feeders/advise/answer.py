@@ -29,6 +29,9 @@ FED = 0.95
 # Of the ceiling: a limit below this is that of the preparation.
 BELOW_CEILING = 0.8
 
+# Times today's samples/s: pairs that hold both 1 and this have decided nothing.
+MAY_BE = 1.2
+
 # Lines that a sentence names.
 NAMED_LINES = 3
 
@@ -122,12 +125,15 @@ class _Answering:
 
     def _choose(self) -> Tried | None:
         """The simplest of the fastest safe ways; today's where pairs or takes call it as fast."""
-        chosen, here = simplest(self._safe, NEAR), self._here()
+        chosen, here = self._fastest(), self._here()
         if chosen is None or here is None or chosen is here:
             return chosen
         ratio, interval = self._ratios(chosen)
         as_fast = (ratio or 0.0) <= 1 + MARGIN or (interval is not None and interval[0] <= 1)
         return here if as_fast else chosen
+
+    def _fastest(self) -> Tried | None:
+        return simplest(self._safe, NEAR)
 
     def _here(self) -> Tried | None:
         """Today's way, if it is safe."""
@@ -156,7 +162,9 @@ class _Answering:
             return UNSAFE
         if self._best is not None and self._best is not self._today:
             return CHANGE
-        if self._is_unproven() or self._is_fed() or not (self._is_bound_by_preparation() and self._is_searched()):
+        if self._is_unproven() or self._is_fed() or self._is_undecided():
+            return LEAVE
+        if not (self._is_bound_by_preparation() and self._is_searched()):
             return LEAVE
         return PREPARATION
 
@@ -179,6 +187,11 @@ class _Answering:
 
     def _is_fed(self) -> bool:
         return bool(self._today and is_fed(self._today, self._evidence.limit))
+
+    def _is_undecided(self) -> bool:
+        """Whether pairs of the fastest way and today's leave open which is faster, by far."""
+        _, interval = self._ratios(self._fastest())
+        return interval is not None and interval[0] <= 1 and interval[1] >= MAY_BE
 
     def _is_bound_by_preparation(self) -> bool:
         limit = self._evidence.limit
@@ -213,7 +226,18 @@ class _Answering:
         if not self._is_searched():
             until = "before the interruption" if self._evidence.interrupted else "in the time"
             return f"Leave it for now: no other way of feeding could be tried and proven {until}."
+        if self._is_undecided():
+            return f"Leave it for now: {self._open_question()}. This host was too busy to tell."
         return f"Leave it: nothing that was tried is better by more than {percent(MARGIN)}."
+
+    def _open_question(self) -> str:
+        """Say between what the ratio of the fastest way lies."""
+        fastest = self._fastest()
+        _, interval = self._ratios(fastest)
+        if fastest is None or interval is None:
+            return ""
+        way = f"`{fastest.cell.feeder}` with {workers_of(fastest.cell)}"
+        return f"{way} gives {_number(interval[0])} to {_number(interval[1])} x today's samples/s"
 
     def _unsafe_sentence(self) -> str:
         names = dict.fromkeys(fault.cause.name for fault in self._evidence.used_faults())
@@ -284,7 +308,8 @@ class _Answering:
             of = "one pair in lockstep" if duel and duel.log_ratios else "single takes, which spread by some per cent"
             why = f"a pair broke: {duel.broken}" if duel and duel.broken else "there was no time for more."
             notes.append(f"The ratio is that of {of}; {why}")
-        known = self._evidence.interrupted or self._is_searched() or self._is_unproven() or self._is_fed()
+        settled = self._is_searched() and not self._is_undecided()
+        known = self._evidence.interrupted or settled or self._is_unproven() or self._is_fed()
         if kind == LEAVE and not known:
             seconds = 2 * max(self._evidence.request.seconds, self._evidence.lacking)
             notes.append(f"Try: --seconds {seconds:.0f}, or again when this host is idle.")

@@ -52,6 +52,16 @@ def test_without_pairs_the_ratio_has_no_interval_and_says_so():
     assert any("one pair" in note for note in given.notes)
 
 
+def test_pairs_that_decide_nothing_are_no_proof_that_nothing_helps():
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, known=limit(gil=1.0))
+    wide = dataclasses.replace(found.duels[0], log_ratios=(-1.5, 0.2, 0.9))
+    given = answer(dataclasses.replace(found, duels=(wide,)))
+    assert (given.kind, given.feeder, given.code) == ("leave", "sequence", "")
+    assert given.sentence.startswith("Leave it for now: `lookahead-processes` with 2 workers gives 0.")
+    assert given.sentence.endswith("x today's samples/s. This host was too busy to tell.")
+    assert any("again when this host is idle" in note for note in given.notes)
+
+
 def test_a_pair_that_broke_is_no_want_of_time():
     found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000})
     broken = dataclasses.replace(found.duels[0], log_ratios=(), broken="crashed: ended by SIGKILL")
