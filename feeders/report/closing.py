@@ -57,10 +57,11 @@ def _answer(each: Recommendation) -> tuple[str, ...]:
     best = each.best
     if best is None:
         return (each.workload, "nothing measured is safe")
-    stall = best["stall"]
+    stall, of_limit = best["stall"], METRICS.named("share_of_limit").format(best.get("share_of_limit"))
     of_ceiling = f"{METRICS.named('stall').format(100 - stall)} of the ceiling: {stall_word(stall)}"
     takes = f"{best['measured']} take{'' if best['measured'] == 1 else 's'}"
-    return (each.workload, name(best), f"{speed(best)} samples/s", "" if pd.isna(stall) else of_ceiling, takes)
+    shares = [f"{of_limit} of this host's limit" if of_limit else "", "" if pd.isna(stall) else of_ceiling]
+    return (each.workload, name(best), f"{speed(best)} samples/s", *shares, takes)
 
 
 def _unsafe(answers: Sequence[Recommendation]) -> list[str]:

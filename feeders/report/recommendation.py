@@ -163,7 +163,9 @@ def costs(cell: CellRow) -> list[tuple[str, str]]:
     """Return what a cell gives and takes: titles and values with units; what is not known is left out."""
     shown = (("p99 wait", "wait_p99"), ("CPU", "cpu"), ("memory", "memory"), ("GPU busy", "gpu_busy"))
     values = [(title, METRICS.named(metric).format(cell.get(metric))) for title, metric in shown]
-    return [(title, value) for title, value in [("of the ceiling", share(cell)), *values] if value]
+    limit = METRICS.named("share_of_limit").format(cell.get("share_of_limit"))
+    first = [("of this host's limit", limit), ("of the ceiling", share(cell))]
+    return [(title, value) for title, value in [*first, *values] if value]
 
 
 def speed(cell: CellRow) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from feeders.report.cells import cells_table
 from feeders.report.closing import closing_lines
+from feeders.report.recommendation import costs, recommendations
 from feeders.results.takes import read_takes
 from tests.report.conftest import made_up, write_takes
 
@@ -41,6 +43,15 @@ def test_it_names_the_feeder_per_workload_then_what_was_unsafe_then_two_commands
     assert wrong == "sequence-call-lock ×4 text, remote 7 of 3,000 samples corrupt in an epoch"
     assert after == "Next:"
     assert [command.split()[1] for command in commands] == ["report", "advise"]
+
+
+def test_it_says_how_near_a_feeder_comes_to_the_limit_of_the_host(tmp_path):
+    takes = of_run(("resident", "text", 1, 2000.0, {}), ("sequence", "text", 1, 1000.0, {"share_of_limit": 71.6}))
+    write_takes(tmp_path, takes)
+    text = next(line for line in closing_lines(tmp_path, "lab", RUN) if "sequence" in line)
+    assert "72 % of this host's limit  50 % of the ceiling: starved" in text
+    (answer,) = recommendations(cells_table(tmp_path, read_takes(tmp_path)))
+    assert costs(answer.best)[:2] == [("of this host's limit", "72 %"), ("of the ceiling", "50 % (starved)")]
 
 
 def test_only_workloads_and_releases_of_the_run_are_told_with_all_their_takes(results):
