@@ -24,8 +24,8 @@ def pool_dataset(pool: Any, steps: int | None = None, signature: Any = None) -> 
         with LookaheadProcesses(loader, workers=4) as pool:
             model.fit(pool_dataset(pool), epochs=10)
 
-    A pass that is left before its end is begun anew. A generator costs ``tf.data`` a call of Python for each batch. Here
-    a call brings four, and the first batch waits for three more. The pool is not closed with the dataset.
+    A pass that is left before its end is begun anew. A generator costs ``tf.data`` a call of Python for each batch; a
+    call brings four here, and the first batch waits for three more. The pool is not closed with the dataset.
 
     Args:
         pool: `LookaheadProcesses`, `LookaheadThreads` or `QueueThreads`, which give nobody else batches meanwhile.
