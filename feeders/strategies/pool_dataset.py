@@ -9,6 +9,8 @@ import functools
 import itertools
 from typing import Any, Iterator
 
+import numpy as np
+
 # Batches that one call of Python brings: each pays a quarter of it, and none waits for more than three others.
 GROUP = 4
 
@@ -22,8 +24,8 @@ def pool_dataset(pool: Any, steps: int | None = None, signature: Any = None) -> 
         with LookaheadProcesses(loader, workers=4) as pool:
             model.fit(pool_dataset(pool), epochs=10)
 
-    A pass that is left before its end is begun anew. What ``from_generator`` costs is the call of Python, however much
-    it brings: here it brings four batches. So the first batch waits for three more. The pool is not closed with it.
+    A pass that is left before its end is begun anew. A generator costs ``tf.data`` a call of Python for each batch; a
+    call brings four here, and the first batch waits for three more. The pool is not closed with the dataset.
 
     Args:
         pool: `LookaheadProcesses`, `LookaheadThreads` or `QueueThreads`, which give nobody else batches meanwhile.
@@ -35,31 +37,41 @@ def pool_dataset(pool: Any, steps: int | None = None, signature: Any = None) -> 
 
     steps = len(pool) if steps is None else steps
     passes = Passes(pool, steps)
-    signature = _signature(next(passes())) if signature is None else signature
+    signature = _signature(passes.batches(passes.begin())) if signature is None else signature
     leaves = tf.nest.flatten(signature)
+    shapes = [leaf.shape for leaf in leaves * GROUP]
+    as_it_is = tf.autograph.experimental.do_not_convert
+    plain = isinstance(signature, tuple) and len(signature) == len(leaves)
 
-    def groups() -> Iterator[Any]:
-        batches = passes()
-        for group in iter(lambda: list(itertools.islice(batches, GROUP)), []):
-            parts = [part for batch in group for part in tf.nest.flatten(tuples(batch))]
-            # The last group is filled up with what is not taken out again.
-            yield (len(group), *parts, *parts[-len(leaves) :] * (GROUP - len(group)))
+    def take(number: Any) -> list[Any]:
+        group = list(itertools.islice(passes.batches(number), GROUP))
+        parts = [part for batch in group for part in (batch if plain else tf.nest.flatten(tuples(batch)))]
+        # The last group is filled up with what is not taken out again.
+        return [np.int64(len(group)), *parts, *parts[-len(leaves) :] * (GROUP - len(group))]
+
+    def grouped(number: Any) -> Any:
+        count, *parts = tf.numpy_function(take, [number], [tf.int64, *(leaf.dtype for leaf in leaves * GROUP)])
+        return (tf.ensure_shape(count, ()), *(tf.ensure_shape(*each) for each in zip(parts, shapes)))
 
     def apart(count: Any, *parts: Any) -> Any:
         batches = [tf.nest.pack_sequence_as(signature, batch) for batch in zip(*[iter(parts)] * len(leaves))]
         datasets = map(tf.data.Dataset.from_tensors, batches)
         return functools.reduce(lambda first, second: first.concatenate(second), datasets).take(count)
 
-    grouped = (tf.TensorSpec((), tf.int64), *leaves * GROUP)
-    dataset = tf.data.Dataset.from_generator(groups, output_signature=grouped)
-    dataset = dataset.flat_map(tf.autograph.experimental.do_not_convert(apart))
+    def one_pass(_: Any) -> Any:
+        number = tf.ensure_shape(tf.numpy_function(passes.begin, [], tf.int64), ())
+        groups = tf.data.Dataset.from_tensors(number).repeat(-(-steps // GROUP))
+        return groups.map(as_it_is(grouped)).flat_map(as_it_is(apart))
+
+    dataset = tf.data.Dataset.range(1).flat_map(as_it_is(one_pass))
     return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
 
 
-def _signature(batch: Any) -> Any:
+def _signature(batches: Iterator[Any]) -> Any:
     import tensorflow as tf
 
-    return tf.nest.map_structure(lambda part: tf.TensorSpec((None, *part.shape[1:]), part.dtype), tuples(batch))
+    first = tuples(next(batches))
+    return tf.nest.map_structure(lambda part: tf.TensorSpec((None, *part.shape[1:]), part.dtype), first)
 
 
 def tuples(structure: Any) -> Any:
@@ -81,17 +93,31 @@ class Passes:
 
     def __init__(self, pool: Any, steps: int) -> None:
         self._pool, self._steps = pool, steps
-        self._epoch = 0
+        self._epoch = self._begun = 0
         self._rest: Iterator[Any] | None = None  # what a whole pass has left
-        self._newest: Any = None
+        self._pass: Iterator[Any] = iter(())
 
-    def __call__(self) -> Iterator[Any]:
-        """Yield the batches of a pass."""
+    def begin(self) -> Any:
+        """Begin a pass, and return its number."""
         batches = self._pool.batches(self._epoch) if self._rest is None else self._rest
-        self._newest, self._rest = batches, None
+        self._begun, self._rest = self._begun + 1, None
+        self._pass = self._batches(self._begun, batches)
+        return np.int64(self._begun)
+
+    def batches(self, number: int) -> Iterator[Any]:
+        """Return the batches of a pass; one call goes on where another has ended.
+
+        Raises:
+            RuntimeError: another one has begun since.
+        """
+        if number != self._begun:
+            raise RuntimeError(f"pool_dataset: pass {number} was left, since pass {self._begun} has begun")
+        return self._pass
+
+    def _batches(self, number: int, batches: Iterator[Any]) -> Iterator[Any]:
         for left in reversed(range(self._steps)):
             batch = next(batches)
             # Nobody may ask whether there is one more. A pass that was left may still be in work, and is no matter.
-            if not left and self._newest is batches:
+            if not left and self._begun == number:
                 self._epoch, self._rest = self._epoch + 1, batches
             yield batch

@@ -36,36 +36,44 @@ def passes():
     return Passes(Pool(), STEPS)
 
 
+def whole(passes):
+    return list(passes.batches(passes.begin()))
+
+
 def test_whole_passes_go_on_with_what_is_read_ahead(passes):
-    assert [list(passes()) for _ in range(3)] == [epoch(0), epoch(1), epoch(2)]
+    assert [whole(passes) for _ in range(3)] == [epoch(0), epoch(1), epoch(2)]
     assert passes._pool.begun == 1
 
 
 def test_nobody_need_ask_whether_a_pass_is_over(passes):
-    kept = []
     for number in range(3):
-        kept.append(passes())
-        assert list(itertools.islice(kept[-1], STEPS)) == epoch(number)
+        assert list(itertools.islice(passes.batches(passes.begin()), STEPS)) == epoch(number)
     assert passes._pool.begun == 1
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
 def test_a_pass_that_is_left_is_begun_anew(passes, taken):
-    list(passes())
-    left = passes()
-    list(itertools.islice(left, taken))
-    assert [list(passes()) for _ in range(2)] == [epoch(1), epoch(2)]
+    whole(passes)
+    list(itertools.islice(passes.batches(passes.begin()), taken))
+    assert [whole(passes) for _ in range(2)] == [epoch(1), epoch(2)]
+
+
+def test_a_pass_that_was_left_takes_nothing_of_the_next(passes):
+    left, newer = passes.begin(), passes.begin()
+    with pytest.raises(RuntimeError, match="pass 1 was left, since pass 2 has begun"):
+        passes.batches(left)
+    assert list(passes.batches(newer)) == epoch(0)
 
 
 def test_a_pass_that_was_left_and_still_works_harms_nobody(passes):
-    left = passes()
+    left = passes.batches(passes.begin())
     next(left)
-    newer = passes()
+    newer = passes.batches(passes.begin())
     next(newer)
     with pytest.raises(RuntimeError, match="ended"):
         list(left)
     assert list(newer) == epoch(0)[1:]
-    assert list(passes()) == epoch(1)
+    assert whole(passes) == epoch(1)
 
 
 class Named:
