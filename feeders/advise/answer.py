@@ -286,7 +286,7 @@ class _Answering:
             notes.append(f"The ratio is that of {of}; {why}")
         known = self._evidence.interrupted or self._is_searched() or self._is_unproven() or self._is_fed()
         if kind == LEAVE and not known:
-            seconds = 2 * max(self._evidence.request.seconds, self._evidence.lacking)
+            seconds = -(-2 * max(self._evidence.request.seconds, self._evidence.lacking) // 10) * 10
             notes.append(f"Try: --seconds {seconds:.0f}, or again when this host is idle.")
         if self._evidence.interrupted:
             notes.append("Interrupted: this is what is known so far.")
