@@ -311,7 +311,7 @@ class _Answering:
         settled = self._is_searched() and not self._is_undecided()
         known = self._evidence.interrupted or settled or self._is_unproven() or self._is_fed()
         if kind == LEAVE and not known:
-            seconds = 2 * max(self._evidence.request.seconds, self._evidence.lacking)
+            seconds = -(-2 * max(self._evidence.request.seconds, self._evidence.lacking) // 10) * 10
             notes.append(f"Try: --seconds {seconds:.0f}, or again when this host is idle.")
         if self._evidence.interrupted:
             notes.append("Interrupted: this is what is known so far.")

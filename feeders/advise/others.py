@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Sequence
 
 from feeders.measure import METRICS, Cell
-from feeders.strategies import FEEDERS
 
 from .candidates import ONE
 from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried, faults_of, simplest
@@ -78,6 +77,6 @@ def _better_at(other: Tried, best: Tried) -> list[str]:
             texts.append(f"{title} ({say(one)} against {say(two)})")
     if best.metric("disordered") and other.metric("disordered") == 0:
         texts.append("order, which it keeps")
-    if FEEDERS.names.index(other.cell.feeder) < FEEDERS.names.index(best.cell.feeder) and not lifted_file(other.cell):
+    if lifted_file(best.cell) and not lifted_file(other.cell):
         texts.append("simplicity, as plain Keras does it")
     return texts

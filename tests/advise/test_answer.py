@@ -245,6 +245,12 @@ def test_a_runner_up_says_when_it_is_better():
     assert "memory (100 MB against 1 GB)" in given.runner_up
 
 
+def test_a_runner_up_is_simpler_where_plain_keras_does_it_and_a_pool_is_best():
+    speeds = {SEQUENCE: 10_000, THREADS_4: 20_000, cell("tfdata-map", 4): 18_000}
+    assert answer(seen(speeds)).runner_up.endswith("simplicity, as plain Keras does it")
+    assert "simplicity" not in answer(seen({SEQUENCE: 10_000, cell("generator"): 9_900})).runner_up
+
+
 def test_a_runner_up_that_keeps_the_order_says_so():
     queue = cell("queue-threads", 4)
     records = {queue: record(queue, 19_000, disordered=64.0), THREADS_4: record(THREADS_4, 17_000, disordered=0.0)}
