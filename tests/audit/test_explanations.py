@@ -52,6 +52,7 @@ def fault(mine, outcome, message="", printed="", processes=False):
         ("TypeError: 'float' object cannot be interpreted as an integer", "a float", "int(np.ceil(", 10),
         ("TypeError: 'numpy.float64' object cannot be interpreted as an integer", "a float", "int(np.ceil(", 10),
         ("ValueError: The PyDataset has length 0", "no batch", "math.ceil", 10),
+        ("ValueError: the generator must yield at least one batch.", "no batch", "a path that matches", None),
         ("TypeError: '<' not supported between instances of 'method' and 'int'", "a method", "@property", 18),
         ("ValueError: the generator must return a tuple, either (input,) or", "a list", "return x, y", 15),
         ("TypeError: fit() got an unexpected keyword argument 'workers'", "Since Keras 3", "super().__init__", None),

@@ -81,6 +81,12 @@ _REFUSALS = (
         "__len__",
     ),
     _Refusal(
+        r"at least one batch|[Ee]mpty (?:generator|dataset)",
+        "It gives no batch.",
+        "See what it finds: a path that matches no file, a filter that keeps nothing, or a generator that somebody has "
+        "read to its end.",
+    ),
+    _Refusal(
         r"'method' and 'int'|'method' object cannot be interpreted",
         "Its num_batches is a method; Keras reads it as a property.",
         "Write @property in the line above `def num_batches(self):`; or call it __len__.",
