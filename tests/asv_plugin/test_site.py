@@ -102,6 +102,15 @@ def test_a_series_that_no_run_had_is_not_listed(conf):
     assert list(benchmarks) == [NAME]
 
 
+def test_cells_without_a_number_are_not_listed(conf):
+    listed = Path(conf.html_dir) / "graphs" / "machine-lab" / "summary.json"
+    listed.parent.mkdir(parents=True)
+    rows = [{"name": NAME, "idx": 0, "last_value": None}, {"name": NAME, "idx": 1, "last_value": 0.0}]
+    listed.write_text(json.dumps(rows))
+    opened(conf, ({"machine": "lab"}, CELLS))
+    assert json.loads(listed.read_text()) == rows[1:]
+
+
 def test_the_script_of_this_asv_has_the_function_that_shows_a_series():
     text = SCRIPT.read_text(encoding="utf-8")
     assert text.count(SHOW) == 1
