@@ -7,9 +7,11 @@ import json
 import sysconfig
 import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import feeders.audit
 from feeders.audit.causes import CAUSES, FAMILIES, Case
 from feeders.audit.events import BatchRead, BatchTrained, EpochEnded, HookEnded, Logged
 from feeders.audit.evidence import (
@@ -36,6 +38,8 @@ from feeders.audit.switches import Place
 from feeders.loaders.pickling import PicklingFault
 from feeders.measure.counts import Epoch, Reference
 from feeders.measure.identity import Columns
+
+AUDIT = Path(feeders.audit.__file__).parent
 
 REQUEST = AuditRequest("mine.py:Mine")
 
@@ -757,12 +761,18 @@ Thread 0x00007fa2767fc6c0 (most recent call first):
 Current thread 0x00007fa2757f96c0 (most recent call first):
   File "{purelib}/jax/_src/api.py", line 402 in apply
 """
+IN_THE_TRAINER = """
+Current thread 0x00007fa2757f96c0 (most recent call first):
+  File "{purelib}/tensorflow/python/eager/execute.py", line 53 in quick_execute
+  File "{audit}/fits.py", line 70 in fit
+  File "{file}", line 12 in test_mine
+"""
 
 
 def hanging(tmp_path, stacks, **known):
     mine = tmp_path / "mine.py"
     mine.write_text("\n" * 20)
-    fits = ended("hung", "no end after 8 s. " + stacks.format(file=mine, **sysconfig.get_paths()))
+    fits = ended("hung", "no end after 8 s. " + stacks.format(file=mine, audit=AUDIT, **sysconfig.get_paths()))
     return judged(AuditRequest(f"{mine}:Mine"), known=replace(SEQUENCE, **known), fits=fits)
 
 
@@ -780,6 +790,7 @@ def test_a_backend_that_forked_workers_wait_in_is_named(tmp_path):
     ("stacks", "known"),
     [
         (IN_A_QUEUE, {"processes": True}),  # the trainer is in JAX, the worker is not
+        (IN_THE_TRAINER, {"processes": True}),  # called by a test of the person's own
         (IN_JAX, {"processes": False}),
         (IN_JAX, {"processes": True, "pickles": True}),  # started anew
     ],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Callable, Iterable
 
 from feeders.audit.evidence import ENDED, Evidence, FitRun
@@ -19,6 +21,9 @@ from feeders.results.record import CRASHED, HUNG
 
 from ._cause import CORRUPT, DUPLICATED, MISSING, OBSERVATIONS
 from ._race import Race, find_race, observations
+
+# How a line of a stack dump begins that stands in the audit itself.
+AUDIT = f'File "{Path(__file__).resolve().parents[1]}{os.sep}'
 
 # Lines of a stack dump that are named.
 MOST_LINES = 4
@@ -182,9 +187,19 @@ class Case:
         found = re.findall(r'File "([^"]+)", line (\d+),? in (\S+)', text)
         return tuple(dict.fromkeys(f"{file}:{line}: in {name}" for file, line, name in found if self.is_own(file)))
 
+    @staticmethod
+    def stacks(ending: Ending) -> tuple[str, ...]:
+        """Return the stack of each thread at the end, the innermost call first, out to where the audit called.
+
+        Beyond that stands who called the audit, which may be the person's own test.
+        """
+        text = ending.run.printed if ending.run else ending.message
+        return tuple(stack.partition(AUDIT)[0] for stack in re.split(r"(?:Current t|T)hread 0x", text))
+
     def stack_lines(self, ending: Ending) -> tuple[str, ...]:
         """Return lines of the person's code where its threads stood at the end."""
-        return self.own_lines(ending.run.printed if ending.run else ending.message)[:MOST_LINES]
+        lines = (line for stack in self.stacks(ending) for line in self.own_lines(stack))
+        return tuple(dict.fromkeys(lines))[:MOST_LINES]
 
     def raised_lines(self, ending: Ending) -> tuple[str, ...]:
         """Return the innermost line of the person's code in the exception that ended it."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Iterator
 
 from feeders.audit.excerpts import marks_of
 from feeders.audit.source import Mark
 from feeders.results.record import FAILED, HUNG
 
-from ._case import Case
+from ._case import Case, Ending
 from ._cause import Cause, Family, Fault
 
 # What is said where CUDA has started before the fork: by torch, by the driver, and by the runtime.
@@ -49,7 +48,7 @@ def find(case: Case) -> Iterator[Fault]:
         seen = f"preparing a batch in a worker used the GPU: {said}"
         yield Fault(CUDA_FORKED, seen, case.raised_lines(ending), ending.observations, explains=("raises",))
     if ending.outcome == HUNG:
-        name, where = _waits_in(case, ending.run.printed if ending.run else ending.message)
+        name, where = _waits_in(case, ending)
         marks = (Mark(mark.file, mark.line, f"a worker waits in {name}, {mark.says}") for mark in marks_of(where))
         if name:
             yield Fault(
@@ -63,9 +62,9 @@ def find(case: Case) -> Iterator[Fault]:
             )
 
 
-def _waits_in(case: Case, printed: str) -> tuple[str, tuple[str, ...]]:
+def _waits_in(case: Case, ending: Ending) -> tuple[str, tuple[str, ...]]:
     """Return the backend that a line of the person's code waits in, and the line; nothing where no stack shows it."""
-    for stack in re.split(r"(?:Current t|T)hread 0x", printed):
+    for stack in case.stacks(ending):
         lines = case.own_lines(stack)[:1]
         if lines:
             inner = stack.partition(f'File "{lines[0].split(":")[0]}"')[0]  # the innermost call stands first
