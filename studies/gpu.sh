@@ -66,6 +66,11 @@ for step in ${GPU_STEPS:-tensorflow torch jax advise tensorflow-cpu}; do
   fi
 done
 
+# What trains in an advice: the first backend there is.
+for step in $steps; do
+  [ "$step" = advise ] || { advised=${step%-cpu} && break; }
+done
+
 # What trains in a step.
 device_of() { case $1 in *-cpu) echo cpu ;; *) echo $device ;; esac; }
 model_of() { case $1 in *-cpu) echo light ;; *) echo $model ;; esac; }
@@ -110,7 +115,7 @@ advise() {
   local text="results/$FEEDERS_MACHINE/advice-$1.txt"
   [ ! -e "$text" ] && [ "$(left)" -gt 20 ] || return
   say "advise on $1"
-  FEEDERS_DEVICE=$device timeout -s INT -k 20 "$(left)" \
+  KERAS_BACKEND=${advised:-tensorflow} FEEDERS_DEVICE=$device timeout -s INT -k 20 "$(left)" \
     "$python" -m feeders advise "examples/my_data.py:$1" $advise_options < /dev/null > "$text.part"
   case $? in
     0 | 1) mv "$text.part" "$text" && cat "$text" ;; # safe, or not: an answer
