@@ -45,6 +45,11 @@ class Ending:
     run: FitRun | None
     observations: int
 
+    @property
+    def delivered(self) -> str:
+        """What came before it hung, in words."""
+        return f"{self.run.batches if self.run else 0} batches delivered, then nothing"
+
 
 @dataclass(frozen=True)
 class Case:

@@ -53,7 +53,7 @@ def find(case: Case) -> Iterator[Fault]:
         if name:
             yield Fault(
                 BACKEND_FORKED,
-                f"{ending.run.batches if ending.run else 0} batches delivered, then nothing",
+                ending.delivered,
                 where,
                 ending.observations,
                 explains=("hangs", "hangs-at-epoch-end", "keras-hangs"),

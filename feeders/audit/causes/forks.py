@@ -41,7 +41,7 @@ def find(case: Case) -> Iterator[Fault]:
     marks += [Mark(mark.file, mark.line, f"a worker process waits here, {mark.says}") for mark in waiting]
     yield Fault(
         THREADS_FORKED,
-        f"{ending.run.batches if ending.run else 0} batches delivered, then nothing",
+        ending.delivered,
         where,
         ending.observations,
         explains=("hangs", "hangs-at-epoch-end", "keras-hangs"),
