@@ -66,7 +66,7 @@ class Records(Material):
 
     def _read(self, position: int, record: NDArray[np.uint8]) -> None:
         self.file.seek(position)
-        self.file.readinto(record)
+        self.file.readinto(record.data)
 
     def native(self, workers: int, epoch: Any) -> Any:
         """The same records by ``FixedLengthRecordDataset``, which reads ahead in order: TensorFlow has no seek."""
@@ -110,7 +110,7 @@ class RecordsHandles(Records):
     def _read(self, position: int, record: NDArray[np.uint8]) -> None:
         file = self._file()
         file.seek(position)
-        file.readinto(record)
+        file.readinto(record.data)
 
     def _file(self) -> _Handle:
         if getattr(self._own, "process", None) != os.getpid():
