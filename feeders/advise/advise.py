@@ -252,7 +252,7 @@ class _Course:
         self._used = self._audit(use, self._today.workers, PAIRS_SHARE)
         if use != ONE and self._used and not is_safe(self._used, use):
             self._audit(ONE, 1, PAIRS_SHARE)
-        if THREADS not in self._audits and INDEX in self._look.offers and self._is_worth_it():
+        if THREADS not in self._audits and self._look.kind == SEQUENCE and self._is_worth_it():
             self._audit(THREADS, AUDIT_WORKERS, EARLY_SHARE)
 
     def _is_worth_it(self) -> bool:
@@ -265,7 +265,7 @@ class _Course:
         seconds = max(5.0, self._budget.of(AUDIT_SHARES[use]))
         request = AuditRequest(
             self._request.loader,
-            workers=workers if self._look.kind == SEQUENCE else None,
+            workers=workers,  # Keras 2 would pull a generator by several threads, which is not asked here
             processes=use == PROCESSES and self._look.kind == SEQUENCE,
             call=self._request.call,
             steps=self._request.steps,

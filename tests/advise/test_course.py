@@ -83,6 +83,16 @@ def test_how_it_is_used_is_audited_first_and_processes_only_where_they_may_win(a
     assert ("processes", 4) not in asked
 
 
+@pytest.mark.parametrize(
+    ("kind", "offers"), [("generator", ("iterator",)), ("iterator", ("iterator",)), ("arrays", ("index", "iterator"))]
+)
+def test_what_no_workers_share_is_audited_with_one_reader(advised, kind, offers):
+    """Keras 2 pulls a generator by four threads where nobody says how many, and any breaks then."""
+    look = dataclasses.replace(INDEXED, kind=kind, offers=offers)
+    _, asked = advised(Bench({}), look=look, survey=dataclasses.replace(SURVEY, kind=kind))
+    assert asked == [("one reader", 1)]
+
+
 def test_ways_that_their_audit_rules_out_make_room_for_the_next(advised):
     """Processes are the fastest and unsafe; the threads that come next are advised."""
     bench = Bench({SEQUENCE: 10_000, PROCESSES_2: 19_000, cell("lookahead-threads", 4): 15_000}, other=10_000)
