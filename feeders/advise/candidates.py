@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Mapping
 
 from feeders.loaders import INDEX, OPS
-from feeders.loaders.opening import ARRAYS, DATASET
+from feeders.loaders.opening import ARRAYS, DATASET, SEQUENCE
 from feeders.measure import WORKERS, Cell
 from feeders.measure.gil import Preparation
 from feeders.strategies import FEEDERS, Feeder, feeder
@@ -87,10 +87,8 @@ def _left_out(row: Feeder, look: Look) -> str:
         return "TensorFlow reads a tf.data pipeline itself; around it Python would be in the way"
     if look.kind == ARRAYS and not row.whole:
         return "fit(x, y) cuts arrays itself; around it Python would be in the way"
-    if row.name == "tfdata-map" and look.hooks:
-        return "its on_epoch_begin or on_epoch_end would never be called"
-    if row.name == "tfdata-map" and not look.tuples:
-        return "its batches are no tuples of arrays, which tf.numpy_function takes apart"
+    if row.name in ("tfdata-generator", "tfdata-map"):
+        return _left_out_of_a_pipeline(row.name, look)
     if row.name in PASSED_OVER:
         return PASSED_OVER[row.name]
     if not is_patched(row.name):
@@ -98,6 +96,21 @@ def _left_out(row: Feeder, look: Look) -> str:
     if row.shared_by == "processes" and look.unpicklable and row.own_workers:
         return f"its processes start anew, and {look.unpicklable}, which can't be sent there"
     return ""
+
+
+def _left_out_of_a_pipeline(name: str, look: Look) -> str:
+    """Why a pipeline around the loader can't be written in a few lines; empty if it can."""
+    if not look.alike:
+        return "the shape of its samples differs from batch to batch"
+    if name == "tfdata-generator":
+        if look.kind != SEQUENCE and not look.expression.endswith(")"):
+            return (
+                "it is an object that can't be begun anew, and its first batch, which tells the shapes, would be lost"
+            )
+        return "" if look.plain else "its batches hold lists, each of which tf.data takes for one array"
+    if look.hooks:
+        return "its on_epoch_begin or on_epoch_end would never be called"
+    return "" if look.tuples else "its batches are no tuples of arrays, which tf.numpy_function takes apart"
 
 
 def counts(row: Feeder, most: int | None, cores: int) -> list[int]:

@@ -22,7 +22,7 @@ LINES = Lines(
     (Line("mine.py", 10, "__getitem__", "total += k", 0.8, 1.0), Line("mine.py", 11, "f", "wait()", 0.1, 0.0))
 )
 
-INDEXED = Look("sequence", "a mine.Train", ("index", "iterator"), steps=60, dtypes=("float32", "float32"), lines=LINES)
+INDEXED = Look("sequence", "a mine.Train", ("index", "iterator"), steps=60, lines=LINES)
 
 
 def cell(name, workers=1):
