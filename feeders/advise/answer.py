@@ -9,14 +9,14 @@ from feeders.audit.course import OUTCOMES
 from feeders.audit.judge import NOT_COUNTED
 from feeders.compare.verdict import MARGIN
 from feeders.loaders import INDEX
-from feeders.loaders.opening import DATASET
+from feeders.loaders.opening import DATASET, SEQUENCE
 from feeders.measure.limit import Limit
 from feeders.results.record import HUNG
 
 from .candidates import NO_TIME, ONE, use_of
 from .evidence import Evidence, Tried, gist, is_safe, percent, simplest
 from .lines import Line
-from .notes import NO_INDEX, of_a_pipeline, of_processes
+from .notes import NO_INDEX, NO_LENGTH, of_a_pipeline, of_processes
 from .others import Reason, not_to_be_used, runner_up, workers_of
 from .patches import lifted_file, patch
 from .search import NEAR, name_of
@@ -289,7 +289,8 @@ class _Answering:
         look = self._evidence.look
         if look.kind == DATASET:
             return tuple(of_a_pipeline(self._evidence))
-        return (*of_processes(self._evidence), *([] if INDEX in look.offers else [NO_INDEX]))
+        lacks = NO_INDEX if INDEX not in look.offers else NO_LENGTH if look.kind == SEQUENCE and not look.sized else ""
+        return (*of_processes(self._evidence), *([lacks] if lacks else []))
 
     def _notes(self, kind: str, best: Tried | None) -> list[str]:
         notes = []

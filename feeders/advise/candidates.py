@@ -87,6 +87,8 @@ def _left_out(row: Feeder, look: Look) -> str:
         return "TensorFlow reads a tf.data pipeline itself; around it Python would be in the way"
     if look.kind == ARRAYS and not row.whole:
         return "fit(x, y) cuts arrays itself; around it Python would be in the way"
+    if look.kind == SEQUENCE and not look.sized and row.name not in ("sequence", "sequence-processes"):
+        return "it has no __len__, by which all but Keras know the batches of an epoch"
     if row.name in ("tfdata-generator", "tfdata-map"):
         return _left_out_of_a_pipeline(row.name, look)
     if row.name in PASSED_OVER:

@@ -42,7 +42,7 @@ class Look:
         workers: that it asks for itself; 1 where it asks for none.
         processes: whether they are processes.
         steps: batches of an epoch; None where it does not tell and nobody else did.
-        sized: whether it tells them itself.
+        sized: whether it tells them itself; a sequence by ``len()``, which whatever is around it asks.
         hooks: what it does between epochs: the names of those methods.
         expression: Python that makes it, or names it.
         seconds: that it took to be made.
@@ -140,7 +140,7 @@ def _opened(request: AdviseRequest, seconds: float) -> Look:
         workers=opened.workers if opened.sets_workers else 1,
         processes=opened.processes and opened.sets_workers,
         steps=request.steps or length,
-        sized=bool(length),
+        sized=bool(length) and (opened.kind != SEQUENCE or hasattr(opened.x, "__len__")),
         hooks=tuple(hook for hook in own.HOOKS if served.hooks and _is_defined(hook, type(opened.x))),
         expression=expression_of(request, opened),
         seconds=took,

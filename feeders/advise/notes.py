@@ -15,7 +15,6 @@ OWN_PROCESSES = "lookahead-processes"
 # Of the fastest so far: processes that could give no more are not worth a change.
 WORTH_IT = 1.25
 
-
 # Of an epoch: from here on the gap to the next one is worth a line.
 LONG_GAP = 0.1
 
@@ -23,6 +22,8 @@ NO_INDEX = (
     "One thread reads it, since its batches have no index. Try: a PyDataset with __getitem__, whose batches several "
     "workers can prepare."
 )
+
+NO_LENGTH = "It has no __len__, so that Keras alone can read it by index. Try: a __len__ that returns its batches."
 
 
 def of_a_pipeline(evidence: Evidence) -> list[str]:

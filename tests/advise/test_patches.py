@@ -118,12 +118,13 @@ def test_those_of_arrays_do_too(in_child):
         ("Several", KINDS["Several"]),
         ("Named", KINDS["Named"]),
         ("Widening", dataclasses.replace(SEQUENCE, expression="Widening()", alike=False)),
+        ("Untold", dataclasses.replace(SEQUENCE, expression="Untold()", sized=False)),
         ("Stream", KINDS["Stream"]),
         ("made", KINDS["made"]),
     ],
 )
 def test_a_look_tells_what_the_lines_depend_on(name, told):
-    found = look_at(AdviseRequest(f"{FILE}:{name}", steps=None if told.sized else 10), 0.01)
+    found = look_at(AdviseRequest(f"{FILE}:{name}", steps=None if told.kind == "sequence" else 10), 0.01)
     for field in ("kind", "hooks", "tuples", "plain", "alike", "sized", "steps", "expression"):
         expected = f"{name}()" if field == "expression" and told is SEQUENCE else getattr(told, field)
         assert getattr(found, field) == expected, field
@@ -135,6 +136,8 @@ def test_what_a_pipeline_can_not_carry_is_left_out():
     assert "tfdata-generator" not in made, "the batch that tells its shapes would not be trained on"
     _, dropped = candidates(REQUEST, dataclasses.replace(SEQUENCE, alike=False), cores=2)
     assert {each.feeder for each in dropped if "differs" in each.reason} == {"tfdata-map", "tfdata-generator"}
+    untold, _ = candidates(REQUEST, dataclasses.replace(SEQUENCE, sized=False), cores=2)
+    assert {each.feeder for each in untold} == {"sequence", "sequence-processes"}, "all else asks for len()"
 
 
 SCRIPT = """

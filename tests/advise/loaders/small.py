@@ -75,6 +75,15 @@ class _Widening(_Train):
         return np.repeat(x, 1 + index, axis=1), y
 
 
+class _Untold:
+    """Keras 3 asks for a property where there is no length."""
+
+    num_batches = BATCHES
+
+    def __getitem__(self, index):
+        return numbered(index)
+
+
 def _as_sequence(body):
     made = as_sequence(body)
     made.__qualname__ = made.__name__ = body.__name__[1:]
@@ -82,8 +91,8 @@ def _as_sequence(body):
     return made
 
 
-Train, Hooked, Begun, Several, Named, Widening = map(
-    _as_sequence, (_Train, _Hooked, _Begun, _Several, _Named, _Widening)
+Train, Hooked, Begun, Several, Named, Widening, Untold = map(
+    _as_sequence, (_Train, _Hooked, _Begun, _Several, _Named, _Widening, _Untold)
 )
 
 
