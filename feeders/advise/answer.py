@@ -16,7 +16,7 @@ from feeders.results.record import HUNG
 from .candidates import NO_TIME, ONE, use_of
 from .evidence import Evidence, Tried, gist, is_safe, percent, simplest
 from .lines import Line
-from .notes import NO_INDEX, NO_LENGTH, of_a_pipeline, of_processes
+from .notes import NO_INDEX, NO_LENGTH, of_a_pipeline, of_order, of_processes
 from .others import Reason, not_to_be_used, runner_up, workers_of
 from .patches import lifted_file, patch
 from .search import NEAR, name_of
@@ -297,6 +297,8 @@ class _Answering:
         share, limit = self._share(best), self._evidence.limit
         if kind == CHANGE and share and limit and share >= 90 and limit.samples < BELOW_CEILING * limit.ceiling:
             notes.append(f"After that the preparation is the limit{self._named_lines()}.")
+        if kind in (CHANGE, UNSAFE) and best:
+            notes += of_order(self._evidence.look, best.cell)
         if kind in (CHANGE, LEAVE):
             notes += of_processes(self._evidence)
         if self._is_unproven():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from feeders.measure import METRICS
+from feeders.loaders.opening import SEQUENCE
+from feeders.measure import METRICS, Cell
 
 from .evidence import Evidence
+from .look import Look
 
 # Of the preparation of a pipeline: from here on its Python holds the GIL too long for parallel calls.
 PYTHON_SHARE = 0.3
@@ -74,4 +76,16 @@ def of_processes(evidence: Evidence) -> list[str]:
         f"`{OWN_PROCESSES}` could not be tried, and may give up to {speed(most)}: "
         f"{unpicklable}, which can't be sent to a process that starts anew. Try: leave that out in __getstate__, and "
         "make it again in __setstate__."
+    ]
+
+
+def of_order(look: Look, cell: Cell) -> list[str]:
+    """Return what becomes of the order that Keras draws, where a way of feeding takes the place of a sequence."""
+    if look.kind != SEQUENCE or not look.sized or cell.feeder in ("sequence", "sequence-processes"):
+        return []
+    kind = "PyDataset" if look.generation == 3 else "Sequence"
+    order = "give the batch that is ready first" if cell.feeder == "queue-threads" else "keep the order of the index"
+    return [
+        f"`fit()` draws a new order of the batches of a {kind} for each epoch, unless it gets `shuffle=False`. These "
+        f"lines {order}. Where training needs another order, draw it in `on_epoch_end`."
     ]

@@ -41,6 +41,17 @@ def test_a_change_is_said_in_one_sentence_with_its_interval_and_its_share():
     assert given.costs == {"CPU": "500 ms per 1,000 samples", "memory": "1 GB", "first batch": "100 ms"}
 
 
+def test_an_order_that_keras_drew_is_not_lost_without_a_word():
+    """By default ``fit()`` shuffles the batches of a sequence; of a generator it can't."""
+    moved = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}))
+    assert any("`shuffle=False`" in note and "keep the order of the index" in note for note in moved.notes)
+    unordered = answer(seen({SEQUENCE: 10_000, cell("queue-threads", 4): 18_000}))
+    assert any("give the batch that is ready first" in note for note in unordered.notes)
+    same = answer(seen({SEQUENCE: 10_000, cell("sequence", 4): 18_000}))
+    assert same.kind == "change"
+    assert not any("shuffle" in note for note in same.notes)
+
+
 def test_without_pairs_the_ratio_has_no_interval_and_says_so():
     given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, compare=False))
     assert given.ratio == pytest.approx(1.8)
