@@ -219,9 +219,10 @@ class _Course:
             )
             self._search = search
             search.begin()
-            if self._unsafe(search.tried[self._today]):
+            now = search.tried[self._today]
+            if self._unsafe(now):
                 search.take_alone()
-            if self._is_worth_it() and not is_fed(search.tried[self._today], limit):
+            if self._is_worth_it() and not (is_fed(now, limit) and now in search.safe()):
                 # Where audits took long, half of what is left is for takes.
                 search.screen(self._cells, max(TAKES_SHARE, self._budget.halfway(PAIRS_SHARE)))
                 while self._audit_best(search):

@@ -11,7 +11,7 @@ from feeders.compare.verdict import MARGIN
 from feeders.loaders import INDEX
 from feeders.loaders.opening import DATASET, SEQUENCE
 from feeders.measure.limit import Limit
-from feeders.results.record import HUNG
+from feeders.results.record import HUNG, MEASURED, REFUSED
 
 from .candidates import NO_TIME, ONE, use_of
 from .evidence import Evidence, Tried, gist, is_safe, percent, simplest
@@ -32,8 +32,8 @@ BELOW_CEILING = 0.8
 # Times today's samples/s: pairs that hold both 1 and this have decided nothing.
 MAY_BE = 1.2
 
-# Lines that a sentence names.
-NAMED_LINES = 3
+# Lines, and feeders, that a sentence names.
+NAMED_LINES = NAMED_FEEDERS = 3
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,10 @@ class _Answering:
         return here if as_fast else chosen
 
     def _fastest(self) -> Tried | None:
-        return simplest(self._safe, NEAR)
+        """By takes; by pairs where some say that another one is faster."""
+        chosen = simplest(self._safe, NEAR)
+        duels = {each.cell: self._evidence.duel(chosen.cell, each.cell) for each in self._safe if chosen}
+        return next((each for each in self._safe if (duel := duels[each.cell]) and duel.is_faster), chosen)
 
     def _here(self) -> Tried | None:
         """Today's way, if it is safe."""
@@ -153,7 +156,8 @@ class _Answering:
 
     def _share(self, best: Tried | None) -> float | None:
         limit = self._evidence.limit
-        return 100 * best.speed / limit.samples if best and best.speed and limit else None
+        # What bounds it is measured in parts, each alone: a way may be seen to give some per cent more.
+        return min(100.0, 100 * best.speed / limit.samples) if best and best.speed and limit else None
 
     # What kind of answer it is.
 
@@ -199,11 +203,14 @@ class _Answering:
         return bool(limit and fastest and fastest < BELOW_CEILING * limit.ceiling)
 
     def _is_searched(self) -> bool:
-        """Whether another way than today's is proven safe, or none had to be left out for want of time."""
-        if any(each is not self._today for each in self._safe):
-            return True
-        untried = any(each.reason == NO_TIME for each in self._evidence.dropped)
-        return self._today is not None and not untried and not self._evidence.interrupted
+        """Whether no way that may be faster was left out, or left unproven, for want of time."""
+        return self._today is not None and not (
+            self._evidence.interrupted or self._untried() or self._evidence.unproven()
+        )
+
+    def _untried(self) -> list[str]:
+        """The feeders that may be faster, and that there was no time to try."""
+        return list(dict.fromkeys(each.feeder for each in self._evidence.dropped if each.reason == NO_TIME))
 
     # What is said.
 
@@ -223,12 +230,32 @@ class _Answering:
             return "Leave it: nothing tells its samples apart, so that no way of feeding can be proven safe."
         if self._is_fed():
             return "Leave it: the device is fed."
-        if not self._is_searched():
-            until = "before the interruption" if self._evidence.interrupted else "in the time"
-            return f"Leave it for now: no other way of feeding could be tried and proven {until}."
         if self._is_undecided():
             return f"Leave it for now: {self._open_question()}. This host was too busy to tell."
+        if not self._is_searched():
+            return f"Leave it for now: {self._not_searched()}."
         return f"Leave it: nothing that was tried is better by more than {percent(MARGIN)}."
+
+    def _not_searched(self) -> str:
+        """Say what was not found out, and why."""
+        until = "before the interruption" if self._evidence.interrupted else "in the time"
+        if not self._evidence.unproven():
+            if all(each is self._today for each in self._safe):
+                return f"no other way of feeding could be tried and proven {until}"
+            if not self._untried():
+                return f"nothing that was tried {until} is better by more than {percent(MARGIN)}"
+        return self._missed(until)
+
+    def _missed(self, until: str) -> str:
+        """Say what may be faster than all that is proven; empty if nothing may be."""
+        unproven, untried = self._evidence.unproven(), self._untried()
+        if unproven:
+            fastest = max(unproven, key=lambda each: each.speed or 0.0)
+            way = f"`{fastest.cell.feeder}` with {workers_of(fastest.cell)}"
+            return f"{way} may be faster, and could not be audited {until}"
+        names = ", ".join(f"`{name}`" for name in untried[:NAMED_FEEDERS])
+        more = f" and {len(untried) - NAMED_FEEDERS} more" if len(untried) > NAMED_FEEDERS else ""
+        return f"{names}{more} may be faster, and could not be tried {until}" if names else ""
 
     def _open_question(self) -> str:
         """Say between what the ratio of the fastest way lies."""
@@ -243,11 +270,13 @@ class _Answering:
         names = dict.fromkeys(fault.cause.name for fault in self._evidence.used_faults())
         seen = ", ".join(names) or (self._today.fault if self._today else "")
         used = self._evidence.used
-        breaks = used is not None and used.verdict.word in OUTCOMES
+        ending = used.verdict.word if used and used.verdict.word in OUTCOMES else ""
+        breaks = ending or (not names and self._today and self._today.takes[-1].outcome != MEASURED)
         word = "It breaks as it is used" if breaks else "It is unsafe as it is used"
         first = f"{word}, by {name_of(self._evidence.today)}: {seen}."
-        if breaks and use_of(self._evidence.today) == ONE:
-            return f"{first} Repair it first: every feeder reads it so."
+        if ending and use_of(self._evidence.today) == ONE:
+            # Keras looks at what kind of thing it is; others do not.
+            return f"{first} Repair it first{'' if ending == REFUSED else ': every feeder reads it so'}."
         if self._best is None:
             return f"{first} No way of feeding was proven safe: repair it first."
         speed = f", {self._times()}" if self._ratio else ""
@@ -264,7 +293,7 @@ class _Answering:
 
     def _of_the_limit(self) -> str:
         share = self._share(self._best)
-        return f", {min(share, 100):.0f} % of what this host can do" if share else ""
+        return f", {share:.0f} % of what this host can do" if share else ""
 
     def _named_lines(self) -> str:
         lines = self._evidence.look.lines.lines[:NAMED_LINES]
@@ -311,14 +340,25 @@ class _Answering:
             of = "one pair in lockstep" if duel and duel.log_ratios else "single takes, which spread by some per cent"
             why = f"a pair broke: {duel.broken}" if duel and duel.broken else "there was no time for more."
             notes.append(f"The ratio is that of {of}; {why}")
+        missed = self._missed("in the time")
+        if kind in (CHANGE, UNSAFE) and missed and not self._evidence.interrupted:
+            notes.append(f"{missed}. {self._more_time()}")
         settled = self._is_searched() and not self._is_undecided()
         known = self._evidence.interrupted or settled or self._is_unproven() or self._is_fed()
         if kind == LEAVE and not known:
-            seconds = -(-2 * max(self._evidence.request.seconds, self._evidence.lacking) // 10) * 10
-            notes.append(f"Try: --seconds {seconds:.0f}, or again when this host is idle.")
+            notes.append(self._more_time())
+        if self._evidence.used is None and not self._evidence.interrupted:
+            notes.append(
+                "It was not audited: an audit takes longer than was left. "
+                f"Try: feeders audit {self._evidence.request.loader}"
+            )
         if self._evidence.interrupted:
             notes.append("Interrupted: this is what is known so far.")
         return notes
+
+    def _more_time(self) -> str:
+        seconds = -(-2 * max(self._evidence.request.seconds, self._evidence.lacking) // 10) * 10
+        return f"Try: --seconds {seconds:.0f}, or again when this host is idle."
 
 
 def _number(value: float) -> str:

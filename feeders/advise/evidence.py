@@ -12,7 +12,7 @@ from typing import Any, Mapping
 from feeders.audit import Audit
 from feeders.audit.causes import Fault
 from feeders.audit.judge import NOT_COUNTED
-from feeders.compare.verdict import t_interval
+from feeders.compare.verdict import MARGIN, t_interval
 from feeders.measure import MEASURED, METRICS, Cell, Record
 from feeders.measure.epochs import of_length
 from feeders.measure.limit import Limit
@@ -140,6 +140,11 @@ class Duel:
         low, high = t_interval(self.log_ratios, LEVEL)
         return math.exp(max(-700.0, -high - SHARED_LAYOUT)), math.exp(min(700.0, -low + SHARED_LAYOUT))
 
+    @property
+    def is_faster(self) -> bool:
+        """Whether B is faster: by more than the margin, and with an interval above 1."""
+        return bool(self.interval and self.interval[0] > 1 and (self.ratio or 0.0) > 1 + MARGIN)
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -206,6 +211,15 @@ class Evidence:
         fine = [each for each in self.tried if each.speed and not self.unsafe(each)]
         return sorted(fine, key=lambda each: -(each.speed or 0.0))
 
+    def unproven(self) -> list[Tried]:
+        """The ways of feeding that may be faster than all safe ones, and that there was no time to audit."""
+        fastest = max((each.speed or 0.0 for each in self.safe()), default=0.0)
+        return [
+            each
+            for each in self.tried
+            if (each.speed or 0.0) > (1 + MARGIN) * fastest and self.unsafe(each).startswith(UNAUDITED)
+        ]
+
 
 def faults_of(audit: Audit, use: str) -> list[Fault]:
     """Return what an audit found wrong with a way of reading; a loader without workers is none where one is wanted."""
@@ -225,12 +239,17 @@ def unsafe_by_audit(cell: Cell, audits: Mapping[str, Audit]) -> str:
     if audit is None:
         return f"{UNAUDITED} with {use}"
     names = [fault.cause.name for fault in faults_of(audit, use)]
-    pulled = any(run.answer.calls for run in audit.evidence.stress)
-    if names and pulled and feeder(cell.feeder).own_workers and set(names) <= set(OF_KERAS):
-        return ""  # the loader itself was pulled by several, and only what Keras does around it was wrong
+    if feeder(cell.feeder).own_workers and is_of_keras(audit, use):
+        return ""
     if names:
         return f"{', '.join(dict.fromkeys(names))}, with {use}"
     return "" if is_safe(audit, use) else UNCOUNTED
+
+
+def is_of_keras(audit: Audit, use: str) -> bool:
+    """Whether the loader itself was pulled by several, and only what Keras does around it was wrong."""
+    names = {fault.cause.name for fault in faults_of(audit, use)}
+    return bool(names) and names <= set(OF_KERAS) and any(run.answer.calls for run in audit.evidence.stress)
 
 
 def simplest(tried: list[Tried], near: float) -> Tried | None:

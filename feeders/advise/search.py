@@ -164,8 +164,7 @@ class Search:
         """
         waiting = sorted((cell for cell in cells if cell not in self.tried), key=self._promise)
         for cell in waiting:
-            reason = "" if self._fits(cell, until) else NO_TIME
-            reason = reason or self._hopeless(cell)
+            reason = self._hopeless(cell) or ("" if self._fits(cell, until) else NO_TIME)
             if reason:
                 self.dropped.append(Dropped(cell.feeder, reason, cell.workers))
             else:
@@ -265,43 +264,58 @@ class Search:
 
     # Who is best.
 
-    def safe(self) -> list[Tried]:
-        """The ways that are measured, and that nothing is known against but a missing audit."""
+    def safe(self, proven: bool = False) -> list[Tried]:
+        """The ways that are measured, and that nothing is known against.
+
+        Args:
+            proven: leave out those that no audit has covered yet.
+        """
 
         def fine(each: Tried) -> bool:
             reason = each.fault or self.unsafe(each)
-            return bool(each.speed) and (not reason or reason.startswith(UNAUDITED))
+            return bool(each.speed) and (not reason or (reason.startswith(UNAUDITED) and not proven))
 
         return [each for each in self.tried.values() if fine(each)]
 
-    def best(self) -> Cell | None:
+    def best(self, proven: bool = False) -> Cell | None:
         """The simplest of the fastest; today's where it is among them."""
-        fine = self.safe()
+        fine = self.safe(proven)
         chosen = simplest(fine, NEAR)
         here = next((each for each in fine if each.cell == self.today), None)
         if chosen and here and (here.speed or 0.0) >= NEAR * max(each.speed or 0.0 for each in fine):
             return here.cell
         return chosen.cell if chosen else None
 
-    def second(self, best: Cell) -> Cell | None:
+    def second(self, best: Cell, proven: bool = False) -> Cell | None:
         """The best of the other feeders."""
-        chosen = simplest([each for each in self.safe() if each.cell.feeder != best.feeder], NEAR)
+        chosen = simplest([each for each in self.safe(proven) if each.cell.feeder != best.feeder], NEAR)
         return chosen.cell if chosen else None
 
     # Pairs.
 
     def compare(self, until: float = 1.0) -> None:
-        """Compare today's way, the best and the second in lockstep pairs, until decided or the budget is used."""
-        best = self.best()
-        if best is None:
-            return
-        second = self.second(best)
-        rivals = [(self.today, best) if best != self.today else None, (best, second) if second else None]
-        pairs = [sides for sides in rivals if sides and set(sides) not in [{self.today}]]
+        """Compare today's way, the best and the second in lockstep pairs, until decided or the budget is used.
+
+        What no audit has covered is not advised, and gets none.
+        """
+        best = self.best(proven=True)
+        second = self.second(best, proven=True) if best else None
         # How much a change would bring counts more than which of two changes.
-        for sides in dict.fromkeys(pairs):
-            while not self._decided(sides) and self.budget.fits(self._pair_seconds(sides), until):
-                self._pair(sides)
+        if best and best != self.today:
+            self._decide((self.today, best), until)
+        if best and second:
+            self._decide((best, second), until)
+        if second and self._is_beaten(best, second) and self.today not in (best, second):
+            self._decide((self.today, second), until)
+
+    def _is_beaten(self, best: Cell | None, second: Cell) -> bool:
+        """Whether pairs call the second faster than what takes called the best."""
+        duel = self.duels.get((best, second)) if best else None
+        return duel is not None and duel.is_faster
+
+    def _decide(self, sides: tuple[Cell, Cell], until: float) -> None:
+        while not self._decided(sides) and self.budget.fits(self._pair_seconds(sides), until):
+            self._pair(sides)
 
     def _pair_seconds(self, sides: tuple[Cell, Cell]) -> float:
         """What a pair takes: the first one starts two interpreters, and trains on both sides."""

@@ -112,6 +112,48 @@ def test_what_could_not_be_tried_is_not_called_no_better():
     assert any("--seconds 360" in note for note in given.notes)
 
 
+def test_the_preparation_is_no_limit_while_ways_that_may_be_faster_were_not_tried():
+    found = seen({SEQUENCE: 19_000, THREADS_4: 19_100}, known=limit(gil=0.2, cpu=1e-6))
+    assert answer(found).kind == "preparation"
+    untried = (*found.dropped, *(Dropped("lookahead-processes", NO_TIME, count) for count in (2, 4)))
+    given = answer(dataclasses.replace(found, dropped=untried))
+    assert given.kind == "leave"
+    assert (
+        given.sentence == "Leave it for now: `lookahead-processes` may be faster, and could not be tried in the time."
+    )
+    assert any("--seconds 360" in note for note in given.notes)
+
+
+def test_a_faster_way_that_could_not_be_audited_is_not_passed_over():
+    speeds, audits = {SEQUENCE: 10_000, THREADS_4: 10_100, PROCESSES_2: 18_000}, {ONE: audit(), THREADS: audit()}
+    given = answer(seen(speeds, audits=audits, known=limit(cpu=1e-6)))
+    assert given.kind == "leave"
+    assert "`lookahead-processes` with 2 workers may be faster, and could not be audited in the time" in given.sentence
+    changed = answer(seen({**speeds, THREADS_4: 15_000}, audits=audits))
+    assert (changed.kind, changed.feeder) == ("change", "lookahead-threads")
+    assert changed.ratio_interval, "pairs are for what is advised"
+    assert any("could not be audited in the time. Try: --seconds" in note for note in changed.notes)
+
+
+def test_pairs_correct_what_takes_called_the_best():
+    """By takes threads are faster, by pairs processes: those are advised, by pairs with today's way."""
+    records = {PROCESSES_2: record(PROCESSES_2, 15_000)}
+    given = answer(seen({SEQUENCE: 10_000, THREADS_4: 20_000, PROCESSES_2: 25_000}, records=records))
+    assert given.feeder == "lookahead-processes"
+    assert given.ratio == pytest.approx(2.5, rel=0.02)
+    assert given.ratio_interval[0] < 2.5 < given.ratio_interval[1]
+    todays = {PROCESSES_2: record(PROCESSES_2, 10_100)}
+    given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 15_000}, records=todays))
+    assert (given.kind, given.feeder) == ("change", "lookahead-processes")
+
+
+def test_no_way_gives_more_than_all_that_the_host_can_do():
+    """The parts of the limit are measured alone, and roughly."""
+    found = seen({SEQUENCE: 25_000}, known=limit())
+    assert answer(found).share_of_limit == 100
+    assert "today is 100 % of it" in Advice(found, answer(found)).to_text()
+
+
 def notes_on_a_pipeline(gil, **told):
     """TensorFlow reads it itself: there is no other way of feeding to try."""
     look = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"), **told)
@@ -180,6 +222,26 @@ def test_what_breaks_is_said_to_break_with_what_was_raised():
     assert [reason.what for reason in given.unsafe] == ["any feeder"]
 
 
+def test_what_keras_does_not_take_is_not_said_to_be_wrong_for_every_feeder():
+    """Such as a class with a length and an index that is no PyDataset."""
+    found = evidence(search(Bench({})), {ONE: audit("refused-by-keras", word="refused", message="ValueError: x=...")})
+    sentence = answer(found).sentence
+    assert sentence.endswith("refused-by-keras. Repair it first.")
+
+
+def test_a_take_that_broke_is_said_to_break():
+    """The audit trains a model of its own; the person's may fail on the last batch."""
+    failed = {SEQUENCE: record(SEQUENCE, 0, outcome="failed")}
+    given = answer(seen({SEQUENCE: 10_000}, records=failed))
+    assert given.sentence.startswith("It breaks as it is used, by sequence with 1 worker: failed: failed, as planted.")
+
+
+def test_what_was_not_audited_is_told():
+    found = dataclasses.replace(seen({SEQUENCE: 99_000}, known=limit()), used=None, audits={})
+    assert any(note.startswith("It was not audited") for note in answer(found).notes)
+    assert not any("not audited" in note for note in answer(seen({SEQUENCE: 99_000}, known=limit())).notes)
+
+
 def test_a_loader_without_workers_is_no_false_alarm_where_one_reader_is_used():
     audits = {ONE: audit("super-not-called"), THREADS: audit("super-not-called"), PROCESSES: audit()}
     given = answer(seen({SEQUENCE: 10_000, THREADS_4: 30_000, cell("sequence", 4): 31_000}, audits=audits))
@@ -224,6 +286,15 @@ def test_a_fault_of_keras_own_workers_does_not_touch_those_that_bring_their_own(
     assert given.feeder == "lookahead-threads"
 
 
+def test_a_fault_of_keras_own_workers_is_not_said_of_every_feeder():
+    """Its feeders were not even tried: what stands below must not forbid what is advised."""
+    given = answer(seen({SEQUENCE: 10_000, THREADS_4: 30_000}, audits={**SAFE, THREADS: audit("keras-misdelivers")}))
+    assert given.feeder == "lookahead-threads"
+    assert [(each.what, each.why) for each in given.unsafe] == [
+        ("what Keras reads itself with several threads", "keras-misdelivers")
+    ]
+
+
 def test_nor_does_it_say_anything_where_the_loader_itself_was_never_pulled():
     """Keras hung before the audit came to pull it from several threads: its own safety is not known."""
     audits = {**SAFE, THREADS: audit("keras-hangs", calls=0)}
@@ -254,6 +325,14 @@ def test_a_runner_up_says_when_it_is_better():
     given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 19_000, THREADS_4: 17_000}, records={THREADS_4: lean}))
     assert "`lookahead-threads` with 4 workers" in given.runner_up
     assert "memory (100 MB against 1 GB)" in given.runner_up
+
+
+def test_a_runner_up_that_only_takes_call_faster_is_said_to_be_so():
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000})
+    wide = dataclasses.replace(found.duels[0], log_ratios=(-1.5, 0.2, 0.9))
+    given = answer(dataclasses.replace(found, duels=(wide,)))
+    assert (given.kind, given.feeder) == ("leave", "sequence")
+    assert "better at samples/s in single takes" in given.runner_up
 
 
 def test_a_runner_up_is_simpler_where_plain_keras_does_it_and_a_pool_is_best():

@@ -127,6 +127,14 @@ def test_a_device_that_is_fed_ends_it(advised):
     assert found.answer.sentence == "Leave it: the device is fed."
 
 
+def test_a_device_that_is_fed_unsafely_does_not(advised):
+    """One worker may starve it: the ways that feed it safely have to be found."""
+    look = dataclasses.replace(INDEXED, workers=4)
+    bench = Bench({cell("sequence", 4): 99_000, SEQUENCE: 10_000, PROCESSES_2: 19_000})
+    found, _ = advised(bench, lambda use: audit(*["shared-state"] * (use == "threads")), known=limit(), look=look)
+    assert (found.answer.kind, found.answer.feeder) == ("unsafe", "lookahead-processes")
+
+
 def test_ctrl_c_keeps_what_was_found(advised):
     class Interrupted(Bench):
         def take(self, of, steady_seconds, deadline_seconds):
