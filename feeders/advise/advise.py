@@ -34,6 +34,9 @@ PASS_SHARE, EARLY_SHARE, TAKES_SHARE, PAIRS_SHARE = 0.02, 0.35, 0.6, 0.97
 # The same of an audit. With one reader there is no race to wait for.
 AUDIT_SHARES = {ONE: 0.05, THREADS: 0.1, PROCESSES: 0.1}
 
+# Seconds without which a loader is not looked at.
+LEAST_LOOK = 1.0
+
 # What takes less is not why a budget is too short.
 WORTH_SAYING = 0.05
 
@@ -67,6 +70,8 @@ def advise(loader: str | AdviseRequest, progress: Callable[[str, float], None] =
             "advise: this process has trained or computed already, and what is forked from it would hang; expected one "
             "that has only imported Keras. Try: feeders advise in a terminal"
         )
+    if budget.left < LEAST_LOOK:
+        raise _too_few(request, [_of_import(imported)], imported + request.seconds)
     progress("looking at the loader", budget.share)
     look = look_at(request, max(0.5, PASS_SHARE * request.seconds), min(DEADLINE_SECONDS, round(budget.left)))
     budget.begin()
@@ -77,6 +82,18 @@ def advise(loader: str | AdviseRequest, progress: Callable[[str, float], None] =
     if evidence.interrupted and not (evidence.used or evidence.tried):
         raise KeyboardInterrupt
     return Advice(evidence, answer(evidence))
+
+
+def _too_few(request: AdviseRequest, reasons: Sequence[str], enough: float) -> FeedersError:
+    """Return the error of a budget that no answer fits in."""
+    return FeedersError(
+        f"advise {request.loader}: {request.seconds:g} s are too few for it; {', and '.join(reasons)}. "
+        f"Try: --seconds {round(enough, -2) + 100:.0f}"
+    )
+
+
+def _of_import(seconds: float) -> str:
+    return f"the import of Keras took {METRICS.named('epoch').format(seconds)}"
 
 
 class _Course:
@@ -98,7 +115,7 @@ class _Course:
             step=step,
             steps=look.steps or 1,
             length=look.steps,
-            hooks=look.hooks,
+            hooks=bool(look.hooks),
             indexed=INDEX in look.offers,
             imported=imported,
             cores=usable_cores(),
@@ -162,9 +179,8 @@ class _Course:
                 return error
             survey(self._request.loader, settings)  # if that breaks, it is not the model's fault
             raise
-        self._look = dataclasses.replace(
-            self._look, steps=found.length or found.steps, repeats=found.reference.reproducible
-        )
+        steps = found.steps if self._request.steps else found.length or found.steps
+        self._look = dataclasses.replace(self._look, steps=steps, repeats=found.reference.reproducible)
         # A survey cuts a long epoch by the time of its batches, so that it is known whether this is one.
         self._costs = dataclasses.replace(
             self._costs,
@@ -190,11 +206,8 @@ class _Course:
         takes = [("be made", costs.made), ("give a batch", costs.batch), ("train a step", costs.step)]
         speak = METRICS.named("epoch").format
         slow = ", ".join(f"{speak(value)} to {what}" for what, value in takes if value >= WORTH_SAYING)
-        enough = self._budget.used + costs.survey + 4 * costs.take
-        raise FeedersError(
-            f"advise {self._request.loader}: {self._request.seconds:g} s are too few for it; it takes {slow}. "
-            f"Try: --seconds {round(enough, -2) + 100:.0f}"
-        )
+        reasons = [*([f"it takes {slow}"] if slow else []), _of_import(costs.imported)]
+        raise _too_few(self._request, reasons, self._budget.used + costs.survey + 4 * costs.take)
 
     def _measure(self, settings: Settings, found: Survey) -> None:
         self._progress("measuring the limit", self._budget.share)
@@ -202,7 +215,7 @@ class _Course:
         if self._budget.fits(self._costs.limit + self._costs.take, TAKES_SHARE):
             limit = measure_limit(self._request.loader, found.settled(settings))
         # Of a long epoch the first batches are measured, and the answer is for the whole of it.
-        whole = found.length if found.steps != found.length else None
+        whole = found.length if found.steps != found.length and not self._request.steps else None
         epoch = self._request.epoch or whole
         with HostBench(settings, found, epoch) as bench:
             search = Search(

@@ -20,6 +20,7 @@ from feeders.measure.asked import AS_USED
 from feeders.measure.supervise import Watch
 from feeders.measure.survey import no_answer
 from feeders.measure.watched import watched
+from feeders.results.record import HUNG
 
 from .lines import Lines, sampled_pass
 from .request import AdviseRequest
@@ -110,6 +111,11 @@ def look_at(request: AdviseRequest, seconds: float, deadline: float = DEADLINE_S
     memory = int(MEMORY_SHARE * psutil.virtual_memory().available)
     watch = Watch(deadline, memory=False, memory_limit=memory)
     ended = watched(lambda finish: finish(_look(request, seconds)), watch)
+    if ended.answer is None and ended.outcome == HUNG and deadline < DEADLINE_SECONDS:
+        raise FeedersError(
+            f"{no_answer(request.source(), ended)}. If it is slow and has not hung, try: "
+            f"--seconds {request.seconds + DEADLINE_SECONDS:.0f}"
+        )
     if ended.answer is None:
         raise no_answer(request.source(), ended)
     if "error" in ended.answer:

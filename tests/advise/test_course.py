@@ -42,7 +42,7 @@ def advised(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text("")
 
-    def advised(bench, audits=lambda use: audit(), known=None, look=INDEXED, survey=SURVEY, seconds=180.0):
+    def advised(bench, audits=lambda use: audit(), known=None, look=INDEXED, survey=SURVEY, seconds=180.0, **options):
         asked, keys = [], set()
 
         def audited(request):
@@ -68,7 +68,7 @@ def advised(monkeypatch, tmp_path):
         monkeypatch.setattr(MODULE, "measure_limit", lambda *_: bench.pay("limit") or known)
         monkeypatch.setattr(MODULE, "usable_cores", lambda: 2)
         monkeypatch.setattr(MODULE, "HostBench", lambda *_: contextlib.nullcontext(bench))
-        found = MODULE.advise(AdviseRequest("mine.py:Train", seconds=seconds, key="labels"))
+        found = MODULE.advise(AdviseRequest("mine.py:Train", seconds=seconds, key="labels", **options))
         assert keys <= {"labels"}
         return found, asked
 
@@ -248,6 +248,24 @@ def test_what_is_slow_keeps_to_the_budget_or_is_told_that_it_is_too_short(advise
     except FeedersError as error:
         assert f"{seconds:g} s are too few for it; it takes " in str(error)
     assert bench.now <= 1.2 * seconds + made + 4 * batch, "no part is foreseen better than by the first look"
+
+
+@pytest.mark.parametrize(("imported", "reason"), [(30.0, "took 30 s. Try: --seconds 100"), (19.5, "took 19.5 s. Try:")])
+def test_an_import_that_takes_the_budget_is_told(advised, imported, reason):
+    """On a busy host; nothing is said of a loader that nobody has looked at."""
+    bench = SlowBench(0.0, 0.005, 0.0, 60, 60, imported=imported)
+    with pytest.raises(FeedersError) as error:
+        advised(bench, seconds=20.0)
+    assert f"20 s are too few for it; the import of Keras {reason}" in str(error.value)
+    assert bench.now == imported
+
+
+def test_steps_that_are_asked_for_are_the_epoch(advised):
+    """Also of a loader that has more: they stand for steps_per_epoch."""
+    found, _ = advised(Bench({SEQUENCE: 1_000}), survey=dataclasses.replace(SURVEY, steps=7), steps=7)
+    assert (found.evidence.look.steps, found.evidence.tried[0].epoch) == (7, None)
+    found, _ = advised(Bench({SEQUENCE: 1_000}), survey=dataclasses.replace(SURVEY, steps=7))
+    assert (found.evidence.look.steps, found.evidence.tried[0].epoch) == (60, 60)
 
 
 @pytest.mark.parametrize(("ordered", "steps"), [(True, 8), (False, None)])
