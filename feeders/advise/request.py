@@ -62,6 +62,10 @@ class AdviseRequest:
             raise FeedersError(
                 f"advise: {self.seconds:g} s are too few; expected {LEAST_SECONDS:g} or more. Try: --seconds 180"
             )
+        if self.model is not None and ":" not in self.model:
+            raise FeedersError(
+                f"advise: --model {self.model}: expected a model of your own, FILE.py:NAME or package.module:NAME"
+            )
         if self.model is not None and self.step_ms is not None:
             raise FeedersError("advise: --step-ms stands in for a model; expected one of --model and --step-ms")
         return self

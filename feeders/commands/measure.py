@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -94,13 +95,14 @@ def _measure_feeder(options: argparse.Namespace, epoch: int) -> int:
     with Progress() as progress:
         progress.update(f"how fast this host can prepare and train on {load}, each alone")
         limit = measure_limit(load)
-    # Two takes more for each: see `bottleneck`.
-    for made, cell in enumerate(cells):
-        with Progress() as progress:
-            progress.update(str(cell), made / (3 * len(cells)))
-            record = with_limit(take(cell), cell.rows()[0], limit)
-        records.append(record)
-        print("\n".join(_lines(of_length(record, epoch), epoch)))
+    with _kept(options.json, records, epoch):
+        # Two takes more for each: see `bottleneck`.
+        for made, cell in enumerate(cells):
+            with Progress() as progress:
+                progress.update(str(cell), made / (3 * len(cells)))
+                record = with_limit(take(cell), cell.rows()[0], limit)
+            records.append(record)
+            print("\n".join(_lines(of_length(record, epoch), epoch)))
     if limit:
         print(_gains(limit, load))
     with Progress() as progress:
@@ -108,8 +110,6 @@ def _measure_feeder(options: argparse.Namespace, epoch: int) -> int:
         lines = list(bottleneck(records))
     for line in lines:
         print(line)
-    if options.json:
-        _write(options.json, records, epoch)
     return int(any(record.outcome in BROKEN for record in records))
 
 
@@ -137,18 +137,17 @@ def _measure_own(options: argparse.Namespace, epoch: int) -> int:
         progress.update(f"how fast this host can prepare and train on {address}, each alone")
         limit = measure_limit(address, settings)
     cells = list(_cells(address, found, options.by, options.workers))
-    for made, cell in enumerate(cells):
-        with Progress() as progress:
-            progress.update(str(cell), made / len(cells))
-            record = with_limit(take(cell, settings, found), cell.rows()[0], limit)
-        records.append(record)
-        print("\n".join(_lines(of_length(record, epoch), epoch)))
+    with _kept(options.json, records, epoch):
+        for made, cell in enumerate(cells):
+            with Progress() as progress:
+                progress.update(str(cell), made / len(cells))
+                record = with_limit(take(cell, settings, found), cell.rows()[0], limit)
+            records.append(record)
+            print("\n".join(_lines(of_length(record, epoch), epoch)))
     if limit:
         print(_gains(limit, address))
     for line in _slow_lines(address, asked):
         print(line)
-    if options.json:
-        _write(options.json, records, epoch)
     return int(any(record.outcome in BROKEN for record in records))
 
 
@@ -190,11 +189,17 @@ def _cells(address: str, found: Survey, by: Sequence[str] | None, workers: Seque
             yield Cell(name, address, number)
 
 
-def _write(path: Path, records: Sequence[Record], epoch: int) -> None:
+@contextlib.contextmanager
+def _kept(path: Path | None, records: Sequence[Record], epoch: int) -> Iterator[None]:
+    """Write what the context has measured, also where Ctrl-C or an error ends it."""
     from feeders.measure.epochs import of_length
 
-    cells = [_json(of_length(record, epoch), epoch) for record in records]
-    write_atomically(path, json.dumps({"schema": SCHEMA, "cells": cells}, indent=2) + "\n")
+    try:
+        yield
+    finally:
+        if path and records:
+            cells = [_json(of_length(record, epoch), epoch) for record in records]
+            write_atomically(path, json.dumps({"schema": SCHEMA, "cells": cells}, indent=2) + "\n")
 
 
 def _lines(record: Record, epoch: int) -> list[str]:
