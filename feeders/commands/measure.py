@@ -87,7 +87,8 @@ def _measure_feeder(options: argparse.Namespace, epoch: int) -> int:
     from feeders.measure.epochs import of_length
     from feeders.measure.limit import with_limit
 
-    load, records = options.workload or "jpeg", []
+    load = options.workload or "jpeg"
+    records: list[Record] = []
     cells = [Cell(options.feeder, load, workers).checked() for workers in options.workers or [1]]
     with Progress() as progress:
         progress.update("importing Keras")
@@ -125,7 +126,8 @@ def _measure_own(options: argparse.Namespace, epoch: int) -> int:
         raise FeedersError(f"--workload {options.workload}: {options.feeder} is a loader itself. Try: leave it away")
     for name in options.by or ():
         feeder(name)
-    address, records = options.feeder, []
+    address = options.feeder
+    records: list[Record] = []
     with Progress() as progress:
         progress.update("importing Keras")
         preload()
