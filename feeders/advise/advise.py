@@ -18,14 +18,16 @@ from feeders.measure.stack import describe_host, describe_stack, is_untouched
 from feeders.measure.survey import Survey, survey
 
 from .advice import Advice
-from .answer import answer, is_fed
+from .answer import answer
 from .bench import HostBench
+from .budget import Budget
 from .candidates import ONE, PROCESSES, THREADS, candidates, today, use_of
+from .choice import is_fed
 from .costs import Costs
 from .evidence import Evidence, Tried, is_safe, unsafe_by_audit
 from .look import DEADLINE_SECONDS, Look, look_at
 from .request import AdviseRequest
-from .search import LEAST_DEADLINE, SPARE, Budget, Search
+from .search import LEAST_DEADLINE, SPARE, Search
 
 # Of the budget: a sampled pass, and the ends of what is audited before anything is taken, of the takes, and of the
 # pairs. Ending takes the rest.

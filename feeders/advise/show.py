@@ -8,7 +8,8 @@ from typing import Iterator, Sequence
 from feeders.measure import METRICS
 from feeders.terminal import table
 
-from .answer import CHANGE, UNSAFE, Answer
+from .answer import Answer
+from .choice import CHANGE, UNSAFE
 from .evidence import Evidence, Tried, percent
 from .lines import Lines
 from .search import name_of

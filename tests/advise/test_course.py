@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from feeders.advise.budget import Budget
 from feeders.advise.costs import Costs
 from feeders.advise.request import AdviseRequest
-from feeders.advise.search import Budget
 from feeders.audit.request import AuditRequest
 from feeders.errors import FeedersError
 from feeders.measure.survey import Survey
