@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 import statistics
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any, Mapping
 from feeders.audit import Audit
 from feeders.audit.causes import Fault
 from feeders.audit.judge import NOT_COUNTED
-from feeders.compare.verdict import MARGIN, t_interval
+from feeders.compare.verdict import MARGIN
 from feeders.measure import MEASURED, METRICS, Cell, Record
 from feeders.measure.epochs import of_length
 from feeders.measure.limit import Limit
@@ -20,18 +19,12 @@ from feeders.results.record import EXACTLY_ONCE
 from feeders.strategies import FEEDERS, feeder
 
 from .candidates import ONE, Dropped, use_of
+from .duel import Duel
 from .look import Look
 from .request import AdviseRequest
 
 # Counts of a verified epoch that must be nought.
 WRONG = ("missing", "duplicated", "corrupt", "stale")
-
-# The chance that an interval of pairs misses.
-LEVEL = 0.05
-
-# Of a log-ratio, on top of its interval: takes that are forked from one process share its layout in memory, and
-# identical ones differed by up to 1.7 % in the mean of many pairs.
-SHARED_LAYOUT = 0.02
 
 # Keras gives such a loader one worker, which is all that is asked of it where one reader is enough.
 SUPER_NOT_CALLED = "super-not-called"
@@ -109,41 +102,6 @@ def gist(message: str) -> str:
     """Return the first line of a message, cut."""
     line = re.split(r"\. (?:WARNING: |(?:Current )?[Tt]hread 0x)", next(iter(message.strip().splitlines()), ""))[0]
     return line if len(line) <= 160 else f"{line[:157]}..."
-
-
-@dataclass(frozen=True)
-class Duel:
-    """Lockstep pairs of B against A.
-
-    Attributes:
-        a: a way of feeding.
-        b: another one.
-        log_ratios: of each pair, log of the time of B's epoch over A's.
-        broken: what was seen where a side broke.
-    """
-
-    a: Cell
-    b: Cell
-    log_ratios: tuple[float, ...] = ()
-    broken: str = ""
-
-    @property
-    def ratio(self) -> float | None:
-        """How many times A's samples per second B gives."""
-        return math.exp(-statistics.fmean(self.log_ratios)) if self.log_ratios else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Its 95 % interval; None with fewer than two pairs."""
-        if len(self.log_ratios) < 2:
-            return None
-        low, high = t_interval(self.log_ratios, LEVEL)
-        return math.exp(max(-700.0, -high - SHARED_LAYOUT)), math.exp(min(700.0, -low + SHARED_LAYOUT))
-
-    @property
-    def is_faster(self) -> bool:
-        """Whether B is faster: by more than the margin, and with an interval above 1."""
-        return bool(self.interval and self.interval[0] > 1 and (self.ratio or 0.0) > 1 + MARGIN)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a way of feeding can give at best, and why one is not worth a take: as far as cores, GIL and other takes tell."""
+"""What a way of feeding can give at best, and why one is not worth a take, as cores, GIL and other takes tell."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ from feeders.strategies import FEEDERS
 
 from .budget import Budget
 from .candidates import NO_TIME, ONE, PROCESSES, Dropped, use_of
-from .evidence import UNAUDITED, UNCOUNTED, Duel, Tried, simplest
+from .duel import Duel
+from .evidence import UNAUDITED, UNCOUNTED, Tried, simplest
 from .prospects import Prospects
 
 # Of the fastest so far: what is slower than this in one take goes no further. Takes spread by some per cent.
@@ -186,6 +187,12 @@ class Search:
         chosen = simplest([each for each in self.safe(proven) if each.cell.feeder != best.feeder], NEAR)
         return chosen.cell if chosen else None
 
+    def best_two(self, proven: bool = False) -> list[Cell]:
+        """The best, and the best of the other feeders; fewer where there are fewer."""
+        best = self.best(proven)
+        second = self.second(best, proven) if best else None
+        return [cell for cell in (best, second) if cell]
+
     # Pairs.
 
     def compare(self, until: float = 1.0) -> None:
@@ -193,20 +200,15 @@ class Search:
 
         What no audit has covered is not advised, and gets none.
         """
-        best = self.best(proven=True)
-        second = self.second(best, proven=True) if best else None
+        best, second = (*self.best_two(proven=True), None, None)[:2]
         # How much a change would bring counts more than which of two changes.
         if best and best != self.today:
             self._decide((self.today, best), until)
         if best and second:
             self._decide((best, second), until)
-        if second and self._is_beaten(best, second) and self.today not in (best, second):
-            self._decide((self.today, second), until)
-
-    def _is_beaten(self, best: Cell | None, second: Cell) -> bool:
-        """Whether pairs call the second faster than what takes called the best."""
-        duel = self.duels.get((best, second)) if best else None
-        return duel is not None and duel.is_faster
+            duel = self.duels.get((best, second))
+            if duel and duel.is_faster and self.today not in (best, second):
+                self._decide((self.today, second), until)
 
     def _decide(self, sides: tuple[Cell, Cell], until: float) -> None:
         while not self._decided(sides) and self.budget.fits(self._pair_seconds(sides), until):

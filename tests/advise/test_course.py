@@ -18,7 +18,7 @@ from feeders.measure.survey import Survey
 from feeders.strategies import FEEDERS
 from tests.advise.made import INDEXED, Bench, audit, cell, limit
 
-MODULE = importlib.import_module("feeders.advise.advise")
+MODULE, COURSE, AUDITS = (importlib.import_module(f"feeders.advise.{name}") for name in ("advise", "course", "audits"))
 
 SEQUENCE, PROCESSES_2 = cell("sequence"), cell("lookahead-processes", 2)
 SURVEY = Survey(
@@ -50,7 +50,9 @@ def advised(monkeypatch, tmp_path):
             bench.pay("audit", request)
             asked.append((use, request.workers))
             keys.add(request.key)
-            return audits(use)
+            made = audits(use)
+            made.request = request
+            return made
 
         def surveyed(*_):
             bench.pay("survey")
@@ -60,14 +62,14 @@ def advised(monkeypatch, tmp_path):
 
         monkeypatch.setattr(MODULE, "preload", lambda: bench.pay("import"))
         monkeypatch.setattr(MODULE, "is_untouched", lambda: True)
-        monkeypatch.setattr(MODULE, "describe_stack", dict)
+        monkeypatch.setattr(COURSE, "describe_stack", dict)
         monkeypatch.setattr(MODULE, "look_at", lambda *_: bench.pay("look") or look)
         monkeypatch.setattr(MODULE, "Budget", lambda seconds: Budget(seconds, bench.clock))
-        monkeypatch.setattr(MODULE, "audit", audited)
-        monkeypatch.setattr(MODULE, "asked", SimpleNamespace(look=surveyed))
-        monkeypatch.setattr(MODULE, "measure_limit", lambda *_: bench.pay("limit") or known)
-        monkeypatch.setattr(MODULE, "usable_cores", lambda: 2)
-        monkeypatch.setattr(MODULE, "HostBench", lambda *_: contextlib.nullcontext(bench))
+        monkeypatch.setattr(AUDITS, "audit", audited)
+        monkeypatch.setattr(COURSE, "asked", SimpleNamespace(look=surveyed))
+        monkeypatch.setattr(COURSE, "measure_limit", lambda *_: bench.pay("limit") or known)
+        monkeypatch.setattr(COURSE, "usable_cores", lambda: 2)
+        monkeypatch.setattr(COURSE, "HostBench", lambda *_: contextlib.nullcontext(bench))
         found = MODULE.advise(AdviseRequest("mine.py:Train", seconds=seconds, key="labels", **options))
         assert keys <= {"labels"}
         return found, asked
@@ -108,6 +110,14 @@ def test_what_one_reader_already_gets_wrong_is_measured_no_further(advised):
     assert asked == [("one reader", 1)]
     assert bench.taken == [SEQUENCE]
     assert (found.answer.kind, found.safe) == ("unsafe", False)
+
+
+def test_threads_are_proven_by_threads_where_a_loader_asks_for_processes(advised):
+    look = dataclasses.replace(INDEXED, workers=2, processes=True, sets_processes=True)
+    found, _ = advised(Bench({cell("sequence-processes", 2): 1_000, cell("lookahead-threads", 4): 3_000}), look=look)
+    calls = {use: made.request.call for use, made in found.evidence.audits.items()}
+    assert calls["processes"] is None
+    assert "setattr(loader, 'use_multiprocessing', False)" in calls["threads"]
 
 
 def test_threads_that_are_unsafe_as_used_are_held_against_one_reader(advised):
