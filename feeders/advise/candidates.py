@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from typing import Mapping
 
@@ -79,6 +80,24 @@ def candidates(request: AdviseRequest, look: Look, cores: int) -> tuple[list[Cel
 
 
 def _left_out(row: Feeder, look: Look) -> str:
+    reason = _not_for(row, look)
+    if reason:
+        return reason
+    if row.tensorflow and importlib.util.find_spec("tensorflow") is None:
+        return "TensorFlow is not installed"
+    if row.name in ("tfdata-generator", "tfdata-map"):
+        return _left_out_of_a_pipeline(row.name, look)
+    if row.name in PASSED_OVER:
+        return PASSED_OVER[row.name]
+    if not is_patched(row.name):
+        return "no lines to copy are known for it"
+    if row.shared_by == "processes" and look.unpicklable and row.own_workers:
+        return f"its processes start anew, and {look.unpicklable}, which can't be sent there"
+    return ""
+
+
+def _not_for(row: Feeder, look: Look) -> str:
+    """Why a feeder has no meaning for such a loader; empty if it has."""
     if row.mistake:
         return f"a mistake, whatever a short run shows: {row.belief}"
     if row.whole and look.kind != ARRAYS:
@@ -89,14 +108,8 @@ def _left_out(row: Feeder, look: Look) -> str:
         return "fit(x, y) cuts arrays itself; around it Python would be in the way"
     if look.kind == SEQUENCE and not look.sized and row.name not in ("sequence", "sequence-processes"):
         return "it has no __len__, by which all but Keras know the batches of an epoch"
-    if row.name in ("tfdata-generator", "tfdata-map"):
-        return _left_out_of_a_pipeline(row.name, look)
-    if row.name in PASSED_OVER:
-        return PASSED_OVER[row.name]
-    if not is_patched(row.name):
-        return "no lines to copy are known for it"
-    if row.shared_by == "processes" and look.unpicklable and row.own_workers:
-        return f"its processes start anew, and {look.unpicklable}, which can't be sent there"
+    if look.distributed and row.name == "prefetch-thread":
+        return "under a strategy of tf.distribute a generator loses batches"
     return ""
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import psutil
 
 from feeders.errors import FeedersError
-from feeders.keras_api import flatten, generation, sequence_base
+from feeders.keras_api import TENSORFLOW, backend, flatten, generation, sequence_base
 from feeders.loaders import Leaf, own
 from feeders.loaders.opening import DATASET, SEQUENCE, Opened, open_own, own_files
 from feeders.loaders.pickling import pickling_fault
+from feeders.measure import device
 from feeders.measure.asked import AS_USED
 from feeders.measure.supervise import Watch
 from feeders.measure.survey import no_answer
@@ -57,6 +58,7 @@ class Look:
         repeats: each epoch has the same content, as far as two passes tell.
         lines: where its preparation spends the time.
         generation: of Keras, 2 or 3.
+        distributed: several GPUs train under a strategy of ``tf.distribute``.
     """
 
     kind: str
@@ -79,6 +81,7 @@ class Look:
     repeats: bool = False
     lines: Lines = field(default_factory=Lines)
     generation: int = 3
+    distributed: bool = False
 
     @property
     def batch_seconds(self) -> float:
@@ -161,6 +164,7 @@ def _opened(request: AdviseRequest, seconds: float) -> Look:
         serial_map=opened.kind == DATASET and _has_serial_map(opened.x),
         lines=_sampled(request, opened, seconds),
         generation=generation(),
+        distributed=device.current() == device.GPUS and backend() == TENSORFLOW,
     )
 
 

@@ -68,11 +68,14 @@ def _sequence_processes(cell: Cell, look: Look) -> str:
 
 def _pool(cell: Cell, look: Look) -> str:
     name = _POOLS[cell.feeder]
-    body = (
-        f"with {name}({look.expression}, workers={cell.workers}) as pool:\n"
-        "    model.fit(pool.batches(), steps_per_epoch=len(pool))"
+    # Under a strategy Keras begins a pass that it does not train on, and a generator can't begin again.
+    fed, others = (
+        ("pool_dataset(pool)", ", pool_dataset")
+        if look.distributed
+        else ("pool.batches(), steps_per_epoch=len(pool)", "")
     )
-    return f"from feeders import {name}\n\n{_guarded(body, cell.feeder == 'lookahead-processes')}"
+    body = f"with {name}({look.expression}, workers={cell.workers}) as pool:\n    model.fit({fed})"
+    return f"from feeders import {name}{others}\n\n{_guarded(body, cell.feeder == 'lookahead-processes')}"
 
 
 def _prefetch(cell: Cell, look: Look) -> str:

@@ -130,6 +130,18 @@ def test_a_look_tells_what_the_lines_depend_on(name, told):
         assert getattr(found, field) == expected, field
 
 
+def test_a_generator_is_left_out_where_several_gpus_train():
+    found, _ = candidates(REQUEST, dataclasses.replace(SEQUENCE, distributed=True), cores=2)
+    assert "prefetch-thread" not in {cell.feeder for cell in found}
+
+
+def test_pipelines_are_left_out_where_tensorflow_is_not_there(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    found, dropped = candidates(REQUEST, SEQUENCE, cores=2)
+    assert not [cell for cell in found if cell.feeder.startswith("tfdata")]
+    assert {each.feeder for each in dropped if each.reason == "TensorFlow is not installed"} >= {"tfdata-map"}
+
+
 def test_what_a_pipeline_can_not_carry_is_left_out():
     several, made = ({cell.feeder for cell in cells(name)} for name in ("Several", "made"))
     assert not {"tfdata-map", "tfdata-generator"} & several
@@ -202,6 +214,13 @@ def test_every_feeder_with_a_file_to_lift_out_has_it():
             dataclasses.replace(SEQUENCE, ignores_workers=True, expression="Train(5)"),
             "loader = Train(5)\nloader.workers, loader.use_multiprocessing = 4, False\nloader.max_queue_size = 10\n"
             "model.fit(loader)",
+        ),
+        (
+            "lookahead-threads",
+            4,
+            dataclasses.replace(SEQUENCE, distributed=True, expression="Train()"),
+            "from feeders import LookaheadThreads, pool_dataset\n\nwith LookaheadThreads(Train(), workers=4) as pool:\n"
+            "    model.fit(pool_dataset(pool))",
         ),
         (
             "prefetch-thread",
