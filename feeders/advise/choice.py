@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from feeders.audit.judge import NOT_COUNTED
 from feeders.compare.verdict import MARGIN
-from feeders.measure.limit import Limit
 from feeders.results.record import HUNG
 
 from .candidates import NO_TIME, use_of
-from .evidence import Evidence, Tried, is_safe, simplest
+from .evidence import Evidence, Tried, is_fed, is_safe, simplest
 from .search import NEAR
 
 CHANGE, LEAVE, UNSAFE, PREPARATION = "change", "leave", "unsafe", "preparation"
-
-# Of the ceiling: from here on the device is fed.
-FED = 0.95
 
 # Of the ceiling: a limit below this is that of the preparation.
 BELOW_CEILING = 0.8
 
 # Times today's samples/s: pairs that hold both 1 and this have decided nothing.
 MAY_BE = 1.2
-
-
-def is_fed(tried: Tried, limit: Limit | None) -> bool:
-    """Whether a way of feeding gives nearly all that training can take."""
-    return bool(limit and (tried.speed or 0.0) >= FED * limit.ceiling)
 
 
 class Choice:

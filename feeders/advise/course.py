@@ -18,9 +18,8 @@ from .audits import Audits
 from .bench import HostBench
 from .budget import Budget
 from .candidates import candidates, today, use_of
-from .choice import is_fed
 from .costs import Costs
-from .evidence import Evidence, is_safe
+from .evidence import Evidence, is_fed, is_safe
 from .look import Look
 from .request import AdviseRequest
 from .search import LEAST_DEADLINE, SPARE, Search

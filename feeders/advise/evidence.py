@@ -32,6 +32,8 @@ SUPER_NOT_CALLED = "super-not-called"
 # What Keras does wrong with workers of its own; what brings its own workers is not touched by it.
 OF_KERAS = ("keras-misdelivers", "keras-hangs", "hook-reorders", "epoch-leak", "steps-restart", SUPER_NOT_CALLED)
 
+# Of the ceiling: from here on the device is fed.
+FED = 0.95
 
 # Begins what is said of a way that no audit has covered: it is not proven, and not known to be unsafe.
 UNAUDITED = "not audited"
@@ -91,6 +93,11 @@ class Tried:
         titles = {"cpu": "CPU", "memory": "memory", "first_batch": "first batch"}
         said = {title: METRICS.named(name).format(self.metric(name)) for name, title in titles.items()}
         return {title: text for title, text in said.items() if text}
+
+
+def is_fed(tried: Tried, limit: Limit | None) -> bool:
+    """Whether a way of feeding gives nearly all that training can take."""
+    return bool(limit and (tried.speed or 0.0) >= FED * limit.ceiling)
 
 
 def percent(share: float) -> str:

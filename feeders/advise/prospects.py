@@ -6,13 +6,12 @@ from typing import Sequence
 
 from feeders.compare.verdict import MARGIN
 from feeders.measure import Cell
-from feeders.measure.gil import Preparation
 from feeders.measure.limit import Limit
 from feeders.results.record import REFUSED, UNSUPPORTED
 from feeders.strategies import FEEDERS
 
 from .candidates import ONE, PROCESSES, gain, use_of
-from .evidence import Tried
+from .evidence import Tried, is_fed
 
 # A way that at best gives less than this share of the fastest so far is not tried: what bounds it is measured roughly.
 HOPELESS = 0.75
@@ -46,13 +45,18 @@ class Prospects:
         """
         return self._bounded(cell, safe) or self._known_of_feeder(cell, tried, _fastest(safe))
 
-    def _bound(self, cell: Cell) -> float | None:
-        """Samples per second that a way can give at best; None if that is not known."""
+    def _gain(self, cell: Cell) -> float | None:
+        """How many times as fast as one thread a way can prepare batches at best; None if that is not known."""
         if self._limit is None or FEEDERS.named(cell.feeder).pulls == "ops":
             return None
-        preparation: Preparation = self._limit.preparation()
-        alone = 1 / max(preparation.seconds, 1e-9)
-        return min(self._limit.ceiling, alone * gain(cell, preparation, self._limit.cores))
+        return gain(cell, self._limit.preparation(), self._limit.cores)
+
+    def _bound(self, cell: Cell) -> float | None:
+        """Samples per second that a way can give at best; None if that is not known."""
+        times = self._gain(cell)
+        if self._limit is None or times is None:
+            return None
+        return min(self._limit.ceiling, times / max(self._limit.prepare_seconds, 1e-9))
 
     def _bounded(self, cell: Cell, safe: Sequence[Tried]) -> str:
         """Why a way can't win, as far as cores and GIL bound it; empty if it can."""
@@ -67,9 +71,13 @@ class Prospects:
     def _known_of_feeder(self, cell: Cell, tried: Sequence[Tried], best: float) -> str:
         """Why a way can't win, as far as other numbers of its feeder's workers tell; empty if it can."""
         same = [each for each in tried if each.cell.feeder == cell.feeder]
-        enough = next((each for each in same if self._is_enough(each.cell, cell)), None)
+        fewer = [each for each in same if each.cell.workers < cell.workers]
+        enough = next((each.cell for each in fewer if self._is_enough(each.cell, cell)), None)
         if enough:
-            return f"{enough.cell.workers} workers are all that the cores or the GIL allow"
+            return f"{enough.workers} workers are all that the cores or the GIL allow"
+        full = next((each.cell for each in fewer if is_fed(each, self._limit)), None)
+        if full:
+            return f"{full.workers} workers feed the device"
         refused = next((each.fault for each in same if each.takes[-1].outcome in (REFUSED, UNSUPPORTED)), "")
         slow = next((each for each in same if self._expected(each, cell) < HOPELESS * best), None)
         if refused or slow is None:
@@ -77,16 +85,16 @@ class Prospects:
         return f"{slow.speed:,.0f} samples/s with {slow.cell.workers}, where {best:,.0f} were seen elsewhere"
 
     def _is_enough(self, known: Cell, cell: Cell) -> bool:
-        """Whether fewer workers of the same feeder are bound by the same."""
-        fewer, more = self._bound(known), self._bound(cell)
-        return known.workers < cell.workers and fewer is not None and more is not None and more <= fewer * (1 + MARGIN)
+        """Whether fewer workers can prepare as fast at best; how near they come to that is a matter of the feeder."""
+        fewer, more = self._gain(known), self._gain(cell)
+        return fewer is not None and more is not None and more <= fewer * (1 + MARGIN)
 
     def _expected(self, known: Tried, cell: Cell) -> float:
         """Samples per second that a way gives if it gains from workers all that can be gained."""
         if not known.speed:
             return float("inf")
-        bounds = self._bound(cell), self._bound(known.cell)
-        ratio = bounds[0] / bounds[1] if bounds[0] and bounds[1] else cell.workers / known.cell.workers
+        gains = self._gain(cell), self._gain(known.cell)
+        ratio = gains[0] / gains[1] if gains[0] and gains[1] else cell.workers / known.cell.workers
         return known.speed * max(1.0, ratio)
 
 

@@ -141,6 +141,20 @@ def test_workers_beyond_what_the_cores_allow_are_not_tried():
     assert "all that the cores or the GIL allow" in reasons["lookahead-processes", 4]
 
 
+def test_more_workers_are_tried_where_fewer_fall_short_of_what_they_could_give():
+    """Two of a loader that waits could feed the device; where they do not, as each batch costs more, four may."""
+    speeds = {SEQUENCE: 10_000, cell("sequence", 2): 13_000, cell("sequence", 4): 18_000}
+    bench = Bench(speeds, other=9_000)
+    found = searched(bench, known=limit(ceiling=20_000, cpu=1e-6))
+    assert found.best() == cell("sequence", 4)
+    fed = Bench({SEQUENCE: 10_000, cell("sequence", 2): 19_500}, other=9_000)
+    reasons = {
+        (each.feeder, each.workers): each.reason for each in searched(fed, known=limit(20_000, cpu=1e-6)).dropped
+    }
+    assert cell("sequence", 4) not in fed.taken
+    assert reasons["sequence", 4] == "2 workers feed the device"
+
+
 def test_a_way_that_is_slow_to_start_keeps_no_other_from_being_tried():
     """Processes that start anew take ten times as long as threads; what they take says nothing of threads."""
 
