@@ -21,7 +21,8 @@ from feeders.measure.asked import AS_USED
 from feeders.measure.supervise import Watch
 from feeders.measure.survey import no_answer
 from feeders.measure.watched import watched
-from feeders.results.record import HUNG
+from feeders.messages import message_of
+from feeders.results.record import FAILED, HUNG
 
 from .lines import Lines, sampled_pass
 from .request import AdviseRequest
@@ -133,6 +134,8 @@ def _look(request: AdviseRequest, seconds: float) -> dict[str, Any]:
         return dataclasses.asdict(_opened(request, seconds))
     except FeedersError as error:
         return {"error": str(error)}
+    except Exception as error:
+        return {"error": f"{request.loader}: {FAILED} while it was read by one thread: {message_of(error)}"}
 
 
 def _opened(request: AdviseRequest, seconds: float) -> Look:

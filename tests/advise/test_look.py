@@ -26,6 +26,16 @@ def test_what_is_not_made_in_the_time_left_may_be_slow(tmp_path):
     assert str(error.value).endswith("If it is slow and has not hung, try: --seconds 180")
 
 
+def test_a_length_that_raises_is_told(tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text(
+        "class Train:\n    def __len__(self):\n        raise OSError('no index file')\n\n"
+        "    def __getitem__(self, index):\n        return index\n"
+    )
+    with pytest.raises(FeedersError, match="failed while it was read by one thread: OSError: no index file"):
+        look_at(AdviseRequest(f"{path}:Train"), 0.1)
+
+
 @pytest.mark.skipif(generation() == 2, reason="there workers are arguments of fit()")
 def test_a_loader_that_asks_for_processes_is_made_for_threads_too(in_child):
     """An audit would read it by processes whatever it is asked for, and prove nothing of threads."""

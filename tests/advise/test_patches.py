@@ -15,6 +15,7 @@ from feeders.advise.candidates import PASSED_OVER, candidates
 from feeders.advise.look import look_at
 from feeders.advise.patches import is_patched, lifted_file, patch
 from feeders.advise.request import AdviseRequest
+from feeders.keras_api import generation
 from feeders.measure import Cell
 from feeders.strategies import FEEDERS
 from tests.advise.made import INDEXED, REQUEST
@@ -118,7 +119,11 @@ def test_those_of_arrays_do_too(in_child):
         ("Several", KINDS["Several"]),
         ("Named", KINDS["Named"]),
         ("Widening", dataclasses.replace(SEQUENCE, expression="Widening()", alike=False)),
-        ("Untold", dataclasses.replace(SEQUENCE, expression="Untold()", sized=False)),
+        pytest.param(
+            "Untold",
+            dataclasses.replace(SEQUENCE, expression="Untold()", sized=False),
+            marks=pytest.mark.skipif(generation() == 2, reason="there a Sequence has a length"),
+        ),
         ("Stream", KINDS["Stream"]),
         ("made", KINDS["made"]),
     ],
