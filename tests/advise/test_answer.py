@@ -135,6 +135,12 @@ def test_a_faster_way_that_could_not_be_audited_is_not_passed_over():
     assert any("could not be audited in the time. Try: --seconds" in note for note in changed.notes)
 
 
+def test_todays_way_that_could_not_be_audited_is_not_said_to_be_faster_than_itself():
+    found = dataclasses.replace(seen({SEQUENCE: 10_000}, known=limit(cpu=1e-6)), used=None, audits={})
+    assert "no other way of feeding could be tried and proven in the time" in answer(found).sentence
+    assert any(note.startswith("It was not audited") for note in answer(found).notes)
+
+
 def test_pairs_correct_what_takes_called_the_best():
     """By takes threads are faster, by pairs processes: those are advised, by pairs with today's way."""
     records = {PROCESSES_2: record(PROCESSES_2, 15_000)}
