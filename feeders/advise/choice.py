@@ -122,8 +122,9 @@ class Choice:
         return bool(limit and fastest and fastest < BELOW_CEILING * limit.ceiling)
 
     def is_searched(self) -> bool:
-        """Whether no way that may be faster was left out, or left unproven, for want of time."""
-        return self.today is not None and not (self.evidence.interrupted or self.untried() or self.evidence.unproven())
+        """Whether something is proven, and no way that may be faster was left out or unproven for want of time."""
+        missed = self.evidence.interrupted or self.untried() or self.evidence.unproven()
+        return self.today is not None and bool(self.safe) and not missed
 
     def untried(self) -> list[str]:
         """Return the feeders that may be faster, and that there was no time to try."""

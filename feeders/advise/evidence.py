@@ -177,7 +177,7 @@ class Evidence:
         return sorted(fine, key=lambda each: -(each.speed or 0.0))
 
     def unproven(self) -> list[Tried]:
-        """The ways of feeding that may be faster than today's and all safe ones, and that there was no time to audit."""
+        """The ways that may be faster than today's and all safe ones, and that there was no time to audit."""
         known = [*self.safe(), *(each for each in self.tried if each.cell == self.today)]
         fastest = max((each.speed or 0.0 for each in known), default=0.0)
         return [
