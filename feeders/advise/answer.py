@@ -11,7 +11,7 @@ from feeders.loaders.opening import DATASET, SEQUENCE
 from .choice import BELOW_CEILING, CHANGE, LEAVE, PREPARATION, UNSAFE, Choice
 from .evidence import Evidence, gist
 from .lines import Line
-from .notes import NO_INDEX, NO_LENGTH, of_a_pipeline, of_order, of_processes
+from .notes import NO_INDEX, NO_LENGTH, of_a_pipeline, of_epoch, of_order, of_processes
 from .others import Reason, not_to_be_used, runner_up
 from .patches import lifted_file, patch
 from .sentence import missed, named_lines, sentence
@@ -138,7 +138,7 @@ def _of_the_change(choice: Choice) -> list[str]:
     evidence, best, limit = choice.evidence, choice.advised, choice.evidence.limit
     if best is None:
         return []
-    notes, share = of_order(evidence.look, best.cell), choice.share(best)
+    notes, share = [*of_order(evidence.look, best.cell), *of_epoch(evidence.look)], choice.share(best)
     near = share is not None and share >= NEAR_THE_LIMIT
     if choice.kind == CHANGE and near and limit and limit.samples < BELOW_CEILING * limit.ceiling:
         notes.append(f"After that the preparation is the limit{named_lines(evidence)}.")

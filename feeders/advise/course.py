@@ -126,7 +126,10 @@ class Course:
             survey(self._request.loader, settings)  # if that breaks, it is not the model's fault
             raise
         steps = found.steps if self._request.steps else found.length or found.steps
-        self._look = dataclasses.replace(self._look, steps=steps, repeats=found.reference.reproducible)
+        open_end = found.length is None and not self._request.steps
+        self._look = dataclasses.replace(
+            self._look, steps=steps, open_end=open_end, repeats=found.reference.reproducible
+        )
         # A survey cuts a long epoch by the time of its batches, so that it is known whether this is one.
         self._costs = dataclasses.replace(
             self._costs,

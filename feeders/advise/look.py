@@ -46,6 +46,7 @@ class Look:
         processes: whether they are processes.
         sets_processes: whether it asks for processes, whatever number of workers it asks for.
         steps: batches of an epoch; None where it does not tell and nobody else did.
+        open_end: it neither tells them nor shows them by an end or a repetition: ``steps`` stand for them.
         sized: whether it tells them itself; a sequence by ``len()``, which whatever is around it asks.
         hooks: what it does between epochs: the names of those methods.
         expression: Python that makes it, or names it.
@@ -69,6 +70,7 @@ class Look:
     processes: bool = False
     sets_processes: bool = False
     steps: int | None = None
+    open_end: bool = False
     sized: bool = True
     hooks: tuple[str, ...] = ()
     expression: str = "Train()"

@@ -89,3 +89,13 @@ def of_order(look: Look, cell: Cell) -> list[str]:
         f"`fit()` draws a new order of the batches of a {kind} for each epoch, unless it gets `shuffle=False`. These "
         f"lines {order}. Where training needs another order, draw it in `on_epoch_end`."
     ]
+
+
+def of_epoch(look: Look) -> list[str]:
+    """Return what a number of steps in the lines stands for, where nobody tells it."""
+    if not look.open_end:
+        return []
+    return [
+        f"It does not tell how many batches an epoch has: {look.steps:,} stand for them in the lines, and in the answer. "
+        "Try: --steps N, as steps_per_epoch of your fit()."
+    ]

@@ -10,6 +10,7 @@ from feeders.results.record import MEASURED, REFUSED
 from .candidates import ONE, use_of
 from .choice import CHANGE, PREPARATION, UNSAFE, Choice
 from .evidence import Evidence, Tried, percent
+from .notes import of_processes
 from .others import workers_of
 from .search import name_of
 
@@ -26,10 +27,15 @@ def sentence(choice: Choice) -> str:
         limit = f", {share:.0f} % of what this host can do" if share else ""
         return f"Carry it by {_way(choice.best)}: {_times(choice)}{limit}, exactly once."
     if choice.kind == PREPARATION:
-        pipeline = choice.evidence.look.kind == DATASET
-        who = "TensorFlow feeds a tf.data pipeline itself, and its" if pipeline else "No way of feeding helps, the"
-        return f"{who} preparation is the limit{named_lines(choice.evidence)}."
+        return f"{_no_help(choice.evidence)} preparation is the limit{named_lines(choice.evidence)}."
     return _leave(choice)
+
+
+def _no_help(evidence: Evidence) -> str:
+    if evidence.look.kind == DATASET:
+        return "TensorFlow feeds a tf.data pipeline itself, and its"
+    that = " that can carry it" if of_processes(evidence) else ""
+    return f"No way of feeding{that} helps, the"
 
 
 def _leave(choice: Choice) -> str:

@@ -52,6 +52,15 @@ def test_an_order_that_keras_drew_is_not_lost_without_a_word():
     assert not any("shuffle" in note for note in same.notes)
 
 
+def test_an_epoch_that_nobody_tells_is_asked_for():
+    """The lines hold a number that is none of the person's."""
+    look = dataclasses.replace(INDEXED, kind="generator", offers=("iterator",), sized=False, open_end=True, steps=1234)
+    speeds = {cell("generator"): 10_000, cell("prefetch-thread"): 18_000}
+    given = answer(seen(speeds, look=look, today=cell("generator")))
+    assert "steps_per_epoch=1234" in given.code
+    assert any("1,234 stand for them in the lines" in note and "--steps N" in note for note in given.notes)
+
+
 def test_without_pairs_the_ratio_has_no_interval_and_says_so():
     given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, compare=False))
     assert given.ratio == pytest.approx(1.8)
@@ -193,6 +202,9 @@ def test_what_keeps_a_loader_from_processes_is_said_where_they_would_help():
     slow, fast = {SEQUENCE: 10_000}, {SEQUENCE: 19_000}
     notes = " ".join(answer(seen(slow, known=limit(gil=1.0), look=look)).repair)
     assert "`lookahead-processes` could not be tried, and may give up to 19,8" in notes
+    assert answer(seen(slow, known=limit(gil=1.0), look=look)).sentence.startswith(
+        "No way of feeding that can carry it"
+    )
     assert "lock is a lock, which can't be sent to a process that starts anew. Try: leave that out in" in notes
     assert "__getstate__" not in " ".join(answer(seen(fast, known=limit(gil=1.0), look=look)).notes)
 

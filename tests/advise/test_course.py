@@ -278,6 +278,13 @@ def test_steps_that_are_asked_for_are_the_epoch(advised):
     assert (found.evidence.look.steps, found.evidence.tried[0].epoch) == (60, 60)
 
 
+def test_an_epoch_without_an_end_is_known_as_that(advised):
+    found, _ = advised(Bench({}), survey=dataclasses.replace(SURVEY, length=None))
+    assert found.evidence.look.open_end
+    found, _ = advised(Bench({}), survey=dataclasses.replace(SURVEY, length=None), steps=60)
+    assert not found.evidence.look.open_end
+
+
 @pytest.mark.parametrize(("ordered", "steps"), [(True, 8), (False, None)])
 def test_a_long_generator_is_audited_in_part_where_its_order_stays(ordered, steps):
     """The first part of a pass that is shuffled anew holds other samples each time."""
