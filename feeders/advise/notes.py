@@ -96,6 +96,6 @@ def of_epoch(look: Look) -> list[str]:
     if not look.open_end:
         return []
     return [
-        f"It does not tell how many batches an epoch has: {look.steps:,} stand for them in the lines, and in the answer. "
-        "Try: --steps N, as steps_per_epoch of your fit()."
+        f"It does not tell how many batches an epoch has: {look.steps:,} stand for them in the lines, and in the "
+        "answer. Try: --steps N, as steps_per_epoch of your fit()."
     ]
