@@ -145,7 +145,7 @@ def _of_the_change(choice: Choice) -> list[str]:
     ratio, interval = choice.ratios(best)
     if ratio and not interval:
         duel = evidence.duel(evidence.today, best.cell)
-        of = "one pair in lockstep" if duel and duel.log_ratios else "single takes, which spread by some per cent"
+        of = "one pair in lockstep" if choice.has_a_pair(best) else "single takes, which spread by some per cent"
         why = f"a pair broke: {duel.broken}" if duel and duel.broken else "there was no time for more."
         notes.append(f"The ratio is that of {of}; {why}")
     more = missed(choice, "in the time")

@@ -18,6 +18,9 @@ BELOW_CEILING = 0.8
 # Times today's samples/s: pairs that hold both 1 and this have decided nothing.
 MAY_BE = 1.2
 
+# Times today's samples/s: less is within what a single pair, and what single takes, of the same way spread by.
+OF_A_PAIR, OF_TAKES = 1.1, 1.2
+
 
 class Choice:
     """What follows from evidence.
@@ -58,7 +61,14 @@ class Choice:
         if self.here is None or self.here is self.fastest:
             return self.here is not None
         ratio, interval = self.ratios(self.fastest)
-        return (ratio or 0.0) <= 1 + MARGIN or (interval is not None and interval[0] <= 1)
+        if interval:
+            return (ratio or 0.0) <= 1 + MARGIN or interval[0] <= 1
+        return (ratio or 0.0) <= (OF_A_PAIR if self.has_a_pair(self.fastest) else OF_TAKES)
+
+    def has_a_pair(self, best: Tried | None) -> bool:
+        """Whether a way was compared with today's in lockstep."""
+        duel = self.evidence.duel(self.evidence.today, best.cell) if best else None
+        return bool(duel and duel.log_ratios)
 
     def ratios(self, best: Tried | None) -> tuple[float | None, tuple[float, float] | None]:
         """Return samples per second over today's, by pairs where there are some, else by takes; and the interval."""
@@ -112,9 +122,11 @@ class Choice:
         return bool(self.today and is_fed(self.today, self.evidence.limit))
 
     def is_undecided(self) -> bool:
-        """Whether pairs of the fastest way and today's leave open which is faster, by far."""
-        _, interval = self.ratios(self.fastest)
-        return interval is not None and interval[0] <= 1 and interval[1] >= MAY_BE
+        """Whether what was measured of the fastest way and today's leaves open which is faster, by far."""
+        ratio, interval = self.ratios(self.fastest)
+        if interval:
+            return interval[0] <= 1 and interval[1] >= MAY_BE
+        return self.fastest is not self.here and (ratio or 0.0) > 1 + MARGIN
 
     def _is_bound_by_preparation(self) -> bool:
         limit = self.evidence.limit

@@ -46,7 +46,7 @@ def _leave(choice: Choice) -> str:
     if choice.is_only_slow():
         return "Leave it for now: a fit() as it is used had no end in its time. This host may be too busy to tell."
     if choice.is_undecided():
-        return f"Leave it for now: {_open_question(choice)}. This host was too busy to tell."
+        return f"Leave it for now: {_open_question(choice)}."
     if not choice.is_searched():
         return f"Leave it for now: {_not_searched(choice)}."
     return f"Leave it: nothing that was tried is better by more than {percent(MARGIN)}."
@@ -98,12 +98,15 @@ def missed(choice: Choice, until: str) -> str:
 
 
 def _open_question(choice: Choice) -> str:
-    """Say between what the ratio of the fastest way lies."""
-    fastest = choice.fastest
-    _, interval = choice.ratios(fastest)
-    if fastest is None or interval is None:
+    """Say what the ratio of the fastest way may be, and why that is not known better."""
+    fastest, (ratio, interval) = choice.fastest, choice.ratios(choice.fastest)
+    if fastest is None or ratio is None:
         return ""
-    return f"{_way(fastest)} gives {_number(interval[0])} to {_number(interval[1])} x today's samples/s"
+    if interval is None:
+        of = "a single pair" if choice.has_a_pair(fastest) else "single takes"
+        return f"{_way(fastest)} gave {_number(ratio)} x today's samples/s in {of}, which may be chance"
+    ends = f"{_number(interval[0])} to {_number(interval[1])}"
+    return f"{_way(fastest)} gives {ends} x today's samples/s. This host was too busy to tell"
 
 
 def _way(tried: Tried) -> str:

@@ -72,6 +72,22 @@ def test_without_pairs_the_ratio_has_no_interval_and_says_so():
     assert any("one pair" in note for note in given.notes)
 
 
+@pytest.mark.parametrize(
+    ("speed", "log_ratios", "kind"),
+    [(11_500, (), "leave"), (13_000, (), "change"), (18_000, (-0.08,), "leave"), (18_000, (-0.15,), "change")],
+)
+def test_a_change_needs_more_than_chance_where_it_has_no_interval(speed, log_ratios, kind):
+    """Takes of one way differ by some per cent, on a busy host by more; a pair by less."""
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: speed}, known=limit(cpu=1e-6))
+    given = answer(dataclasses.replace(found, duels=(dataclasses.replace(found.duels[0], log_ratios=log_ratios),)))
+    assert given.kind == kind
+    if kind == "leave":
+        assert given.sentence.endswith(
+            "in a single pair, which may be chance." if log_ratios else "which may be chance."
+        )
+        assert any("--seconds" in note for note in given.notes)
+
+
 def test_pairs_that_decide_nothing_are_no_proof_that_nothing_helps():
     found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, known=limit(gil=1.0))
     wide = dataclasses.replace(found.duels[0], log_ratios=(-1.5, 0.2, 0.9))
