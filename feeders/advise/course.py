@@ -165,7 +165,7 @@ class Course:
         whole = found.length if found.steps != found.length and not self._request.steps else None
         epoch = self._request.epoch or whole
         with HostBench(settings, found, epoch) as bench:
-            search = Search(
+            self._search = Search(
                 bench,
                 self._budget,
                 self._today,
@@ -177,17 +177,21 @@ class Course:
                 self._costs.starts,
                 self._costs.take,
             )
-            self._search = search
-            search.begin()
-            now = search.tried[self._today]
-            if self._audits.unsafe(now):
-                search.take_alone()
-            if self._audits.is_worth_it() and not (is_fed(now, limit) and now in search.safe()):
-                # Where audits took long, half of what is left is for takes.
-                search.screen(self._cells, max(TAKES_SHARE, self._budget.halfway(PAIRS_SHARE)))
-                while self._audits.of_ways(search.best_two(), PAIRS_SHARE):
-                    continue
-                search.compare(PAIRS_SHARE)
+            self._find(self._search)
+
+    def _find(self, search: Search) -> None:
+        """Search the best way, unless today's feeds the device safely."""
+        search.begin()
+        now = search.tried[self._today]
+        if self._audits.unsafe(now):
+            search.take_alone()
+        if not self._audits.is_worth_it() or (is_fed(now, search.limit) and now in search.safe()):
+            return
+        # Where audits took long, half of what is left is for takes.
+        search.screen(self._cells, max(TAKES_SHARE, self._budget.halfway(PAIRS_SHARE)))
+        while self._audits.of_ways(search.best_two(), PAIRS_SHARE):
+            continue
+        search.compare(PAIRS_SHARE)
 
     def _settings(self) -> Settings:
         request = self._request
