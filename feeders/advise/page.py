@@ -106,8 +106,15 @@ def payload(evidence: Evidence, answer: Answer) -> dict[str, Any]:
         "lines": [_line(line) for line in answer.lines],
         "unsafe": [dataclasses.asdict(reason) for reason in answer.unsafe],
         "left": [
-            {**dataclasses.asdict(each), "workers": "any" if each.workers is None else str(each.workers)}
-            for each in evidence.dropped
+            *(
+                {**dataclasses.asdict(each), "workers": "any" if each.workers is None else str(each.workers)}
+                for each in evidence.dropped
+            ),
+            *(
+                {"feeder": each.cell.feeder, "workers": str(each.cell.workers), "reason": f"not proven: {why}"}
+                for each in evidence.tried
+                if (why := evidence.unsafe(each)).startswith((UNAUDITED, UNCOUNTED))
+            ),
         ],
     }
     if evidence.limit:
