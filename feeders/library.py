@@ -135,7 +135,7 @@ def advise(loader: str, **options: Any) -> Advice:
     Args:
         loader: ``"FILE.py:NAME"`` or ``"package.module:NAME"``.
         options: the other fields of `feeders.advise.AdviseRequest`: ``model``, ``step_ms``, ``epoch``, ``workers``,
-            ``seconds``, ``steps`` and ``call``.
+            ``seconds``, ``steps``, ``call`` and ``key``.
 
     Returns:
         The advice: ``answer`` with its ``kind``, ``feeder``, ``ratio``, ``code`` and so on, and the evidence.

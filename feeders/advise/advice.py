@@ -6,7 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from .answer import UNSAFE, Answer
+from .answer import Answer
+from .choice import UNSAFE
 from .evidence import Evidence, Tried
 from .show import to_text
 

@@ -5,35 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Mapping
 
-from feeders.audit.course import OUTCOMES
-from feeders.audit.judge import NOT_COUNTED
-from feeders.compare.verdict import MARGIN
 from feeders.loaders import INDEX
-from feeders.loaders.opening import DATASET
-from feeders.measure.limit import Limit
-from feeders.results.record import HUNG
+from feeders.loaders.opening import DATASET, SEQUENCE
 
-from .candidates import NO_TIME, ONE, use_of
-from .evidence import Evidence, Tried, gist, is_safe, percent, simplest
+from .choice import BELOW_CEILING, CHANGE, LEAVE, PREPARATION, UNSAFE, Choice
+from .evidence import Evidence, gist
 from .lines import Line
-from .notes import NO_INDEX, of_a_pipeline, of_processes
-from .others import Reason, not_to_be_used, runner_up, workers_of
+from .notes import NO_INDEX, NO_LENGTH, of_a_pipeline, of_epoch, of_order, of_processes
+from .others import Reason, not_to_be_used, runner_up
 from .patches import lifted_file, patch
-from .search import NEAR, name_of
+from .sentence import missed, named_lines, sentence
 
-CHANGE, LEAVE, UNSAFE, PREPARATION = "change", "leave", "unsafe", "preparation"
-
-# Of the ceiling: from here on the device is fed.
-FED = 0.95
-
-# Of the ceiling: a limit below this is that of the preparation.
-BELOW_CEILING = 0.8
-
-# Times today's samples/s: pairs that hold both 1 and this have decided nothing.
-MAY_BE = 1.2
-
-# Lines that a sentence names.
-NAMED_LINES = 3
+# Percent of the limit: from here on the limit itself is what holds a loader back.
+NEAR_THE_LIMIT = 90
 
 
 @dataclass(frozen=True)
@@ -79,244 +63,104 @@ class Answer:
 
 def answer(evidence: Evidence) -> Answer:
     """Return what the evidence says, as far as it goes."""
-    return _Answering(evidence).answer()
+    choice = Choice(evidence)
+    best = choice.advised
+    cell = best.cell if best else None
+    ratio, interval = choice.ratios(best)
+    code = patch(cell, evidence.look) if cell and choice.changes else ""
+    file = lifted_file(cell) if cell and choice.changes else None
+    return Answer(
+        kind=choice.kind,
+        sentence=sentence(choice),
+        feeder=cell.feeder if cell else None,
+        workers=cell.workers if cell else None,
+        ratio=ratio,
+        ratio_interval=interval,
+        share_of_limit=choice.share(best),
+        code=code,
+        file=str(file) if file else None,
+        costs=best.costs() if best else {},
+        costs_today=choice.today.costs() if choice.today else {},
+        repair=tuple(_repair(choice)),
+        runner_up=runner_up(evidence, best),
+        unsafe=tuple(not_to_be_used(evidence)),
+        lines=evidence.look.lines.lines,
+        notes=tuple(_notes(choice)),
+    )
 
 
-def is_fed(tried: Tried, limit: Limit | None) -> bool:
-    """Whether a way of feeding gives nearly all that training can take."""
-    return bool(limit and (tried.speed or 0.0) >= FED * limit.ceiling)
+def _repair(choice: Choice) -> list[str]:
+    """What can be changed in the loader itself: where it is unsafe, or where no other way of feeding helps."""
+    if choice.kind == UNSAFE:
+        return _of_the_audit(choice.evidence)
+    if choice.kind != PREPARATION:
+        return []
+    look = choice.evidence.look
+    if look.kind == DATASET:
+        return of_a_pipeline(choice.evidence)
+    lacks = NO_INDEX if INDEX not in look.offers else NO_LENGTH if look.kind == SEQUENCE and not look.sized else ""
+    return [*of_processes(choice.evidence), *([lacks] if lacks else [])]
 
 
-class _Answering:
-    def __init__(self, evidence: Evidence) -> None:
-        self._evidence = evidence
-        self._safe = evidence.safe()
-        self._today = evidence.tried_of(evidence.today)
-        self._best = self._choose()
-        self._ratio, self._interval = self._ratios(self._best)
+def _of_the_audit(evidence: Evidence) -> list[str]:
+    """What the audit of how it is used advises, once for each cause."""
+    used, faults = evidence.used, evidence.used_faults()
+    texts = [f"{fault.cause.name}: {fault.summary or fault.cause.meaning}" for fault in faults]
+    where = [f"where: {place}" for fault in faults for place in fault.where[:2]]
+    advice = [part for fault in faults for part in (fault.advice, fault.cause.advice) if part]
+    message = [gist(used.verdict.message)] if used and used.verdict.message else []
+    return list(dict.fromkeys([*message, *texts, *where, *advice]))
 
-    def answer(self) -> Answer:
-        kind = self._kind()
-        best = self._best if self._best and (kind in (CHANGE, UNSAFE)) else self._here()
-        changes = best is not None and kind in (CHANGE, UNSAFE)
-        ratio, interval = self._ratios(best)
-        cell = best.cell if best else None
-        file = lifted_file(cell) if cell and changes else None
-        return Answer(
-            kind=kind,
-            sentence=self._sentence(kind),
-            feeder=cell.feeder if cell else None,
-            workers=cell.workers if cell else None,
-            ratio=ratio,
-            ratio_interval=interval,
-            share_of_limit=self._share(best),
-            code=patch(cell, self._evidence.look) if cell and changes else "",
-            file=str(file) if file else None,
-            costs=best.costs() if best else {},
-            costs_today=self._today.costs() if self._today else {},
-            repair=self._repair() if kind == UNSAFE else self._improvements() if kind == PREPARATION else (),
-            runner_up=runner_up(self._evidence, best),
-            unsafe=tuple(not_to_be_used(self._evidence)),
-            lines=self._evidence.look.lines.lines,
-            notes=tuple(self._notes(kind, best)),
+
+def _notes(choice: Choice) -> list[str]:
+    notes = _of_the_change(choice) if choice.changes else []
+    evidence = choice.evidence
+    if choice.kind in (CHANGE, LEAVE):
+        notes += of_processes(evidence)
+    if choice.is_unproven():
+        notes.append(
+            f"Try: feeders advise {evidence.request.loader} --key EXPRESSION. It names each sample by x, y "
+            "and w of a batch: a number or a path that the batch holds, or a sum that its random changes leave."
         )
-
-    # Who is best.
-
-    def _choose(self) -> Tried | None:
-        """The simplest of the fastest safe ways; today's where pairs or takes call it as fast."""
-        chosen, here = self._fastest(), self._here()
-        if chosen is None or here is None or chosen is here:
-            return chosen
-        ratio, interval = self._ratios(chosen)
-        as_fast = (ratio or 0.0) <= 1 + MARGIN or (interval is not None and interval[0] <= 1)
-        return here if as_fast else chosen
-
-    def _fastest(self) -> Tried | None:
-        return simplest(self._safe, NEAR)
-
-    def _here(self) -> Tried | None:
-        """Today's way, if it is safe."""
-        return self._today if self._today in self._safe else None
-
-    def _ratios(self, best: Tried | None) -> tuple[float | None, tuple[float, float] | None]:
-        """Samples per second over today's, by pairs where there are some, else by takes."""
-        if best is None:
-            return None, None
-        if best is self._today:
-            return 1.0, None
-        duel = self._evidence.duel(self._evidence.today, best.cell)
-        if duel and duel.log_ratios:
-            return duel.ratio, duel.interval
-        now = self._today.speed if self._today else None
-        return (best.speed or 0.0) / now if now else None, None
-
-    def _share(self, best: Tried | None) -> float | None:
-        limit = self._evidence.limit
-        return 100 * best.speed / limit.samples if best and best.speed and limit else None
-
-    # What kind of answer it is.
-
-    def _kind(self) -> str:
-        if self._is_unsafe():
-            return UNSAFE
-        if self._best is not None and self._best is not self._today:
-            return CHANGE
-        if self._is_unproven() or self._is_fed() or self._is_undecided():
-            return LEAVE
-        if not (self._is_bound_by_preparation() and self._is_searched()):
-            return LEAVE
-        return PREPARATION
-
-    def _is_unsafe(self) -> bool:
-        if self._is_unproven():
-            return False
-        wrong = self._today and self._today.fault and not self._is_only_slow(self._today)
-        return bool(self._evidence.used_faults() or wrong)
-
-    def _is_only_slow(self, today: Tried) -> bool:
-        """Whether a fit had no end in its time, of a loader that an audit has seen end well as it is used."""
-        used = self._evidence.used
-        proven = used is not None and is_safe(used, use_of(today.cell))
-        return proven and today.takes[-1].outcome == HUNG
-
-    def _is_unproven(self) -> bool:
-        """Whether nothing tells its samples apart, so that nothing can be said of its delivery."""
-        used = self._evidence.used
-        return used is not None and used.verdict.word == NOT_COUNTED and not self._evidence.used_faults()
-
-    def _is_fed(self) -> bool:
-        return bool(self._today and is_fed(self._today, self._evidence.limit))
-
-    def _is_undecided(self) -> bool:
-        """Whether pairs of the fastest way and today's leave open which is faster, by far."""
-        _, interval = self._ratios(self._fastest())
-        return interval is not None and interval[0] <= 1 and interval[1] >= MAY_BE
-
-    def _is_bound_by_preparation(self) -> bool:
-        limit = self._evidence.limit
-        fastest = max((each.speed or 0.0 for each in self._safe), default=0.0)
-        return bool(limit and fastest and fastest < BELOW_CEILING * limit.ceiling)
-
-    def _is_searched(self) -> bool:
-        """Whether another way than today's is proven safe, or none had to be left out for want of time."""
-        if any(each is not self._today for each in self._safe):
-            return True
-        untried = any(each.reason == NO_TIME for each in self._evidence.dropped)
-        return self._today is not None and not untried and not self._evidence.interrupted
-
-    # What is said.
-
-    def _sentence(self, kind: str) -> str:
-        if kind == UNSAFE:
-            return self._unsafe_sentence()
-        if kind == CHANGE and self._best:
-            return (
-                f"Carry it by `{self._best.cell.feeder}` with {workers_of(self._best.cell)}: "
-                f"{self._times()}{self._of_the_limit()}, exactly once."
-            )
-        if kind == PREPARATION and self._evidence.look.kind == DATASET:
-            return f"TensorFlow feeds a tf.data pipeline itself, and its preparation is the limit{self._named_lines()}."
-        if kind == PREPARATION:
-            return f"No way of feeding helps, the preparation is the limit{self._named_lines()}."
-        if self._is_unproven():
-            return "Leave it: nothing tells its samples apart, so that no way of feeding can be proven safe."
-        if self._is_fed():
-            return "Leave it: the device is fed."
-        if not self._is_searched():
-            until = "before the interruption" if self._evidence.interrupted else "in the time"
-            return f"Leave it for now: no other way of feeding could be tried and proven {until}."
-        if self._is_undecided():
-            return f"Leave it for now: {self._open_question()}. This host was too busy to tell."
-        return f"Leave it: nothing that was tried is better by more than {percent(MARGIN)}."
-
-    def _open_question(self) -> str:
-        """Say between what the ratio of the fastest way lies."""
-        fastest = self._fastest()
-        _, interval = self._ratios(fastest)
-        if fastest is None or interval is None:
-            return ""
-        way = f"`{fastest.cell.feeder}` with {workers_of(fastest.cell)}"
-        return f"{way} gives {_number(interval[0])} to {_number(interval[1])} x today's samples/s"
-
-    def _unsafe_sentence(self) -> str:
-        names = dict.fromkeys(fault.cause.name for fault in self._evidence.used_faults())
-        seen = ", ".join(names) or (self._today.fault if self._today else "")
-        used = self._evidence.used
-        breaks = used is not None and used.verdict.word in OUTCOMES
-        word = "It breaks as it is used" if breaks else "It is unsafe as it is used"
-        first = f"{word}, by {name_of(self._evidence.today)}: {seen}."
-        if breaks and use_of(self._evidence.today) == ONE:
-            return f"{first} Repair it first: every feeder reads it so."
-        if self._best is None:
-            return f"{first} No way of feeding was proven safe: repair it first."
-        speed = f", {self._times()}" if self._ratio else ""
-        return (
-            f"{first} Repair it, or carry it by `{self._best.cell.feeder}` with {workers_of(self._best.cell)}: "
-            f"exactly once all the same{speed}."
+    if evidence.interrupted:
+        return [*notes, "Interrupted: this is what is known so far."]
+    if choice.kind == LEAVE and _is_open(choice):
+        notes.append(_more_time(evidence))
+    if evidence.used is None:
+        notes.append(
+            f"It was not audited: an audit takes longer than was left. Try: feeders audit {evidence.request.loader}"
         )
-
-    def _times(self) -> str:
-        if self._ratio is None:
-            return "today's samples/s are not known"
-        interval = f" [{_number(self._interval[0])}, {_number(self._interval[1])}]" if self._interval else ""
-        return f"{_number(self._ratio)} x{interval} today's samples/s"
-
-    def _of_the_limit(self) -> str:
-        share = self._share(self._best)
-        return f", {min(share, 100):.0f} % of what this host can do" if share else ""
-
-    def _named_lines(self) -> str:
-        lines = self._evidence.look.lines.lines[:NAMED_LINES]
-        if not lines:
-            return ""
-        share = sum(line.share for line in lines)
-        these = "this line is" if len(lines) == 1 else f"these {len(lines)} lines are"
-        return f": {these} {percent(share)} of it ({', '.join(str(line) for line in lines)})"
-
-    def _repair(self) -> tuple[str, ...]:
-        """What the audit advises, once for each cause."""
-        used = self._evidence.used
-        faults = self._evidence.used_faults()
-        texts = [f"{fault.cause.name}: {fault.summary or fault.cause.meaning}" for fault in faults]
-        where = [f"where: {place}" for fault in faults for place in fault.where[:2]]
-        advice = [part for fault in faults for part in (fault.advice, fault.cause.advice) if part]
-        message = [gist(used.verdict.message)] if used and used.verdict.message else []
-        return tuple(dict.fromkeys([*message, *texts, *where, *advice]))
-
-    def _improvements(self) -> tuple[str, ...]:
-        """What a person can change where no other way of feeding helps."""
-        look = self._evidence.look
-        if look.kind == DATASET:
-            return tuple(of_a_pipeline(self._evidence))
-        return (*of_processes(self._evidence), *([] if INDEX in look.offers else [NO_INDEX]))
-
-    def _notes(self, kind: str, best: Tried | None) -> list[str]:
-        notes = []
-        share, limit = self._share(best), self._evidence.limit
-        if kind == CHANGE and share and limit and share >= 90 and limit.samples < BELOW_CEILING * limit.ceiling:
-            notes.append(f"After that the preparation is the limit{self._named_lines()}.")
-        if kind in (CHANGE, LEAVE):
-            notes += of_processes(self._evidence)
-        if self._is_unproven():
-            notes.append(
-                f"Try: feeders advise {self._evidence.request.loader} --key EXPRESSION. It names each sample by x, y "
-                "and w of a batch: a number or a path that the batch holds, or a sum that its random changes leave."
-            )
-        if kind in (CHANGE, UNSAFE) and self._ratio and not self._interval:
-            duel = self._evidence.duel(self._evidence.today, best.cell) if best else None
-            of = "one pair in lockstep" if duel and duel.log_ratios else "single takes, which spread by some per cent"
-            why = f"a pair broke: {duel.broken}" if duel and duel.broken else "there was no time for more."
-            notes.append(f"The ratio is that of {of}; {why}")
-        settled = self._is_searched() and not self._is_undecided()
-        known = self._evidence.interrupted or settled or self._is_unproven() or self._is_fed()
-        if kind == LEAVE and not known:
-            seconds = -(-2 * max(self._evidence.request.seconds, self._evidence.lacking) // 10) * 10
-            notes.append(f"Try: --seconds {seconds:.0f}, or again when this host is idle.")
-        if self._evidence.interrupted:
-            notes.append("Interrupted: this is what is known so far.")
-        return notes
+    return notes
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 10 else f"{value:.2f}"
+def _of_the_change(choice: Choice) -> list[str]:
+    """What a person should know who copies the lines."""
+    evidence, best, limit = choice.evidence, choice.advised, choice.evidence.limit
+    if best is None:
+        return []
+    notes, share = [*of_order(evidence.look, best.cell), *of_epoch(evidence.look)], choice.share(best)
+    near = share is not None and share >= NEAR_THE_LIMIT
+    if choice.kind == CHANGE and near and limit and limit.samples < BELOW_CEILING * limit.ceiling:
+        notes.append(f"After that the preparation is the limit{named_lines(evidence)}.")
+    ratio, interval = choice.ratios(best)
+    if ratio and not interval:
+        duel = evidence.duel(evidence.today, best.cell)
+        of = "one pair in lockstep" if choice.has_a_pair(best) else "single takes, which spread by some per cent"
+        why = f"a pair broke: {duel.broken}" if duel and duel.broken else "there was no time for more."
+        notes.append(f"The ratio is that of {of}; {why}")
+    more = missed(choice, "in the time")
+    if more and not evidence.interrupted:
+        notes.append(f"{more}. {_more_time(evidence)}")
+    return notes
+
+
+def _is_open(choice: Choice) -> bool:
+    """Whether more time, or a quiet host, would tell more."""
+    if choice.is_unproven() or choice.is_fed():
+        return False
+    return choice.is_only_slow() or choice.is_undecided() or not choice.is_searched()
+
+
+def _more_time(evidence: Evidence) -> str:
+    seconds = -(-2 * max(evidence.request.seconds, evidence.lacking) // 10) * 10
+    return f"Try: --seconds {seconds:.0f}, or again when this host is idle."

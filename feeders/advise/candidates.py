@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from typing import Mapping
 
 from feeders.loaders import INDEX, OPS
-from feeders.loaders.opening import ARRAYS, DATASET
+from feeders.loaders.opening import ARRAYS, DATASET, SEQUENCE
 from feeders.measure import WORKERS, Cell
 from feeders.measure.gil import Preparation
 from feeders.strategies import FEEDERS, Feeder, feeder
@@ -79,6 +80,24 @@ def candidates(request: AdviseRequest, look: Look, cores: int) -> tuple[list[Cel
 
 
 def _left_out(row: Feeder, look: Look) -> str:
+    reason = _not_for(row, look)
+    if reason:
+        return reason
+    if row.tensorflow and importlib.util.find_spec("tensorflow") is None:
+        return "TensorFlow is not installed"
+    if row.name in ("tfdata-generator", "tfdata-map"):
+        return _left_out_of_a_pipeline(row.name, look)
+    if row.name in PASSED_OVER:
+        return PASSED_OVER[row.name]
+    if not is_patched(row.name):
+        return "no lines to copy are known for it"
+    if row.shared_by == "processes" and look.unpicklable and row.own_workers:
+        return f"its processes start anew, and {look.unpicklable}, which can't be sent there"
+    return ""
+
+
+def _not_for(row: Feeder, look: Look) -> str:
+    """Why a feeder has no meaning for such a loader; empty if it has."""
     if row.mistake:
         return f"a mistake, whatever a short run shows: {row.belief}"
     if row.whole and look.kind != ARRAYS:
@@ -87,17 +106,26 @@ def _left_out(row: Feeder, look: Look) -> str:
         return "TensorFlow reads a tf.data pipeline itself; around it Python would be in the way"
     if look.kind == ARRAYS and not row.whole:
         return "fit(x, y) cuts arrays itself; around it Python would be in the way"
-    if row.name == "tfdata-map" and look.hooks:
-        return "its on_epoch_begin or on_epoch_end would never be called"
-    if row.name == "tfdata-map" and not look.tuples:
-        return "its batches are no tuples of arrays, which tf.numpy_function takes apart"
-    if row.name in PASSED_OVER:
-        return PASSED_OVER[row.name]
-    if not is_patched(row.name):
-        return "no lines to copy are known for it"
-    if row.shared_by == "processes" and look.unpicklable and row.own_workers:
-        return f"its processes start anew, and {look.unpicklable}, which can't be sent there"
+    if look.kind == SEQUENCE and not look.sized and row.name not in ("sequence", "sequence-processes"):
+        return "it has no __len__, by which all but Keras know the batches of an epoch"
+    if look.distributed and row.name == "prefetch-thread":
+        return "under a strategy of tf.distribute a generator loses batches"
     return ""
+
+
+def _left_out_of_a_pipeline(name: str, look: Look) -> str:
+    """Why a pipeline around the loader can't be written in a few lines; empty if it can."""
+    if not look.alike:
+        return "the shape of its samples differs from batch to batch"
+    if name == "tfdata-generator":
+        if look.kind != SEQUENCE and not look.expression.endswith(")"):
+            return (
+                "it is an object that can't be begun anew, and its first batch, which tells the shapes, would be lost"
+            )
+        return "" if look.plain else "its batches hold lists, each of which tf.data takes for one array"
+    if look.hooks:
+        return "its on_epoch_begin or on_epoch_end would never be called"
+    return "" if look.tuples else "its batches are no tuples of arrays, which tf.numpy_function takes apart"
 
 
 def counts(row: Feeder, most: int | None, cores: int) -> list[int]:

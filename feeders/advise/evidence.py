@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 import statistics
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any, Mapping
 from feeders.audit import Audit
 from feeders.audit.causes import Fault
 from feeders.audit.judge import NOT_COUNTED
-from feeders.compare.verdict import t_interval
+from feeders.compare.verdict import MARGIN
 from feeders.measure import MEASURED, METRICS, Cell, Record
 from feeders.measure.epochs import of_length
 from feeders.measure.limit import Limit
@@ -20,18 +19,12 @@ from feeders.results.record import EXACTLY_ONCE
 from feeders.strategies import FEEDERS, feeder
 
 from .candidates import ONE, Dropped, use_of
+from .duel import Duel
 from .look import Look
 from .request import AdviseRequest
 
 # Counts of a verified epoch that must be nought.
 WRONG = ("missing", "duplicated", "corrupt", "stale")
-
-# The chance that an interval of pairs misses.
-LEVEL = 0.05
-
-# Of a log-ratio, on top of its interval: takes that are forked from one process share its layout in memory, and
-# identical ones differed by up to 1.7 % in the mean of many pairs.
-SHARED_LAYOUT = 0.02
 
 # Keras gives such a loader one worker, which is all that is asked of it where one reader is enough.
 SUPER_NOT_CALLED = "super-not-called"
@@ -39,6 +32,8 @@ SUPER_NOT_CALLED = "super-not-called"
 # What Keras does wrong with workers of its own; what brings its own workers is not touched by it.
 OF_KERAS = ("keras-misdelivers", "keras-hangs", "hook-reorders", "epoch-leak", "steps-restart", SUPER_NOT_CALLED)
 
+# Of the ceiling: from here on the device is fed.
+FED = 0.95
 
 # Begins what is said of a way that no audit has covered: it is not proven, and not known to be unsafe.
 UNAUDITED = "not audited"
@@ -100,6 +95,11 @@ class Tried:
         return {title: text for title, text in said.items() if text}
 
 
+def is_fed(tried: Tried, limit: Limit | None) -> bool:
+    """Whether a way of feeding gives nearly all that training can take."""
+    return bool(limit and (tried.speed or 0.0) >= FED * limit.ceiling)
+
+
 def percent(share: float) -> str:
     """Return a share as a person would say it."""
     return METRICS.named("gil_share").format(share)
@@ -109,36 +109,6 @@ def gist(message: str) -> str:
     """Return the first line of a message, cut."""
     line = re.split(r"\. (?:WARNING: |(?:Current )?[Tt]hread 0x)", next(iter(message.strip().splitlines()), ""))[0]
     return line if len(line) <= 160 else f"{line[:157]}..."
-
-
-@dataclass(frozen=True)
-class Duel:
-    """Lockstep pairs of B against A.
-
-    Attributes:
-        a: a way of feeding.
-        b: another one.
-        log_ratios: of each pair, log of the time of B's epoch over A's.
-        broken: what was seen where a side broke.
-    """
-
-    a: Cell
-    b: Cell
-    log_ratios: tuple[float, ...] = ()
-    broken: str = ""
-
-    @property
-    def ratio(self) -> float | None:
-        """How many times A's samples per second B gives."""
-        return math.exp(-statistics.fmean(self.log_ratios)) if self.log_ratios else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Its 95 % interval; None with fewer than two pairs."""
-        if len(self.log_ratios) < 2:
-            return None
-        low, high = t_interval(self.log_ratios, LEVEL)
-        return math.exp(max(-700.0, -high - SHARED_LAYOUT)), math.exp(min(700.0, -low + SHARED_LAYOUT))
 
 
 @dataclass(frozen=True)
@@ -206,6 +176,16 @@ class Evidence:
         fine = [each for each in self.tried if each.speed and not self.unsafe(each)]
         return sorted(fine, key=lambda each: -(each.speed or 0.0))
 
+    def unproven(self) -> list[Tried]:
+        """The ways that may be faster than today's and all safe ones, and that there was no time to audit."""
+        known = [*self.safe(), *(each for each in self.tried if each.cell == self.today)]
+        fastest = max((each.speed or 0.0 for each in known), default=0.0)
+        return [
+            each
+            for each in self.tried
+            if (each.speed or 0.0) > (1 + MARGIN) * fastest and self.unsafe(each).startswith(UNAUDITED)
+        ]
+
 
 def faults_of(audit: Audit, use: str) -> list[Fault]:
     """Return what an audit found wrong with a way of reading; a loader without workers is none where one is wanted."""
@@ -225,12 +205,17 @@ def unsafe_by_audit(cell: Cell, audits: Mapping[str, Audit]) -> str:
     if audit is None:
         return f"{UNAUDITED} with {use}"
     names = [fault.cause.name for fault in faults_of(audit, use)]
-    pulled = any(run.answer.calls for run in audit.evidence.stress)
-    if names and pulled and feeder(cell.feeder).own_workers and set(names) <= set(OF_KERAS):
-        return ""  # the loader itself was pulled by several, and only what Keras does around it was wrong
+    if feeder(cell.feeder).own_workers and is_of_keras(audit, use):
+        return ""
     if names:
         return f"{', '.join(dict.fromkeys(names))}, with {use}"
     return "" if is_safe(audit, use) else UNCOUNTED
+
+
+def is_of_keras(audit: Audit, use: str) -> bool:
+    """Whether the loader itself was pulled by several, and only what Keras does around it was wrong."""
+    names = {fault.cause.name for fault in faults_of(audit, use)}
+    return bool(names) and names <= set(OF_KERAS) and any(run.answer.calls for run in audit.evidence.stress)
 
 
 def simplest(tried: list[Tried], near: float) -> Tried | None:

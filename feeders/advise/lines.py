@@ -121,7 +121,8 @@ class _Sampler:
     def __init__(self, is_own: Callable[[str], bool]) -> None:
         self._is_own = is_own
         self._main = threading.get_ident()
-        self._clock = time.pthread_getcpuclockid(self._main)
+        clock_of = getattr(time, "pthread_getcpuclockid", None)  # macOS has none: there it is taken for all threads
+        self._clock = clock_of(self._main) if clock_of else None
         self._seconds: dict[tuple[str, int, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
         self._total, self._looks, self._ended = 0.0, 0, False
         self._delay = 0.0
@@ -167,7 +168,8 @@ class _Sampler:
 
     def _cpu(self) -> tuple[float, float]:
         """Seconds of CPU of the thread that pulls, and of all threads but this one."""
-        return time.clock_gettime(self._clock), time.process_time() - time.thread_time()
+        others = time.process_time() - time.thread_time()
+        return others if self._clock is None else time.clock_gettime(self._clock), others
 
     def _look(self, seconds: float, of_main: float, of_all: float) -> None:
         self._total += seconds

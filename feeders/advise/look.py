@@ -12,14 +12,17 @@ from typing import Any
 import psutil
 
 from feeders.errors import FeedersError
-from feeders.keras_api import generation
-from feeders.loaders import own
+from feeders.keras_api import TENSORFLOW, backend, flatten, generation, sequence_base
+from feeders.loaders import Leaf, own
 from feeders.loaders.opening import DATASET, SEQUENCE, Opened, open_own, own_files
 from feeders.loaders.pickling import pickling_fault
+from feeders.measure import device
 from feeders.measure.asked import AS_USED
 from feeders.measure.supervise import Watch
 from feeders.measure.survey import no_answer
 from feeders.measure.watched import watched
+from feeders.messages import message_of
+from feeders.results.record import FAILED, HUNG
 
 from .lines import Lines, sampled_pass
 from .request import AdviseRequest
@@ -41,18 +44,23 @@ class Look:
         offers: `INDEX`, `ITERATOR` and `OPS`, as far as it has them.
         workers: that it asks for itself; 1 where it asks for none.
         processes: whether they are processes.
+        sets_processes: whether it asks for processes, whatever number of workers it asks for.
         steps: batches of an epoch; None where it does not tell and nobody else did.
-        sized: whether it tells them itself.
-        hooks: whether it does something between epochs.
+        open_end: it neither tells them nor shows them by an end or a repetition: ``steps`` stand for them.
+        sized: whether it tells them itself; a sequence by ``len()``, which whatever is around it asks.
+        hooks: what it does between epochs: the names of those methods.
         expression: Python that makes it, or names it.
         seconds: that it took to be made.
         unpicklable: what of it can't be sent to a process that is started anew; None if it can.
         ignores_workers: it does not call ``super().__init__()``.
-        tuples: whether its batches are tuples of arrays; ``dtypes`` are theirs.
+        tuples: whether its batches are tuples of arrays.
+        plain: whether tf.data takes its batches as they are: no list, which it takes for one array, and no None.
+        alike: whether the shape of a sample is the same in the first batch and in the last.
         serial_map: a map of its tf.data pipeline prepares one element at a time.
         repeats: each epoch has the same content, as far as two passes tell.
         lines: where its preparation spends the time.
         generation: of Keras, 2 or 3.
+        distributed: several GPUs train under a strategy of ``tf.distribute``.
     """
 
     kind: str
@@ -60,19 +68,23 @@ class Look:
     offers: tuple[str, ...]
     workers: int = 1
     processes: bool = False
+    sets_processes: bool = False
     steps: int | None = None
+    open_end: bool = False
     sized: bool = True
-    hooks: bool = False
+    hooks: tuple[str, ...] = ()
     expression: str = "Train()"
     seconds: float = 0.0
     unpicklable: str | None = None
     ignores_workers: bool = False
     tuples: bool = True
-    dtypes: tuple[str, ...] = ()
+    plain: bool = True
+    alike: bool = True
     serial_map: bool = False
     repeats: bool = False
     lines: Lines = field(default_factory=Lines)
     generation: int = 3
+    distributed: bool = False
 
     @property
     def batch_seconds(self) -> float:
@@ -89,7 +101,7 @@ class Look:
     @classmethod
     def from_json(cls, values: Any) -> Look:
         """Return what ``dataclasses.asdict`` made JSON of."""
-        tuples = {name: tuple(values[name]) for name in ("offers", "dtypes")}
+        tuples = {name: tuple(values[name]) for name in ("offers", "hooks")}
         return cls(**{**values, **tuples, "lines": Lines.from_json(values["lines"])})
 
 
@@ -107,6 +119,11 @@ def look_at(request: AdviseRequest, seconds: float, deadline: float = DEADLINE_S
     memory = int(MEMORY_SHARE * psutil.virtual_memory().available)
     watch = Watch(deadline, memory=False, memory_limit=memory)
     ended = watched(lambda finish: finish(_look(request, seconds)), watch)
+    if ended.answer is None and ended.outcome == HUNG and deadline < DEADLINE_SECONDS:
+        raise FeedersError(
+            f"{no_answer(request.source(), ended)}. If it is slow and has not hung, try: "
+            f"--seconds {request.seconds + DEADLINE_SECONDS:.0f}"
+        )
     if ended.answer is None:
         raise no_answer(request.source(), ended)
     if "error" in ended.answer:
@@ -119,6 +136,8 @@ def _look(request: AdviseRequest, seconds: float) -> dict[str, Any]:
         return dataclasses.asdict(_opened(request, seconds))
     except FeedersError as error:
         return {"error": str(error)}
+    except Exception as error:
+        return {"error": f"{request.loader}: {FAILED} while it was read by one thread: {message_of(error)}"}
 
 
 def _opened(request: AdviseRequest, seconds: float) -> Look:
@@ -126,38 +145,52 @@ def _opened(request: AdviseRequest, seconds: float) -> Look:
     start = time.perf_counter()
     opened = open_own(source)
     took = time.perf_counter() - start
-    batch = _first_batch(opened)
-    served, length = own.serve(opened, request.loader, request.steps or 1), opened.length()
+    length = opened.length()
+    served = own.serve(opened, request.loader, request.steps or length or 1)
+    batch = _structure(served)
     fault = pickling_fault(opened.x) if opened.kind == SEQUENCE else None
-    tuples = isinstance(batch, tuple) and all(hasattr(part, "dtype") for part in batch)
     return Look(
         kind=opened.kind,
         title=opened.title,
         offers=tuple(sorted(served.offers)),
         workers=opened.workers if opened.sets_workers else 1,
         processes=opened.processes and opened.sets_workers,
+        sets_processes=opened.processes,
         steps=request.steps or length,
-        sized=bool(length),
-        hooks=served.hooks,
+        sized=bool(length) and (opened.kind != SEQUENCE or hasattr(opened.x, "__len__")),
+        hooks=tuple(hook for hook in own.HOOKS if served.hooks and _is_defined(hook, type(opened.x))),
         expression=expression_of(request, opened),
         seconds=took,
         unpicklable=f"{fault.attribute} is a {fault.type}" if fault else None,
         ignores_workers=opened.ignores_workers,
-        tuples=tuples,
-        dtypes=tuple(part.dtype for part in batch) if tuples else (),
+        tuples=isinstance(batch, tuple) and all(isinstance(part, Leaf) for part in batch),
+        plain=_is_plain(batch),
+        alike=all(None not in leaf.shape[1:] for leaf in flatten(batch) if leaf),
         serial_map=opened.kind == DATASET and _has_serial_map(opened.x),
         lines=_sampled(request, opened, seconds),
         generation=generation(),
+        distributed=device.current() == device.GPUS and backend() == TENSORFLOW,
     )
 
 
-def _first_batch(opened: Opened) -> Any:
-    """The structure of what an indexable loader gives; nothing where it raises, which the audit tells of."""
+def _structure(served: own.OwnLoader) -> Any:
+    """Return what a batch holds; nothing where the loader raises, which the audit tells of."""
     try:
-        signature = opened.signature() if opened.kind == SEQUENCE else None
+        return served.signature
     except Exception:
-        signature = None
-    return signature.structure if signature else ()
+        return ()
+
+
+def _is_plain(batch: Any) -> bool:
+    """Whether a batch is made of tuples and dicts of arrays alone."""
+    if isinstance(batch, (dict, tuple)):
+        return all(map(_is_plain, batch.values() if isinstance(batch, dict) else batch))
+    return isinstance(batch, Leaf)
+
+
+def _is_defined(hook: str, kind: type) -> bool:
+    """Whether a loader's class has a hook of its own, and not that of Keras, which does nothing."""
+    return getattr(kind, hook, None) not in (None, getattr(sequence_base(), hook, None))
 
 
 def _has_serial_map(dataset: Any) -> bool:

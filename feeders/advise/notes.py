@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from feeders.measure import METRICS
+from feeders.loaders.opening import SEQUENCE
+from feeders.measure import METRICS, Cell
 
 from .evidence import Evidence
+from .look import Look
 
 # Of the preparation of a pipeline: from here on its Python holds the GIL too long for parallel calls.
 PYTHON_SHARE = 0.3
@@ -15,7 +17,6 @@ OWN_PROCESSES = "lookahead-processes"
 # Of the fastest so far: processes that could give no more are not worth a change.
 WORTH_IT = 1.25
 
-
 # Of an epoch: from here on the gap to the next one is worth a line.
 LONG_GAP = 0.1
 
@@ -23,6 +24,8 @@ NO_INDEX = (
     "One thread reads it, since its batches have no index. Try: a PyDataset with __getitem__, whose batches several "
     "workers can prepare."
 )
+
+NO_LENGTH = "It has no __len__, so that Keras alone can read it by index. Try: a __len__ that returns its batches."
 
 
 def of_a_pipeline(evidence: Evidence) -> list[str]:
@@ -73,4 +76,26 @@ def of_processes(evidence: Evidence) -> list[str]:
         f"`{OWN_PROCESSES}` could not be tried, and may give up to {speed(most)}: "
         f"{unpicklable}, which can't be sent to a process that starts anew. Try: leave that out in __getstate__, and "
         "make it again in __setstate__."
+    ]
+
+
+def of_order(look: Look, cell: Cell) -> list[str]:
+    """Return what becomes of the order that Keras draws, where a way of feeding takes the place of a sequence."""
+    if look.kind != SEQUENCE or not look.sized or cell.feeder in ("sequence", "sequence-processes"):
+        return []
+    kind = "PyDataset" if look.generation == 3 else "Sequence"
+    order = "give the batch that is ready first" if cell.feeder == "queue-threads" else "keep the order of the index"
+    return [
+        f"`fit()` draws a new order of the batches of a {kind} for each epoch, unless it gets `shuffle=False`. These "
+        f"lines {order}. Where training needs another order, draw it in `on_epoch_end`."
+    ]
+
+
+def of_epoch(look: Look) -> list[str]:
+    """Return what a number of steps in the lines stands for, where nobody tells it."""
+    if not look.open_end:
+        return []
+    return [
+        f"It does not tell how many batches an epoch has: {look.steps:,} stand for them in the lines, and in the "
+        "answer. Try: --steps N, as steps_per_epoch of your fit()."
     ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Sequence
 
+from feeders.compare.verdict import MARGIN
 from feeders.measure import METRICS, Cell
 
 from .candidates import ONE
-from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried, faults_of, simplest
+from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried, faults_of, is_of_keras, simplest
 from .patches import lifted_file
 from .search import NEAR
 
@@ -36,6 +37,8 @@ def runner_up(evidence: Evidence, best: Tried | None) -> str:
     if best is None or other is None:
         return ""
     better = _better_at(other, best)
+    if (other.speed or 0.0) > (1 + MARGIN) * (best.speed or 0.0):  # pairs have not confirmed it
+        better.insert(0, "samples/s in single takes")
     when = f"; better at {' and '.join(better)}" if better else "; nothing that was measured speaks for it"
     speak = METRICS.named("effective_throughput").format
     name = f"`{other.cell.feeder}` with {workers_of(other.cell)}"
@@ -53,7 +56,8 @@ def not_to_be_used(evidence: Evidence) -> list[Reason]:
     for use, audit in evidence.audits.items():
         names = ", ".join(dict.fromkeys(fault.cause.name for fault in faults_of(audit, use)))
         if names and not any(names in each.why for each in seen):
-            seen.append(Reason("any feeder" if use == ONE else f"any feeder with several {use}", names))
+            who = "what Keras reads itself" if is_of_keras(audit, use) else "any feeder"
+            seen.append(Reason(who if use == ONE else f"{who} with several {use}", names))
     return seen
 
 

@@ -17,7 +17,7 @@ from feeders.results.machines import name_of_host
 from feeders.strategies import FEEDERS
 
 from .answer import Answer
-from .evidence import UNAUDITED, Evidence, Tried
+from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried
 from .show import time_texts
 
 # Of the layout that the page's script reads.
@@ -106,8 +106,15 @@ def payload(evidence: Evidence, answer: Answer) -> dict[str, Any]:
         "lines": [_line(line) for line in answer.lines],
         "unsafe": [dataclasses.asdict(reason) for reason in answer.unsafe],
         "left": [
-            {**dataclasses.asdict(each), "workers": "any" if each.workers is None else str(each.workers)}
-            for each in evidence.dropped
+            *(
+                {**dataclasses.asdict(each), "workers": "any" if each.workers is None else str(each.workers)}
+                for each in evidence.dropped
+            ),
+            *(
+                {"feeder": each.cell.feeder, "workers": str(each.cell.workers), "reason": f"not proven: {why}"}
+                for each in evidence.tried
+                if (why := evidence.unsafe(each)).startswith((UNAUDITED, UNCOUNTED))
+            ),
         ],
     }
     if evidence.limit:
@@ -166,7 +173,7 @@ def _plain(value: Any) -> Any:
 def _cell(each: Tried, evidence: Evidence) -> dict[str, Any]:
     row, why = FEEDERS.named(each.cell.feeder), evidence.unsafe(each)
     measured = [take for take in each.takes if take.outcome == "measured"]
-    state = "no-number" if not measured else "unsafe" if why and not why.startswith(UNAUDITED) else "safe"
+    state = "no-number" if not measured else "unsafe" if why and not why.startswith((UNAUDITED, UNCOUNTED)) else "safe"
     return {
         "feeder": row.name,
         "workers": each.cell.workers,
@@ -219,7 +226,8 @@ def _html(evidence: Evidence, answer: Answer) -> str:
     if answer.code:
         parts.append(f"<pre>{escape(answer.code)}</pre>")
     if answer.file:
-        parts.append(f"<p>Without this package: copy <code>{escape(answer.file)}</code>.</p>")
+        end = "<code># In this project</code>"
+        parts.append(f"<p>Without this package: copy <code>{escape(answer.file)}</code>, as far as {end}.</p>")
     today, then = answer.costs_today, answer.costs
     terms = [(title, " → ".join(dict.fromkeys(filter(None, (today.get(title), then.get(title)))))) for title in then]
     parts.append(f"<dl>{''.join(f'<dt>{escape(title)}</dt><dd>{escape(text)}</dd>' for title, text in terms)}</dl>")

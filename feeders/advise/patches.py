@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable, Mapping
 
-from feeders.loaders.opening import ITERATOR, PACKAGE, SEQUENCE
+from feeders.loaders.opening import PACKAGE, SEQUENCE
+from feeders.loaders.own import HOOKS
 from feeders.measure import Cell
 
 from .look import Look
@@ -67,11 +68,14 @@ def _sequence_processes(cell: Cell, look: Look) -> str:
 
 def _pool(cell: Cell, look: Look) -> str:
     name = _POOLS[cell.feeder]
-    body = (
-        f"with {name}({look.expression}, workers={cell.workers}) as pool:\n"
-        "    model.fit(pool.batches(), steps_per_epoch=len(pool))"
+    # Under a strategy Keras begins a pass that it does not train on, and a generator can't begin again.
+    fed, others = (
+        ("pool_dataset(pool)", ", pool_dataset")
+        if look.distributed
+        else ("pool.batches(), steps_per_epoch=len(pool)", "")
     )
-    return f"from feeders import {name}\n\n{_guarded(body, cell.feeder == 'lookahead-processes')}"
+    body = f"with {name}({look.expression}, workers={cell.workers}) as pool:\n    model.fit({fed})"
+    return f"from feeders import {name}{others}\n\n{_guarded(body, cell.feeder == 'lookahead-processes')}"
 
 
 def _prefetch(cell: Cell, look: Look) -> str:
@@ -96,21 +100,23 @@ def _generator(cell: Cell, look: Look) -> str:
 
 def _tfdata_generator(cell: Cell, look: Look) -> str:
     lines, source = _source(look)
-    first = "loader[0]" if look.kind == SEQUENCE else f"next({source}())"
+    first = "loader[0]" if look.kind == SEQUENCE else f"next(iter({look.expression}))"
+    # An epoch that is told its steps goes on where the last one ended, and a source may end there.
+    again = "" if look.sized else ".repeat()"
     return (
         f"import tensorflow as tf\n\n{lines}"
         f"first = tf.nest.map_structure(tf.convert_to_tensor, {first})\n"
         "spec = tf.nest.map_structure(lambda part: tf.TensorSpec([None, *part.shape[1:]], part.dtype), first)\n"
-        f"dataset = tf.data.Dataset.from_generator({source}, output_signature=spec).prefetch(tf.data.AUTOTUNE)\n"
-        f"model.fit(dataset{_of_an_epoch(look)})"
+        f"dataset = tf.data.Dataset.from_generator({source}, output_signature=spec){again}\n"
+        f"model.fit(dataset.prefetch(tf.data.AUTOTUNE){_of_an_epoch(look)})"
     )
 
 
 def _tfdata_map(cell: Cell, look: Look) -> str:
     return (
-        "import tensorflow as tf\n\n"
+        "import numpy as np\nimport tensorflow as tf\n\n"
         f"loader = {look.expression}\n"
-        "first = loader[0]\n\n\n"
+        "first = [np.asarray(part) for part in loader[0]]\n\n\n"
         "def prepare(index):\n"
         "    parts = tf.numpy_function(lambda i: loader[int(i)], [index], [part.dtype for part in first])\n"
         "    return tuple(tf.ensure_shape(part, (None, *one.shape[1:])) for part, one in zip(parts, first))\n\n\n"
@@ -164,16 +170,15 @@ def _of_an_epoch(look: Look) -> str:
 def _source(look: Look) -> tuple[str, str]:
     """Lines that come first, and what names a function that makes an iterator of batches."""
     if look.kind == SEQUENCE:
-        hook = "    loader.on_epoch_end()\n" if look.hooks else ""
+        begin, end = (f"    loader.{hook}()\n" if hook in look.hooks else "" for hook in HOOKS)
         lines = (
             f"loader = {look.expression}\n\n\n"
             "def one_epoch():\n"
+            f"{begin}"
             "    for index in range(len(loader)):\n"
             "        yield loader[index]\n"
-            f"{hook}\n\n"
+            f"{end}\n\n"
         )
         return lines, "one_epoch"
-    if look.kind == ITERATOR:
-        return "", look.expression
-    called = look.expression[:-2]
+    called = look.expression[:-2] if look.expression.endswith("()") else ""
     return "", called if called.isidentifier() else f"lambda: {look.expression}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Mapping
 
 from feeders.errors import FeedersError
 from feeders.loaders.opening import Source
+from feeders.measure import METRICS
 
 # Importing TensorFlow, looking at the loader and one take of each of two ways need so long.
 LEAST_SECONDS = 20.0
@@ -62,9 +64,29 @@ class AdviseRequest:
             raise FeedersError(
                 f"advise: {self.seconds:g} s are too few; expected {LEAST_SECONDS:g} or more. Try: --seconds 180"
             )
+        if self.model is not None and ":" not in self.model:
+            raise FeedersError(
+                f"advise: --model {self.model}: expected a model of your own, FILE.py:NAME or package.module:NAME"
+            )
         if self.model is not None and self.step_ms is not None:
             raise FeedersError("advise: --step-ms stands in for a model; expected one of --model and --step-ms")
         return self
+
+    def too_few(self, imported: float, slow: Mapping[str, float], enough: float) -> FeedersError:
+        """Return the error of a budget that no answer fits in.
+
+        Args:
+            imported: seconds that the import of Keras took.
+            slow: what the loader or the model takes long for, and the seconds of that.
+            enough: seconds that would do.
+        """
+        speak = METRICS.named("epoch").format
+        takes = ", ".join(f"{speak(seconds)} to {what}" for what, seconds in slow.items())
+        reasons = [*([f"it takes {takes}"] if takes else []), f"the import of Keras took {speak(imported)}"]
+        return FeedersError(
+            f"advise {self.loader}: {self.seconds:g} s are too few for it; {', and '.join(reasons)}. "
+            f"Try: --seconds {round(enough, -2) + 100:.0f}"
+        )
 
     def trains(self) -> str:
         """What trains on the batches, in words."""

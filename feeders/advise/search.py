@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from dataclasses import dataclass
 from typing import Callable, Protocol, Sequence
 
 from feeders.compare.verdict import MARGIN
 from feeders.measure import Cell, Record
-from feeders.measure.gil import Preparation
 from feeders.measure.limit import Limit
-from feeders.results.record import REFUSED, UNSUPPORTED
 from feeders.strategies import FEEDERS
 
-from .candidates import NO_TIME, ONE, PROCESSES, Dropped, gain, use_of
-from .evidence import UNAUDITED, Duel, Tried, simplest
+from .budget import Budget
+from .candidates import NO_TIME, ONE, PROCESSES, Dropped, use_of
+from .duel import Duel
+from .evidence import UNAUDITED, UNCOUNTED, Tried, simplest
+from .prospects import Prospects
 
 # Of the fastest so far: what is slower than this in one take goes no further. Takes spread by some per cent.
 PROMISING = (0.7, 0.85)
@@ -32,12 +32,6 @@ LEAST_DEADLINE, LONGEST_DEADLINE, DEADLINE_SHARE = 20.0, 60.0, 0.1
 
 # What is slow is not taken for hung before so many times what was foreseen.
 SPARE = 1.5
-
-# A way that at best gives less than this share of the fastest so far is not tried: what bounds it is measured roughly.
-HOPELESS = 0.75
-
-# Processes take ten times as long to be tried as threads. They are, where they may give so much more.
-DEAR = 0.9
 
 # One is verified, one is timed, and one is long: each starts its workers.
 FITS_OF_A_TAKE = 3
@@ -60,51 +54,6 @@ class Bench(Protocol):
 
     def pair(self, a: Cell, b: Cell) -> float | str:
         """Return the log of B's time over A's in a lockstep pair, or what was seen where a side broke."""
-
-
-class Budget:
-    """Time that may be used.
-
-    Args:
-        seconds: all of it, from now on.
-        clock: that of the machine, or a test's.
-    """
-
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.seconds, self._clock = seconds, clock
-        self._start, self._begun = clock(), 0.0
-
-    def begin(self) -> None:
-        """Count shares from now on: what came before, such as importing Keras, is not the search's to divide."""
-        self._begun = self.used
-
-    @property
-    def used(self) -> float:
-        """Seconds since it began."""
-        return self._clock() - self._start
-
-    @property
-    def share(self) -> float:
-        """Share of it that is used."""
-        return self.used / self.seconds
-
-    @property
-    def left(self) -> float:
-        """Seconds until its end."""
-        return self.seconds - self.used
-
-    def fits(self, seconds: float, until: float = 1.0) -> bool:
-        """Whether something that takes so long ends before a share of what was left at the beginning is used."""
-        return self.used + seconds <= self._begun + until * (self.seconds - self._begun)
-
-    def halfway(self, until: float) -> float:
-        """Return the share at which half of the time from now until a later share is used."""
-        now = (self.used - self._begun) / (self.seconds - self._begun)
-        return (now + until) / 2
-
-    def of(self, share: float) -> float:
-        """Return the seconds of a share of what was left at the beginning."""
-        return share * (self.seconds - self._begun)
 
 
 @dataclass
@@ -162,10 +111,9 @@ class Search:
             cells: to try.
             until: share of the budget at which it ends.
         """
-        waiting = sorted((cell for cell in cells if cell not in self.tried), key=self._promise)
+        waiting = sorted((cell for cell in cells if cell not in self.tried), key=Prospects(self.limit).promise)
         for cell in waiting:
-            reason = "" if self._fits(cell, until) else NO_TIME
-            reason = reason or self._hopeless(cell)
+            reason = self._hopeless(cell) or ("" if self._fits(cell, until) else NO_TIME)
             if reason:
                 self.dropped.append(Dropped(cell.feeder, reason, cell.workers))
             else:
@@ -198,65 +146,12 @@ class Search:
         known = self.tried.get(cell, Tried(cell, (), self.epoch))
         self.tried[cell] = dataclasses.replace(known, takes=(*known.takes, record))
 
-    def _promise(self, cell: Cell) -> tuple[float, int, int]:
-        """The order of trial: what can be fastest first, then what is simple."""
-        bound = (self._bound(cell) or 0.0) * (DEAR if use_of(cell) == PROCESSES else 1)
-        return -bound, cell.workers, FEEDERS.names.index(cell.feeder)
-
-    def _bound(self, cell: Cell) -> float | None:
-        """Samples per second that a way can give at best; None if that is not known."""
-        if self.limit is None or FEEDERS.named(cell.feeder).pulls == "ops":
-            return None
-        preparation: Preparation = self.limit.preparation()
-        alone = 1 / max(preparation.seconds, 1e-9)
-        return min(self.limit.ceiling, alone * gain(cell, preparation, self.limit.cores))
-
     def _hopeless(self, cell: Cell) -> str:
         """Why a way is not worth a take; empty if it is."""
         reason = self.unsafe(Tried(cell, ()))
         if reason and not reason.startswith(UNAUDITED):
-            return f"unsafe: {reason}"
-        return self._bounded(cell) or self._known_of_feeder(cell)
-
-    def _fastest(self, without: str = "") -> float:
-        """Samples per second of the fastest so far, but for those that read the loader in one way."""
-        return max((each.speed or 0.0 for each in self.safe() if use_of(each.cell) != without), default=0.0)
-
-    def _bounded(self, cell: Cell) -> str:
-        """Why a way can't win, as far as cores and GIL bound it; empty if it can."""
-        bound, others = self._bound(cell), self._fastest(without=PROCESSES)
-        if bound is not None and use_of(cell) == PROCESSES and DEAR * bound < others:
-            return f"{bound:,.0f} samples/s at best, where {others:,.0f} were seen without processes"
-        if bound is not None and bound < HOPELESS * self._fastest():
-            held = "one thread prepares its batches" if use_of(cell) == ONE else "the loader holds the GIL or a core"
-            return f"{bound:,.0f} samples/s at best, as {held}"
-        return ""
-
-    def _known_of_feeder(self, cell: Cell) -> str:
-        """Why a way can't win, as far as other numbers of its feeder's workers tell; empty if it can."""
-        same = [each for each in self.tried.values() if each.cell.feeder == cell.feeder]
-        enough = next((each for each in same if self._is_enough(each.cell, cell)), None)
-        if enough:
-            return f"{enough.cell.workers} workers are all that the cores or the GIL allow"
-        refused = next((each.fault for each in same if each.takes[-1].outcome in (REFUSED, UNSUPPORTED)), "")
-        best = self._fastest()
-        slow = next((each for each in same if self._expected(each, cell) < HOPELESS * best), None)
-        if refused or slow is None:
-            return refused
-        return f"{slow.speed:,.0f} samples/s with {slow.cell.workers}, where {best:,.0f} were seen elsewhere"
-
-    def _is_enough(self, known: Cell, cell: Cell) -> bool:
-        """Whether fewer workers of the same feeder are bound by the same."""
-        fewer, more = self._bound(known), self._bound(cell)
-        return known.workers < cell.workers and fewer is not None and more is not None and more <= fewer * (1 + MARGIN)
-
-    def _expected(self, known: Tried, cell: Cell) -> float:
-        """Samples per second that a way gives if it gains from workers all that can be gained."""
-        if not known.speed:
-            return float("inf")
-        bounds = self._bound(cell), self._bound(known.cell)
-        ratio = bounds[0] / bounds[1] if bounds[0] and bounds[1] else cell.workers / known.cell.workers
-        return known.speed * max(1.0, ratio)
+            return reason if reason.startswith(UNCOUNTED) else f"unsafe: {reason}"
+        return Prospects(self.limit).hopeless(cell, list(self.tried.values()), self.safe())
 
     def _survivors(self, share: float, most: int) -> list[Tried]:
         fine = sorted(self.safe(), key=lambda each: -(each.speed or 0.0))
@@ -265,43 +160,59 @@ class Search:
 
     # Who is best.
 
-    def safe(self) -> list[Tried]:
-        """The ways that are measured, and that nothing is known against but a missing audit."""
+    def safe(self, proven: bool = False) -> list[Tried]:
+        """The ways that are measured, and that nothing is known against.
+
+        Args:
+            proven: leave out those that no audit has covered yet.
+        """
 
         def fine(each: Tried) -> bool:
             reason = each.fault or self.unsafe(each)
-            return bool(each.speed) and (not reason or reason.startswith(UNAUDITED))
+            return bool(each.speed) and (not reason or (reason.startswith(UNAUDITED) and not proven))
 
         return [each for each in self.tried.values() if fine(each)]
 
-    def best(self) -> Cell | None:
+    def best(self, proven: bool = False) -> Cell | None:
         """The simplest of the fastest; today's where it is among them."""
-        fine = self.safe()
+        fine = self.safe(proven)
         chosen = simplest(fine, NEAR)
         here = next((each for each in fine if each.cell == self.today), None)
         if chosen and here and (here.speed or 0.0) >= NEAR * max(each.speed or 0.0 for each in fine):
             return here.cell
         return chosen.cell if chosen else None
 
-    def second(self, best: Cell) -> Cell | None:
+    def second(self, best: Cell, proven: bool = False) -> Cell | None:
         """The best of the other feeders."""
-        chosen = simplest([each for each in self.safe() if each.cell.feeder != best.feeder], NEAR)
+        chosen = simplest([each for each in self.safe(proven) if each.cell.feeder != best.feeder], NEAR)
         return chosen.cell if chosen else None
+
+    def best_two(self, proven: bool = False) -> list[Cell]:
+        """The best, and the best of the other feeders; fewer where there are fewer."""
+        best = self.best(proven)
+        second = self.second(best, proven) if best else None
+        return [cell for cell in (best, second) if cell]
 
     # Pairs.
 
     def compare(self, until: float = 1.0) -> None:
-        """Compare today's way, the best and the second in lockstep pairs, until decided or the budget is used."""
-        best = self.best()
-        if best is None:
-            return
-        second = self.second(best)
-        rivals = [(self.today, best) if best != self.today else None, (best, second) if second else None]
-        pairs = [sides for sides in rivals if sides and set(sides) not in [{self.today}]]
+        """Compare today's way, the best and the second in lockstep pairs, until decided or the budget is used.
+
+        What no audit has covered is not advised, and gets none.
+        """
+        best, second = (*self.best_two(proven=True), None, None)[:2]
         # How much a change would bring counts more than which of two changes.
-        for sides in dict.fromkeys(pairs):
-            while not self._decided(sides) and self.budget.fits(self._pair_seconds(sides), until):
-                self._pair(sides)
+        if best and best != self.today:
+            self._decide((self.today, best), until)
+        if best and second:
+            self._decide((best, second), until)
+            duel = self.duels.get((best, second))
+            if duel and duel.is_faster and self.today not in (best, second):
+                self._decide((self.today, second), until)
+
+    def _decide(self, sides: tuple[Cell, Cell], until: float) -> None:
+        while not self._decided(sides) and self.budget.fits(self._pair_seconds(sides), until):
+            self._pair(sides)
 
     def _pair_seconds(self, sides: tuple[Cell, Cell]) -> float:
         """What a pair takes: the first one starts two interpreters, and trains on both sides."""

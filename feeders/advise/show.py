@@ -8,7 +8,8 @@ from typing import Iterator, Sequence
 from feeders.measure import METRICS
 from feeders.terminal import table
 
-from .answer import CHANGE, UNSAFE, Answer
+from .answer import Answer
+from .choice import CHANGE, UNSAFE
 from .evidence import Evidence, Tried, percent
 from .lines import Lines
 from .search import name_of
@@ -48,7 +49,7 @@ def _lines(evidence: Evidence, answer: Answer, width: int) -> Iterator[str]:
         yield from ("", "the code")
         yield from textwrap.indent(answer.code, "    ").splitlines()
         if answer.file:
-            yield from _wrapped(f"without this package: copy {answer.file}", "  ", width)
+            yield from _wrapped(f"without this package: copy {answer.file}, as far as `# In this project`", "  ", width)
     yield from _costs(evidence, answer)
     yield from _time(evidence, width)
     if answer.runner_up:
@@ -104,12 +105,13 @@ def time_texts(evidence: Evidence) -> Iterator[str]:
     now = evidence.tried_of(evidence.today)
     if limit:
         yield f"ceiling: {speed(limit.ceiling)}, if batches cost nothing"
-        share = f"; today is {percent(now.speed / limit.samples)} of it" if now and now.speed else ""
+        share = f"; today is {percent(min(1.0, now.speed / limit.samples))} of it" if now and now.speed else ""
         yield f"limit: {speed(limit.samples)}, what no feeder can beat on {limit.cores} cores{share}"
         waits = max(0.0, 1 - limit.prepare_cpu / limit.prepare_seconds) if limit.prepare_seconds else 0.0
+        alone = speed(1 / limit.prepare_seconds) if limit.prepare_seconds else ""
         yield (
-            f"preparation: {speed(1 / limit.prepare_seconds) if limit.prepare_seconds else ''} by one thread; it waits "
-            f"{percent(waits)} of the time, computes the rest, and holds the GIL {percent(limit.gil_share)} of it"
+            f"preparation: {alone} by one thread; it waits {percent(waits)} of the time and computes the rest, and it "
+            f"holds the GIL {percent(limit.gil_share)} of the time"
         )
     copy = now.metric("copy") if now else None
     if copy is not None:

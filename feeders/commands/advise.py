@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
-from feeders.terminal import UNBOUNDED, Progress, write_atomically
+from feeders.terminal import UNBOUNDED, Progress, interrupted_by, write_atomically
 
 from .arguments import JSON, KEY, LOADER, add_own, count, given_of_own, seconds, writable
 from .needs import require
@@ -21,7 +22,8 @@ def add(commands: Any) -> None:
         help="is your loader safe and fast here, and what should you change?",
         description="Check your loader for races. Feed it in every safe way, and measure each. Then say which way is "
         "best on this host, with the lines to copy. This takes 3 minutes, or what --seconds sets.",
-        epilog="Exit status: 0 your loader is safe as you use it; 1 it is not; 2 the call is wrong.",
+        epilog="Exit status: 0 nothing was found wrong with your loader as you use it; 1 it is unsafe or breaks; 2 the "
+        "call is wrong.",
     )
     parser.add_argument("loader", metavar="LOADER", help=LOADER)
     add_own(parser)
@@ -50,12 +52,14 @@ def _advise(options: argparse.Namespace) -> int:
     if options.output:
         require("advise -o", "pandas", "altair", "jinja2")
         writable(options.output, "-o", "advice.html")
-    with Progress() as progress:
+    with interrupted_by(signal.SIGTERM, signal.SIGHUP), Progress() as progress:
         found = advise(request, progress.update)
-    print(found.to_text(shutil.get_terminal_size((UNBOUNDED, 24)).columns))
+    # The files come first: of a terminal that was closed nobody reads.
     if options.json:
         write_atomically(options.json, json.dumps(found.to_json(), indent=1) + "\n")
     if options.output:
         write_atomically(options.output, found.to_html())
+    print(found.to_text(shutil.get_terminal_size((UNBOUNDED, 24)).columns))
+    if options.output:
         print(f"page: {options.output}")
     return 0 if found.safe else 1

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from feeders.errors import FeedersError
 from feeders.terminal import Progress, interrupted_by, write_atomically
 
-from .arguments import BUDGET, JSON, add_own, count, given_of_own, names, writable
+from .arguments import BUDGET, JSON, OWN_OPTIONS, add_own, count, given_of_own, names, writable
 from .needs import require_for
 
 if TYPE_CHECKING:
@@ -84,10 +84,11 @@ def _compare(options: argparse.Namespace) -> int:
 def _request(options: argparse.Namespace) -> ComparisonRequest:
     from feeders.compare.request import parse_request
 
-    given = [*given_of_own(options), *(["with"] if options.packages else [])]
+    given = [option for option, name in OWN_OPTIONS.items() if getattr(options, name) is not None]
+    given += ["--with"] if options.packages else []
     if given:
         raise FeedersError(
-            f"compare {options.a} {options.b}: {', '.join(given)}: of a loader of your own. Try: --loader FILE.py:NAME"
+            f"compare {options.a} {options.b}: {', '.join(given)}: for a loader of your own. Try: --loader FILE.py:NAME"
         )
     request = parse_request(options.a, options.b, options.cells, options.workload, options.release)
     require_for(request.release_a, request.release_b)
@@ -99,7 +100,7 @@ def _own_request(options: argparse.Namespace) -> ComparisonRequest:
     from feeders.measure import Settings
 
     if options.cells or options.workload:
-        raise FeedersError(f"compare {options.a} {options.b}: --cells and --workload are not of a loader of your own")
+        raise FeedersError(f"compare {options.a} {options.b}: --cells and --workload are not for a loader of your own")
     sides = parse_own(options.a, options.b, options.loader, options.release)
     require_for(*(side.release for side in sides))
     settings = dataclasses.replace(Settings.from_environment(), **given_of_own(options))

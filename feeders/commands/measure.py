@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -86,7 +87,8 @@ def _measure_feeder(options: argparse.Namespace, epoch: int) -> int:
     from feeders.measure.epochs import of_length
     from feeders.measure.limit import with_limit
 
-    load, records = options.workload or "jpeg", []
+    load = options.workload or "jpeg"
+    records: list[Record] = []
     cells = [Cell(options.feeder, load, workers).checked() for workers in options.workers or [1]]
     with Progress() as progress:
         progress.update("importing Keras")
@@ -94,13 +96,14 @@ def _measure_feeder(options: argparse.Namespace, epoch: int) -> int:
     with Progress() as progress:
         progress.update(f"how fast this host can prepare and train on {load}, each alone")
         limit = measure_limit(load)
-    # Two takes more for each: see `bottleneck`.
-    for made, cell in enumerate(cells):
-        with Progress() as progress:
-            progress.update(str(cell), made / (3 * len(cells)))
-            record = with_limit(take(cell), cell.rows()[0], limit)
-        records.append(record)
-        print("\n".join(_lines(of_length(record, epoch), epoch)))
+    with _kept(options.json, records, epoch):
+        # Two takes more for each: see `bottleneck`.
+        for made, cell in enumerate(cells):
+            with Progress() as progress:
+                progress.update(str(cell), made / (3 * len(cells)))
+                record = with_limit(take(cell), cell.rows()[0], limit)
+            records.append(record)
+            print("\n".join(_lines(of_length(record, epoch), epoch)))
     if limit:
         print(_gains(limit, load))
     with Progress() as progress:
@@ -108,8 +111,6 @@ def _measure_feeder(options: argparse.Namespace, epoch: int) -> int:
         lines = list(bottleneck(records))
     for line in lines:
         print(line)
-    if options.json:
-        _write(options.json, records, epoch)
     return int(any(record.outcome in BROKEN for record in records))
 
 
@@ -125,7 +126,8 @@ def _measure_own(options: argparse.Namespace, epoch: int) -> int:
         raise FeedersError(f"--workload {options.workload}: {options.feeder} is a loader itself. Try: leave it away")
     for name in options.by or ():
         feeder(name)
-    address, records = options.feeder, []
+    address = options.feeder
+    records: list[Record] = []
     with Progress() as progress:
         progress.update("importing Keras")
         preload()
@@ -137,18 +139,17 @@ def _measure_own(options: argparse.Namespace, epoch: int) -> int:
         progress.update(f"how fast this host can prepare and train on {address}, each alone")
         limit = measure_limit(address, settings)
     cells = list(_cells(address, found, options.by, options.workers))
-    for made, cell in enumerate(cells):
-        with Progress() as progress:
-            progress.update(str(cell), made / len(cells))
-            record = with_limit(take(cell, settings, found), cell.rows()[0], limit)
-        records.append(record)
-        print("\n".join(_lines(of_length(record, epoch), epoch)))
+    with _kept(options.json, records, epoch):
+        for made, cell in enumerate(cells):
+            with Progress() as progress:
+                progress.update(str(cell), made / len(cells))
+                record = with_limit(take(cell, settings, found), cell.rows()[0], limit)
+            records.append(record)
+            print("\n".join(_lines(of_length(record, epoch), epoch)))
     if limit:
         print(_gains(limit, address))
     for line in _slow_lines(address, asked):
         print(line)
-    if options.json:
-        _write(options.json, records, epoch)
     return int(any(record.outcome in BROKEN for record in records))
 
 
@@ -190,11 +191,17 @@ def _cells(address: str, found: Survey, by: Sequence[str] | None, workers: Seque
             yield Cell(name, address, number)
 
 
-def _write(path: Path, records: Sequence[Record], epoch: int) -> None:
+@contextlib.contextmanager
+def _kept(path: Path | None, records: Sequence[Record], epoch: int) -> Iterator[None]:
+    """Write what the context has measured, also where Ctrl-C or an error ends it."""
     from feeders.measure.epochs import of_length
 
-    cells = [_json(of_length(record, epoch), epoch) for record in records]
-    write_atomically(path, json.dumps({"schema": SCHEMA, "cells": cells}, indent=2) + "\n")
+    try:
+        yield
+    finally:
+        if path and records:
+            cells = [_json(of_length(record, epoch), epoch) for record in records]
+            write_atomically(path, json.dumps({"schema": SCHEMA, "cells": cells}, indent=2) + "\n")
 
 
 def _lines(record: Record, epoch: int) -> list[str]:

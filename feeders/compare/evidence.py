@@ -62,6 +62,7 @@ class ComparisonEvidence:
             **{name: getattr(asked, name) for name in ("a", "b", "release_a", "release_b")},
             "settings": dataclasses.asdict(asked.settings or Settings.from_environment()),
             "host": describe_host(),
+            "packages": list(asked.packages),
             "takes": [dataclasses.asdict(take) for take in asked.takes],
             "unanswered": self.not_compared,
             "comparisons": [_to_json(cells, each) for cells, each in self.comparisons.items()],

@@ -139,7 +139,7 @@ def feeder_and_workers(text: str) -> tuple[str, int]:
         FeedersError: no number of workers, or no such feeder.
     """
     name, _, workers = text.partition(":")
-    if workers and not workers.isdecimal():
+    if workers and (not workers.isdecimal() or int(workers) < 1):
         raise FeedersError(f"compare {text}: {workers!r} workers; expected FEEDER or FEEDER:WORKERS, like sequence:4")
     return feeder(name).name, int(workers or 1)
 

@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+from feeders.advise.budget import Budget
 from feeders.advise.candidates import ONE, PROCESSES, THREADS
 from feeders.advise.evidence import Evidence, unsafe_by_audit
 from feeders.advise.lines import Line, Lines
 from feeders.advise.look import Look
 from feeders.advise.request import AdviseRequest
-from feeders.advise.search import Budget, Search
+from feeders.advise.search import Search
 from feeders.measure import Cell, Record
 from feeders.measure.limit import Limit
 
@@ -22,7 +23,7 @@ LINES = Lines(
     (Line("mine.py", 10, "__getitem__", "total += k", 0.8, 1.0), Line("mine.py", 11, "f", "wait()", 0.1, 0.0))
 )
 
-INDEXED = Look("sequence", "a mine.Train", ("index", "iterator"), steps=60, dtypes=("float32", "float32"), lines=LINES)
+INDEXED = Look("sequence", "a mine.Train", ("index", "iterator"), steps=60, lines=LINES)
 
 
 def cell(name, workers=1):

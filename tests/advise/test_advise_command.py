@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import signal
 
 import pytest
 
@@ -88,6 +89,26 @@ def test_the_evidence_and_the_page_are_written(advised, tmp_path, monkeypatch):
     assert "Carry it by" in (tmp_path / "advice.html").read_text()
 
 
+def test_the_evidence_is_kept_where_nobody_reads_the_answer(advised, tmp_path, monkeypatch):
+    """A terminal that was closed, whose signal ended the search, takes no more lines."""
+    found = advice()
+    bare = Advice(found.evidence.__class__(**{**vars(found.evidence), "audits": {}, "used": None}), found.answer)
+    monkeypatch.delattr(Advice, "to_text")
+    with pytest.raises(AttributeError):
+        advised(bare, "--json", "advice.json")
+    assert json.loads((tmp_path / "advice.json").read_text())["answer"]["kind"] == "change"
+
+
+def test_the_end_of_the_terminal_is_taken_for_ctrl_c(advised, monkeypatch, capsys):
+    """So what was found is kept."""
+
+    def advise(request, progress):
+        signal.raise_signal(signal.SIGHUP)
+
+    monkeypatch.setattr(importlib.import_module("feeders.advise"), "advise", advise)
+    assert cli.main(["advise", "mine.py:Train"]) == 130
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -96,6 +117,7 @@ def test_the_evidence_and_the_page_are_written(advised, tmp_path, monkeypatch):
         (["mine.py"], "advise mine.py: which loader in it? Expected FILE.py:NAME, as mine.py:MyLoader"),
         (["mine.py:Train", "--seconds", "5"], "too few"),
         (["mine.py:Train", "--model", "m.py:build", "--step-ms", "5"], "one of --model and --step-ms"),
+        (["mine.py:Train", "--model", "light"], "--model light: expected a model of your own, FILE.py:NAME"),
         (["mine.py:Train", "--json", "nowhere/a.json"], "no such folder"),
         (["mine.py:Train", "-o", "."], "a folder"),
     ],

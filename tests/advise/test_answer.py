@@ -41,6 +41,26 @@ def test_a_change_is_said_in_one_sentence_with_its_interval_and_its_share():
     assert given.costs == {"CPU": "500 ms per 1,000 samples", "memory": "1 GB", "first batch": "100 ms"}
 
 
+def test_an_order_that_keras_drew_is_not_lost_without_a_word():
+    """By default ``fit()`` shuffles the batches of a sequence; of a generator it can't."""
+    moved = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}))
+    assert any("`shuffle=False`" in note and "keep the order of the index" in note for note in moved.notes)
+    unordered = answer(seen({SEQUENCE: 10_000, cell("queue-threads", 4): 18_000}))
+    assert any("give the batch that is ready first" in note for note in unordered.notes)
+    same = answer(seen({SEQUENCE: 10_000, cell("sequence", 4): 18_000}))
+    assert same.kind == "change"
+    assert not any("shuffle" in note for note in same.notes)
+
+
+def test_an_epoch_that_nobody_tells_is_asked_for():
+    """The lines hold a number that is none of the person's."""
+    look = dataclasses.replace(INDEXED, kind="generator", offers=("iterator",), sized=False, open_end=True, steps=1234)
+    speeds = {cell("generator"): 10_000, cell("prefetch-thread"): 18_000}
+    given = answer(seen(speeds, look=look, today=cell("generator")))
+    assert "steps_per_epoch=1234" in given.code
+    assert any("1,234 stand for them in the lines" in note and "--steps N" in note for note in given.notes)
+
+
 def test_without_pairs_the_ratio_has_no_interval_and_says_so():
     given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, compare=False))
     assert given.ratio == pytest.approx(1.8)
@@ -50,6 +70,22 @@ def test_without_pairs_the_ratio_has_no_interval_and_says_so():
     given = answer(dataclasses.replace(found, duels=(dataclasses.replace(found.duels[0], log_ratios=(-0.5,)),)))
     assert given.ratio_interval is None
     assert any("one pair" in note for note in given.notes)
+
+
+@pytest.mark.parametrize(
+    ("speed", "log_ratios", "kind"),
+    [(11_500, (), "leave"), (13_000, (), "change"), (18_000, (-0.08,), "leave"), (18_000, (-0.15,), "change")],
+)
+def test_a_change_needs_more_than_chance_where_it_has_no_interval(speed, log_ratios, kind):
+    """Takes of one way differ by some per cent, on a busy host by more; a pair by less."""
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: speed}, known=limit(cpu=1e-6))
+    given = answer(dataclasses.replace(found, duels=(dataclasses.replace(found.duels[0], log_ratios=log_ratios),)))
+    assert given.kind == kind
+    if kind == "leave":
+        assert given.sentence.endswith(
+            "in a single pair, which may be chance." if log_ratios else "which may be chance."
+        )
+        assert any("--seconds" in note for note in given.notes)
 
 
 def test_pairs_that_decide_nothing_are_no_proof_that_nothing_helps():
@@ -101,6 +137,54 @@ def test_what_could_not_be_tried_is_not_called_no_better():
     assert any("--seconds 360" in note for note in given.notes)
 
 
+def test_the_preparation_is_no_limit_while_ways_that_may_be_faster_were_not_tried():
+    found = seen({SEQUENCE: 19_000, THREADS_4: 19_100}, known=limit(gil=0.2, cpu=1e-6))
+    assert answer(found).kind == "preparation"
+    untried = (*found.dropped, *(Dropped("lookahead-processes", NO_TIME, count) for count in (2, 4)))
+    given = answer(dataclasses.replace(found, dropped=untried))
+    assert given.kind == "leave"
+    assert (
+        given.sentence == "Leave it for now: `lookahead-processes` may be faster, and could not be tried in the time."
+    )
+    assert any("--seconds 360" in note for note in given.notes)
+
+
+def test_a_faster_way_that_could_not_be_audited_is_not_passed_over():
+    speeds, audits = {SEQUENCE: 10_000, THREADS_4: 10_100, PROCESSES_2: 18_000}, {ONE: audit(), THREADS: audit()}
+    given = answer(seen(speeds, audits=audits, known=limit(cpu=1e-6)))
+    assert given.kind == "leave"
+    assert "`lookahead-processes` with 2 workers may be faster, and could not be audited in the time" in given.sentence
+    changed = answer(seen({**speeds, THREADS_4: 15_000}, audits=audits))
+    assert (changed.kind, changed.feeder) == ("change", "lookahead-threads")
+    assert changed.ratio_interval, "pairs are for what is advised"
+    assert any("could not be audited in the time. Try: --seconds" in note for note in changed.notes)
+
+
+def test_todays_way_that_could_not_be_audited_is_not_said_to_be_faster_than_itself():
+    found = dataclasses.replace(seen({SEQUENCE: 10_000}, known=limit(cpu=1e-6)), used=None, audits={})
+    assert "no other way of feeding could be tried and proven in the time" in answer(found).sentence
+    assert any(note.startswith("It was not audited") for note in answer(found).notes)
+
+
+def test_pairs_correct_what_takes_called_the_best():
+    """By takes threads are faster, by pairs processes: those are advised, by pairs with today's way."""
+    records = {PROCESSES_2: record(PROCESSES_2, 15_000)}
+    given = answer(seen({SEQUENCE: 10_000, THREADS_4: 20_000, PROCESSES_2: 25_000}, records=records))
+    assert given.feeder == "lookahead-processes"
+    assert given.ratio == pytest.approx(2.5, rel=0.02)
+    assert given.ratio_interval[0] < 2.5 < given.ratio_interval[1]
+    todays = {PROCESSES_2: record(PROCESSES_2, 10_100)}
+    given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 15_000}, records=todays))
+    assert (given.kind, given.feeder) == ("change", "lookahead-processes")
+
+
+def test_no_way_gives_more_than_all_that_the_host_can_do():
+    """The parts of the limit are measured alone, and roughly."""
+    found = seen({SEQUENCE: 25_000}, known=limit())
+    assert answer(found).share_of_limit == 100
+    assert "today is 100 % of it" in Advice(found, answer(found)).to_text()
+
+
 def notes_on_a_pipeline(gil, **told):
     """TensorFlow reads it itself: there is no other way of feeding to try."""
     look = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"), **told)
@@ -134,6 +218,9 @@ def test_what_keeps_a_loader_from_processes_is_said_where_they_would_help():
     slow, fast = {SEQUENCE: 10_000}, {SEQUENCE: 19_000}
     notes = " ".join(answer(seen(slow, known=limit(gil=1.0), look=look)).repair)
     assert "`lookahead-processes` could not be tried, and may give up to 19,8" in notes
+    assert answer(seen(slow, known=limit(gil=1.0), look=look)).sentence.startswith(
+        "No way of feeding that can carry it"
+    )
     assert "lock is a lock, which can't be sent to a process that starts anew. Try: leave that out in" in notes
     assert "__getstate__" not in " ".join(answer(seen(fast, known=limit(gil=1.0), look=look)).notes)
 
@@ -169,6 +256,26 @@ def test_what_breaks_is_said_to_break_with_what_was_raised():
     assert [reason.what for reason in given.unsafe] == ["any feeder"]
 
 
+def test_what_keras_does_not_take_is_not_said_to_be_wrong_for_every_feeder():
+    """Such as a class with a length and an index that is no PyDataset."""
+    found = evidence(search(Bench({})), {ONE: audit("refused-by-keras", word="refused", message="ValueError: x=...")})
+    sentence = answer(found).sentence
+    assert sentence.endswith("refused-by-keras. Repair it first.")
+
+
+def test_a_take_that_broke_is_said_to_break():
+    """The audit trains a model of its own; the person's may fail on the last batch."""
+    failed = {SEQUENCE: record(SEQUENCE, 0, outcome="failed")}
+    given = answer(seen({SEQUENCE: 10_000}, records=failed))
+    assert given.sentence.startswith("It breaks as it is used, by sequence with 1 worker: failed: failed, as planted.")
+
+
+def test_what_was_not_audited_is_told():
+    found = dataclasses.replace(seen({SEQUENCE: 99_000}, known=limit()), used=None, audits={})
+    assert any(note.startswith("It was not audited") for note in answer(found).notes)
+    assert not any("not audited" in note for note in answer(seen({SEQUENCE: 99_000}, known=limit())).notes)
+
+
 def test_a_loader_without_workers_is_no_false_alarm_where_one_reader_is_used():
     audits = {ONE: audit("super-not-called"), THREADS: audit("super-not-called"), PROCESSES: audit()}
     given = answer(seen({SEQUENCE: 10_000, THREADS_4: 30_000, cell("sequence", 4): 31_000}, audits=audits))
@@ -191,6 +298,7 @@ def test_a_busy_host_on_which_todays_fit_had_no_end_in_time_is_no_false_alarm():
     late = {SEQUENCE: record(SEQUENCE, 0, outcome="hung")}
     found = seen({SEQUENCE: 10_000}, records=late)
     assert answer(found).kind == "leave"
+    assert answer(found).sentence.startswith("Leave it for now: a fit() as it is used had no end in its time.")
     assert Advice(found, answer(found)).safe
     assert answer(seen({SEQUENCE: 10_000}, records=late, audits={ONE: audit("raises", word="hung")})).kind == "unsafe"
 
@@ -211,6 +319,15 @@ def test_a_fault_of_keras_own_workers_does_not_touch_those_that_bring_their_own(
     audits = {**SAFE, THREADS: audit("hook-reorders")}
     given = answer(seen({SEQUENCE: 10_000, THREADS_4: 30_000, cell("sequence", 4): 31_000}, audits=audits))
     assert given.feeder == "lookahead-threads"
+
+
+def test_a_fault_of_keras_own_workers_is_not_said_of_every_feeder():
+    """Its feeders were not even tried: what stands below must not forbid what is advised."""
+    given = answer(seen({SEQUENCE: 10_000, THREADS_4: 30_000}, audits={**SAFE, THREADS: audit("keras-misdelivers")}))
+    assert given.feeder == "lookahead-threads"
+    assert [(each.what, each.why) for each in given.unsafe] == [
+        ("what Keras reads itself with several threads", "keras-misdelivers")
+    ]
 
 
 def test_nor_does_it_say_anything_where_the_loader_itself_was_never_pulled():
@@ -243,6 +360,14 @@ def test_a_runner_up_says_when_it_is_better():
     given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 19_000, THREADS_4: 17_000}, records={THREADS_4: lean}))
     assert "`lookahead-threads` with 4 workers" in given.runner_up
     assert "memory (100 MB against 1 GB)" in given.runner_up
+
+
+def test_a_runner_up_that_only_takes_call_faster_is_said_to_be_so():
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000})
+    wide = dataclasses.replace(found.duels[0], log_ratios=(-1.5, 0.2, 0.9))
+    given = answer(dataclasses.replace(found, duels=(wide,)))
+    assert (given.kind, given.feeder) == ("leave", "sequence")
+    assert "better at samples/s in single takes" in given.runner_up
 
 
 def test_a_runner_up_is_simpler_where_plain_keras_does_it_and_a_pool_is_best():

@@ -9,16 +9,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from feeders.advise.budget import Budget
 from feeders.advise.costs import Costs
 from feeders.advise.request import AdviseRequest
-from feeders.advise.search import Budget
 from feeders.audit.request import AuditRequest
 from feeders.errors import FeedersError
 from feeders.measure.survey import Survey
 from feeders.strategies import FEEDERS
 from tests.advise.made import INDEXED, Bench, audit, cell, limit
 
-MODULE = importlib.import_module("feeders.advise.advise")
+MODULE, COURSE, AUDITS = (importlib.import_module(f"feeders.advise.{name}") for name in ("advise", "course", "audits"))
 
 SEQUENCE, PROCESSES_2 = cell("sequence"), cell("lookahead-processes", 2)
 SURVEY = Survey(
@@ -42,7 +42,7 @@ def advised(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text("")
 
-    def advised(bench, audits=lambda use: audit(), known=None, look=INDEXED, survey=SURVEY, seconds=180.0):
+    def advised(bench, audits=lambda use: audit(), known=None, look=INDEXED, survey=SURVEY, seconds=180.0, **options):
         asked, keys = [], set()
 
         def audited(request):
@@ -50,7 +50,9 @@ def advised(monkeypatch, tmp_path):
             bench.pay("audit", request)
             asked.append((use, request.workers))
             keys.add(request.key)
-            return audits(use)
+            made = audits(use)
+            made.request = request
+            return made
 
         def surveyed(*_):
             bench.pay("survey")
@@ -60,15 +62,15 @@ def advised(monkeypatch, tmp_path):
 
         monkeypatch.setattr(MODULE, "preload", lambda: bench.pay("import"))
         monkeypatch.setattr(MODULE, "is_untouched", lambda: True)
-        monkeypatch.setattr(MODULE, "describe_stack", dict)
+        monkeypatch.setattr(COURSE, "describe_stack", dict)
         monkeypatch.setattr(MODULE, "look_at", lambda *_: bench.pay("look") or look)
         monkeypatch.setattr(MODULE, "Budget", lambda seconds: Budget(seconds, bench.clock))
-        monkeypatch.setattr(MODULE, "audit", audited)
-        monkeypatch.setattr(MODULE, "asked", SimpleNamespace(look=surveyed))
-        monkeypatch.setattr(MODULE, "measure_limit", lambda *_: bench.pay("limit") or known)
-        monkeypatch.setattr(MODULE, "usable_cores", lambda: 2)
-        monkeypatch.setattr(MODULE, "HostBench", lambda *_: contextlib.nullcontext(bench))
-        found = MODULE.advise(AdviseRequest("mine.py:Train", seconds=seconds, key="labels"))
+        monkeypatch.setattr(AUDITS, "audit", audited)
+        monkeypatch.setattr(COURSE, "asked", SimpleNamespace(look=surveyed))
+        monkeypatch.setattr(COURSE, "measure_limit", lambda *_: bench.pay("limit") or known)
+        monkeypatch.setattr(COURSE, "usable_cores", lambda: 2)
+        monkeypatch.setattr(COURSE, "HostBench", lambda *_: contextlib.nullcontext(bench))
+        found = MODULE.advise(AdviseRequest("mine.py:Train", seconds=seconds, key="labels", **options))
         assert keys <= {"labels"}
         return found, asked
 
@@ -81,6 +83,16 @@ def test_how_it_is_used_is_audited_first_and_processes_only_where_they_may_win(a
     assert (found.answer.kind, found.answer.feeder) == ("change", "lookahead-processes")
     _, asked = advised(Bench({SEQUENCE: 1_000, cell("sequence", 4): 3_000, cell("queue-threads", 4): 2_900}))
     assert ("processes", 4) not in asked
+
+
+@pytest.mark.parametrize(
+    ("kind", "offers"), [("generator", ("iterator",)), ("iterator", ("iterator",)), ("arrays", ("index", "iterator"))]
+)
+def test_what_no_workers_share_is_audited_with_one_reader(advised, kind, offers):
+    """Keras 2 pulls a generator by four threads where nobody says how many, and any breaks then."""
+    look = dataclasses.replace(INDEXED, kind=kind, offers=offers)
+    _, asked = advised(Bench({}), look=look, survey=dataclasses.replace(SURVEY, kind=kind))
+    assert asked == [("one reader", 1)]
 
 
 def test_ways_that_their_audit_rules_out_make_room_for_the_next(advised):
@@ -100,6 +112,14 @@ def test_what_one_reader_already_gets_wrong_is_measured_no_further(advised):
     assert (found.answer.kind, found.safe) == ("unsafe", False)
 
 
+def test_threads_are_proven_by_threads_where_a_loader_asks_for_processes(advised):
+    look = dataclasses.replace(INDEXED, workers=2, processes=True, sets_processes=True)
+    found, _ = advised(Bench({cell("sequence-processes", 2): 1_000, cell("lookahead-threads", 4): 3_000}), look=look)
+    calls = {use: made.request.call for use, made in found.evidence.audits.items()}
+    assert calls["processes"] is None
+    assert "setattr(loader, 'use_multiprocessing', False)" in calls["threads"]
+
+
 def test_threads_that_are_unsafe_as_used_are_held_against_one_reader(advised):
     look = dataclasses.replace(INDEXED, workers=4)
     bench = Bench({cell("sequence", 4): 4_000, PROCESSES_2: 1_900, SEQUENCE: 1_000})
@@ -115,6 +135,14 @@ def test_a_device_that_is_fed_ends_it(advised):
     found, _ = advised(bench, known=limit())
     assert bench.taken == [SEQUENCE]
     assert found.answer.sentence == "Leave it: the device is fed."
+
+
+def test_a_device_that_is_fed_unsafely_does_not(advised):
+    """One worker may starve it: the ways that feed it safely have to be found."""
+    look = dataclasses.replace(INDEXED, workers=4)
+    bench = Bench({cell("sequence", 4): 99_000, SEQUENCE: 10_000, PROCESSES_2: 19_000})
+    found, _ = advised(bench, lambda use: audit(*["shared-state"] * (use == "threads")), known=limit(), look=look)
+    assert (found.answer.kind, found.answer.feeder) == ("unsafe", "lookahead-processes")
 
 
 def test_ctrl_c_keeps_what_was_found(advised):
@@ -230,6 +258,31 @@ def test_what_is_slow_keeps_to_the_budget_or_is_told_that_it_is_too_short(advise
     except FeedersError as error:
         assert f"{seconds:g} s are too few for it; it takes " in str(error)
     assert bench.now <= 1.2 * seconds + made + 4 * batch, "no part is foreseen better than by the first look"
+
+
+@pytest.mark.parametrize(("imported", "reason"), [(30.0, "took 30 s. Try: --seconds 100"), (19.5, "took 19.5 s. Try:")])
+def test_an_import_that_takes_the_budget_is_told(advised, imported, reason):
+    """On a busy host; nothing is said of a loader that nobody has looked at."""
+    bench = SlowBench(0.0, 0.005, 0.0, 60, 60, imported=imported)
+    with pytest.raises(FeedersError) as error:
+        advised(bench, seconds=20.0)
+    assert f"20 s are too few for it; the import of Keras {reason}" in str(error.value)
+    assert bench.now == imported
+
+
+def test_steps_that_are_asked_for_are_the_epoch(advised):
+    """Also of a loader that has more: they stand for steps_per_epoch."""
+    found, _ = advised(Bench({SEQUENCE: 1_000}), survey=dataclasses.replace(SURVEY, steps=7), steps=7)
+    assert (found.evidence.look.steps, found.evidence.tried[0].epoch) == (7, None)
+    found, _ = advised(Bench({SEQUENCE: 1_000}), survey=dataclasses.replace(SURVEY, steps=7))
+    assert (found.evidence.look.steps, found.evidence.tried[0].epoch) == (60, 60)
+
+
+def test_an_epoch_without_an_end_is_known_as_that(advised):
+    found, _ = advised(Bench({}), survey=dataclasses.replace(SURVEY, length=None))
+    assert found.evidence.look.open_end
+    found, _ = advised(Bench({}), survey=dataclasses.replace(SURVEY, length=None), steps=60)
+    assert not found.evidence.look.open_end
 
 
 @pytest.mark.parametrize(("ordered", "steps"), [(True, 8), (False, None)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import pytest
 
@@ -49,8 +50,10 @@ def sampled(tmp_path, in_child):
     path = tmp_path / "loader.py"
     path.write_text(LOADER)
 
-    def sampled(kind):
+    def sampled(kind, without=()):
         def in_this_child():
+            for name in without:
+                delattr(time, name)
             spec = {"__name__": "loader"}
             exec(compile(LOADER, str(path), "exec"), spec)
             made = spec["generator"]() if kind == "generator" else spec["Loader"](kind)
@@ -80,6 +83,12 @@ def test_a_line_that_waits_is_told_from_one_that_computes(sampled):
     line = sampled("waits")["lines"][0]
     assert text_of(line) == "time.sleep(0.005)"
     assert line["cpu_share"] < 0.5
+
+
+def test_waiting_is_told_also_where_no_thread_has_a_clock(sampled):
+    """As on macOS."""
+    computing, waiting = (sampled(kind, ["pthread_getcpuclockid"])["lines"][0] for kind in ("computes", "waits"))
+    assert computing["cpu_share"] > 0.5 > waiting["cpu_share"]
 
 
 def test_what_a_library_does_counts_for_the_line_that_called_it(sampled):

@@ -8,6 +8,7 @@ import pytest
 
 from feeders.advise.advice import Advice
 from feeders.advise.answer import answer
+from feeders.advise.candidates import PROCESSES
 from feeders.advise.page import payload
 from tests.advise.made import SAFE, Bench, cell, evidence, limit, record, search
 
@@ -36,6 +37,14 @@ def test_the_payload_has_what_the_script_of_the_report_reads(advice):
     assert cells["state"] == ["safe", "no-number", "safe", "safe"] or set(cells["state"]) == {"safe", "no-number"}
     assert cells["ceiling"].count(True) == 1
     assert given["metrics"][0]["name"] == "effective_throughput"
+
+
+def test_a_way_that_is_not_proven_is_said_to_be_left_out(advice):
+    """Its bar is drawn as that of any other: nothing is known against it."""
+    audits = {use: made for use, made in SAFE.items() if use != PROCESSES}
+    seen = dataclasses.replace(advice.evidence, audits=audits)
+    left = payload(seen, answer(seen))["tables"]["left"]["columns"]
+    assert ("lookahead-processes", "not proven: not audited with processes") in zip(left["feeder"], left["reason"])
 
 
 def test_it_opens_and_shows_the_answer(advice, tmp_path, open_page):

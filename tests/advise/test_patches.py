@@ -12,23 +12,32 @@ from pathlib import Path
 import pytest
 
 from feeders.advise.candidates import PASSED_OVER, candidates
+from feeders.advise.look import look_at
 from feeders.advise.patches import is_patched, lifted_file, patch
+from feeders.advise.request import AdviseRequest
+from feeders.keras_api import generation
 from feeders.measure import Cell
 from feeders.strategies import FEEDERS
 from tests.advise.made import INDEXED, REQUEST
 
 FILE = Path(__file__).parent / "loaders" / "small.py"
 
-SEQUENCE = dataclasses.replace(INDEXED, steps=10, dtypes=("float32", "float32"))
+SEQUENCE = dataclasses.replace(INDEXED, steps=10)
 GENERATOR = dataclasses.replace(
-    INDEXED, kind="generator", offers=("iterator",), expression="batches()", sized=False, steps=10, dtypes=()
+    INDEXED, kind="generator", offers=("iterator",), expression="batches()", sized=False, steps=10
 )
 DATASET = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"), expression="pipeline()", steps=10)
 ARRAYS = dataclasses.replace(INDEXED, kind="arrays", expression="arrays()", steps=2)
 KINDS = {
     "Train": SEQUENCE,
-    "Hooked": dataclasses.replace(SEQUENCE, expression="Hooked()", hooks=True),
+    "Hooked": dataclasses.replace(SEQUENCE, expression="Hooked()", hooks=("on_epoch_end",)),
+    "Begun": dataclasses.replace(SEQUENCE, expression="Begun()", hooks=("on_epoch_begin",)),
+    "Several": dataclasses.replace(SEQUENCE, expression="Several()", tuples=False, plain=False),
+    "Named": dataclasses.replace(SEQUENCE, expression="Named()", tuples=False),
     "batches": GENERATOR,
+    "batches_of": dataclasses.replace(GENERATOR, expression="batches_of(rows=4)"),
+    "Stream": dataclasses.replace(GENERATOR, kind="iterator", expression="Stream()"),
+    "made": dataclasses.replace(GENERATOR, expression="made"),
     "once": dataclasses.replace(GENERATOR, expression="once()"),
     "pipeline": DATASET,
     "arrays": ARRAYS,
@@ -41,7 +50,9 @@ def cells(name):
     """Every way of feeding that could be advised for a loader, with one worker and with two."""
     look = KINDS[name]
     found, _ = candidates(dataclasses.replace(REQUEST, workers=2), look, cores=2)
-    return [cell for cell in found if not (look.expression == "once()" and cell.feeder == "generator")]
+    # Plain Keras reads once what ends, takes no iterator of another kind, and begins an epoch after its workers.
+    plain = {"once()": "generator", "Stream()": "generator", "Begun()": "sequence"}.get(look.expression)
+    return [cell for cell in found if cell.feeder != plain]
 
 
 def is_of_processes(cell):
@@ -62,24 +73,88 @@ def run(code, look, delivered):
 
 
 def delivered_by(code, look):
-    delivered = []
-    run(code, look, delivered)
-    return sorted(delivered)
+    """What one epoch delivers, and what two do."""
+    once, twice = [], []
+    run(code, look, once)
+    run(code.replace("model.fit(", "model.fit(epochs=2, x=", 1), look, twice)
+    return sorted(once), sorted(twice)
 
 
-@pytest.mark.parametrize("name", ["Train", "batches", "pipeline", "arrays"])
-def test_the_lines_of_threads_run_as_printed_and_deliver_every_sample_once(in_child, name):
+def delivered_by_threads(name, in_child):
+    """By way of feeding, and what it should be."""
     codes = {str(cell): patch(cell, KINDS[name]) for cell in cells(name) if not is_of_processes(cell)}
     found = in_child(lambda: {key: delivered_by(code, KINDS[name]) for key, code in codes.items()})
-    assert found == dict.fromkeys(codes, ALL)
+    return found, {key: [ALL, sorted(ALL * 2)] for key in codes}
+
+
+@pytest.mark.parametrize("name", ["Train", "Named", "batches_of", "pipeline"])
+def test_the_lines_of_threads_run_as_printed_and_deliver_every_sample_once(in_child, name):
+    found, expected = delivered_by_threads(name, in_child)
+    assert found == expected
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["Hooked", "once"])
-def test_those_of_loaders_with_hooks_and_with_an_end_do_too(in_child, name):
-    codes = {str(cell): patch(cell, KINDS[name]) for cell in cells(name) if not is_of_processes(cell)}
-    found = in_child(lambda: {key: delivered_by(code, KINDS[name]) for key, code in codes.items()})
-    assert found == dict.fromkeys(codes, ALL)
+@pytest.mark.parametrize("name", ["Hooked", "Begun", "batches", "Stream", "made", "once"])
+def test_those_of_loaders_of_other_kinds_do_too(in_child, name):
+    found, expected = delivered_by_threads(name, in_child)
+    assert found == expected
+
+
+def test_those_of_arrays_do_too(in_child):
+    delivered = []
+
+    def trained():
+        run(patch(Cell("arrays", "mine.py:arrays", 1), ARRAYS), ARRAYS, delivered)
+        return sorted(delivered)
+
+    assert in_child(trained) == ALL
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Train", SEQUENCE),
+        ("Hooked", KINDS["Hooked"]),
+        ("Begun", KINDS["Begun"]),
+        ("Several", KINDS["Several"]),
+        ("Named", KINDS["Named"]),
+        ("Widening", dataclasses.replace(SEQUENCE, expression="Widening()", alike=False)),
+        pytest.param(
+            "Untold",
+            dataclasses.replace(SEQUENCE, expression="Untold()", sized=False),
+            marks=pytest.mark.skipif(generation() == 2, reason="there a Sequence has a length"),
+        ),
+        ("Stream", KINDS["Stream"]),
+        ("made", KINDS["made"]),
+    ],
+)
+def test_a_look_tells_what_the_lines_depend_on(name, told):
+    found = look_at(AdviseRequest(f"{FILE}:{name}", steps=None if told.kind == "sequence" else 10), 0.01)
+    for field in ("kind", "hooks", "tuples", "plain", "alike", "sized", "steps", "expression"):
+        expected = f"{name}()" if field == "expression" and told is SEQUENCE else getattr(told, field)
+        assert getattr(found, field) == expected, field
+
+
+def test_a_generator_is_left_out_where_several_gpus_train():
+    found, _ = candidates(REQUEST, dataclasses.replace(SEQUENCE, distributed=True), cores=2)
+    assert "prefetch-thread" not in {cell.feeder for cell in found}
+
+
+def test_pipelines_are_left_out_where_tensorflow_is_not_there(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    found, dropped = candidates(REQUEST, SEQUENCE, cores=2)
+    assert not [cell for cell in found if cell.feeder.startswith("tfdata")]
+    assert {each.feeder for each in dropped if each.reason == "TensorFlow is not installed"} >= {"tfdata-map"}
+
+
+def test_what_a_pipeline_can_not_carry_is_left_out():
+    several, made = ({cell.feeder for cell in cells(name)} for name in ("Several", "made"))
+    assert not {"tfdata-map", "tfdata-generator"} & several
+    assert "tfdata-generator" not in made, "the batch that tells its shapes would not be trained on"
+    _, dropped = candidates(REQUEST, dataclasses.replace(SEQUENCE, alike=False), cores=2)
+    assert {each.feeder for each in dropped if "differs" in each.reason} == {"tfdata-map", "tfdata-generator"}
+    untold, _ = candidates(REQUEST, dataclasses.replace(SEQUENCE, sized=False), cores=2)
+    assert {each.feeder for each in untold} == {"sequence", "sequence-processes"}, "all else asks for len()"
 
 
 SCRIPT = """
@@ -144,6 +219,13 @@ def test_every_feeder_with_a_file_to_lift_out_has_it():
             dataclasses.replace(SEQUENCE, ignores_workers=True, expression="Train(5)"),
             "loader = Train(5)\nloader.workers, loader.use_multiprocessing = 4, False\nloader.max_queue_size = 10\n"
             "model.fit(loader)",
+        ),
+        (
+            "lookahead-threads",
+            4,
+            dataclasses.replace(SEQUENCE, distributed=True, expression="Train()"),
+            "from feeders import LookaheadThreads, pool_dataset\n\nwith LookaheadThreads(Train(), workers=4) as pool:\n"
+            "    model.fit(pool_dataset(pool))",
         ),
         (
             "prefetch-thread",

@@ -95,6 +95,22 @@ def test_what_there_was_no_time_for_is_told():
     assert any(each.reason == "no time was left to try it" for each in found.dropped)
 
 
+def test_what_can_not_win_does_not_want_for_time():
+    """Where time is over, those are told that may be faster."""
+    found = searched(Bench({SEQUENCE: 10_000}, other=10_000, take_seconds=40.0), seconds=60.0, known=limit(gil=1.0))
+    reasons = {(each.feeder, each.workers): each.reason for each in found.dropped}
+    assert reasons["lookahead-processes", 2] == "no time was left to try it"
+    assert "at best" in reasons["lookahead-processes", 1]
+
+
+def test_what_no_audit_has_covered_gets_no_pairs():
+    """It is not advised, and they take long."""
+    bench = Bench({SEQUENCE: 1_000, PROCESSES_2: 1_900, THREADS_4: 1_500})
+    found = searched(bench, audits={ONE: audit(), THREADS: audit()})
+    assert (SEQUENCE, THREADS_4) in found.duels
+    assert PROCESSES_2 not in {side for sides in found.duels for side in sides}
+
+
 def test_nothing_is_compared_where_today_breaks_and_nothing_else_works():
     failed = {each: record(each, 0, outcome="failed") for each in CELLS}
     found = searched(Bench({}, records=failed))
@@ -123,6 +139,20 @@ def test_workers_beyond_what_the_cores_allow_are_not_tried():
     assert cell("lookahead-processes", 4) not in bench.taken
     reasons = {(each.feeder, each.workers): each.reason for each in found.dropped}
     assert "all that the cores or the GIL allow" in reasons["lookahead-processes", 4]
+
+
+def test_more_workers_are_tried_where_fewer_fall_short_of_what_they_could_give():
+    """Two of a loader that waits could feed the device; where they do not, as each batch costs more, four may."""
+    speeds = {SEQUENCE: 10_000, cell("sequence", 2): 13_000, cell("sequence", 4): 18_000}
+    bench = Bench(speeds, other=9_000)
+    found = searched(bench, known=limit(ceiling=20_000, cpu=1e-6))
+    assert found.best() == cell("sequence", 4)
+    fed = Bench({SEQUENCE: 10_000, cell("sequence", 2): 19_500}, other=9_000)
+    reasons = {
+        (each.feeder, each.workers): each.reason for each in searched(fed, known=limit(20_000, cpu=1e-6)).dropped
+    }
+    assert cell("sequence", 4) not in fed.taken
+    assert reasons["sequence", 4] == "2 workers feed the device"
 
 
 def test_a_way_that_is_slow_to_start_keeps_no_other_from_being_tried():

@@ -75,7 +75,7 @@ def takes(monkeypatch):
         ),
         (("my.py:Old", "my.py:New", "--with", "x"), "--with x: goes beside the pins of two releases. Try: pip install"),
         (("sequense", "arrays", "--loader", "my.py:Old"), "sequense: not a feeder. Nearest: sequence,"),
-        (("sequence", "arrays", "--step-ms", "5"), "compare sequence arrays: step_ms: of a loader of your own. Try: -"),
+        (("sequence", "arrays", "--step-ms", "5"), "compare sequence arrays: --step-ms: for a loader of your own. Try"),
     ],
 )
 def test_a_call_that_makes_no_sense_is_one_line_and_status_2(capsys, arguments, text):

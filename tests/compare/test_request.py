@@ -156,7 +156,7 @@ NO_CELL = (
         ),
         (
             {"a": "sequence:0", "b": "arrays"},
-            "sequence on jpeg, workers 0: 0 workers; expected 1 or more. Try: 1, 2, 4 or 8",
+            "compare sequence:0: '0' workers; expected FEEDER or FEEDER:WORKERS, like sequence:4",
         ),
         ({"a": "2.15.1", "b": "2.16.2", "cells": ["sequence/jpeg"]}, NO_CELL.format("sequence/jpeg")),
         ({"a": "2.15.1", "b": "2.16.2", "cells": ["nothing-*/*/4"]}, NO_CELL.format("nothing-*/*/4")),

@@ -27,11 +27,6 @@ class _Train:
         return numbered(index)
 
 
-Train = as_sequence(_Train)
-Train.__qualname__ = Train.__name__ = "Train"
-Train.__module__ = __name__
-
-
 class _Hooked(_Train):
     """It turns the order of its batches around after each epoch."""
 
@@ -44,15 +39,96 @@ class _Hooked(_Train):
         self.turned = not self.turned
 
 
-Hooked = as_sequence(_Hooked)
-Hooked.__qualname__ = Hooked.__name__ = "Hooked"
-Hooked.__module__ = __name__
+class _Begun(_Train):
+    """It has the first batch alone before an epoch has begun."""
+
+    ready = [numbered(0)] * BATCHES
+
+    def on_epoch_begin(self):
+        self.ready = [numbered(index) for index in range(BATCHES)]
+
+    def __getitem__(self, index):
+        return self.ready[index]
+
+
+class _Several(_Train):
+    """Two inputs, in a list."""
+
+    def __getitem__(self, index):
+        x, y = numbered(index)
+        return [x, x], y
+
+
+class _Named(_Train):
+    """Inputs by name, and a weight for each sample."""
+
+    def __getitem__(self, index):
+        x, y = numbered(index)
+        return {"a": x, "b": x}, y, np.ones(ROWS, np.float32)
+
+
+class _Widening(_Train):
+    """Rows that are padded to the longest of their batch."""
+
+    def __getitem__(self, index):
+        x, y = numbered(index)
+        return np.repeat(x, 1 + index, axis=1), y
+
+
+class _Untold:
+    """Keras 3 asks for a property where there is no length."""
+
+    num_batches = BATCHES
+
+    def __getitem__(self, index):
+        return numbered(index)
+
+
+def in_processes():
+    """It asks for two of them."""
+    loader = Train()
+    loader.workers, loader.use_multiprocessing = 2, True
+    return loader
+
+
+def _as_sequence(body):
+    made = as_sequence(body)
+    made.__qualname__ = made.__name__ = body.__name__[1:]
+    made.__module__ = __name__
+    return made
+
+
+Train, Hooked, Begun, Several, Named, Widening, Untold = map(
+    _as_sequence, (_Train, _Hooked, _Begun, _Several, _Named, _Widening, _Untold)
+)
 
 
 def batches():
     """Without end."""
     while True:
         yield from map(numbered, range(BATCHES))
+
+
+def batches_of(rows):
+    """Without end, of an argument."""
+    assert rows == ROWS
+    return batches()
+
+
+class Stream:
+    """An iterator that is no generator."""
+
+    def __init__(self):
+        self.rest = batches()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self.rest)
+
+
+made = batches()
 
 
 def once():

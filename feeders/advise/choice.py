@@ -1,0 +1,143 @@
+"""Which way of feeding is best, and what kind of answer that makes; nothing is put into words here."""
+
+from __future__ import annotations
+
+from feeders.audit.judge import NOT_COUNTED
+from feeders.compare.verdict import MARGIN
+from feeders.results.record import HUNG
+
+from .candidates import NO_TIME, use_of
+from .evidence import Evidence, Tried, is_fed, is_safe, simplest
+from .search import NEAR
+
+CHANGE, LEAVE, UNSAFE, PREPARATION = "change", "leave", "unsafe", "preparation"
+
+# Of the ceiling: a limit below this is that of the preparation.
+BELOW_CEILING = 0.8
+
+# Times today's samples/s: pairs that hold both 1 and this have decided nothing.
+MAY_BE = 1.2
+
+# Times today's samples/s: less is within what a single pair, and what single takes, of the same way spread by.
+OF_A_PAIR, OF_TAKES = 1.1, 1.2
+
+
+class Choice:
+    """What follows from evidence.
+
+    Attributes:
+        evidence: all that was seen.
+        safe: the ways of feeding that are proven, the fastest first.
+        today: what was seen of how the loader is fed now; None if nothing was.
+        here: the same, if it is safe.
+        fastest: the simplest of the fastest safe ways; None if none is safe.
+        best: that one; today's where pairs or takes call it as fast.
+        kind: of the answer.
+        changes: whether another way of feeding is to be used.
+        advised: the way that the answer names; None if it names none.
+    """
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.safe = evidence.safe()
+        self.today = evidence.tried_of(evidence.today)
+        self.here = self.today if self.today in self.safe else None
+        self.fastest = self._fastest()
+        self.best = self.here if self._is_as_fast() else self.fastest
+        self.kind = self._kind()
+        self.changes = self.best is not None and self.kind in (CHANGE, UNSAFE)
+        self.advised = self.best if self.changes else self.here
+
+    # Who is best.
+
+    def _fastest(self) -> Tried | None:
+        """By takes; by pairs where some say that another one is faster."""
+        chosen = simplest(self.safe, NEAR)
+        duels = {each.cell: self.evidence.duel(chosen.cell, each.cell) for each in self.safe if chosen}
+        return next((each for each in self.safe if (duel := duels[each.cell]) and duel.is_faster), chosen)
+
+    def _is_as_fast(self) -> bool:
+        """Whether pairs or takes call today's way as fast as the fastest."""
+        if self.here is None or self.here is self.fastest:
+            return self.here is not None
+        ratio, interval = self.ratios(self.fastest)
+        if interval:
+            return (ratio or 0.0) <= 1 + MARGIN or interval[0] <= 1
+        return (ratio or 0.0) <= (OF_A_PAIR if self.has_a_pair(self.fastest) else OF_TAKES)
+
+    def has_a_pair(self, best: Tried | None) -> bool:
+        """Whether a way was compared with today's in lockstep."""
+        duel = self.evidence.duel(self.evidence.today, best.cell) if best else None
+        return bool(duel and duel.log_ratios)
+
+    def ratios(self, best: Tried | None) -> tuple[float | None, tuple[float, float] | None]:
+        """Return samples per second over today's, by pairs where there are some, else by takes; and the interval."""
+        if best is None:
+            return None, None
+        if best is self.today:
+            return 1.0, None
+        duel = self.evidence.duel(self.evidence.today, best.cell)
+        if duel and duel.log_ratios:
+            return duel.ratio, duel.interval
+        now = self.today.speed if self.today else None
+        return (best.speed or 0.0) / now if now else None, None
+
+    def share(self, best: Tried | None) -> float | None:
+        """Return the percent that a way gives of what this host can do at all; None if that is not known."""
+        limit = self.evidence.limit
+        # What bounds it is measured in parts, each alone: a way may be seen to give some per cent more.
+        return min(100.0, 100 * best.speed / limit.samples) if best and best.speed and limit else None
+
+    # What kind of answer it is.
+
+    def _kind(self) -> str:
+        if self._is_unsafe():
+            return UNSAFE
+        if self.best is not None and self.best is not self.today:
+            return CHANGE
+        if self.is_unproven() or self.is_fed() or self.is_undecided():
+            return LEAVE
+        return PREPARATION if self._is_bound_by_preparation() and self.is_searched() else LEAVE
+
+    def _is_unsafe(self) -> bool:
+        if self.is_unproven():
+            return False
+        wrong = self.today and self.today.fault and not self.is_only_slow()
+        return bool(self.evidence.used_faults() or wrong)
+
+    def is_only_slow(self) -> bool:
+        """Whether today's fit had no end in its time, of a loader that an audit has seen end well as it is used."""
+        used, today = self.evidence.used, self.today
+        if used is None or today is None:
+            return False
+        return is_safe(used, use_of(today.cell)) and today.takes[-1].outcome == HUNG
+
+    def is_unproven(self) -> bool:
+        """Whether nothing tells its samples apart, so that nothing can be said of its delivery."""
+        used = self.evidence.used
+        return used is not None and used.verdict.word == NOT_COUNTED and not self.evidence.used_faults()
+
+    def is_fed(self) -> bool:
+        """Whether today's way gives nearly all that training can take."""
+        return bool(self.today and is_fed(self.today, self.evidence.limit))
+
+    def is_undecided(self) -> bool:
+        """Whether what was measured of the fastest way and today's leaves open which is faster, by far."""
+        ratio, interval = self.ratios(self.fastest)
+        if interval:
+            return interval[0] <= 1 and interval[1] >= MAY_BE
+        return self.fastest is not self.here and (ratio or 0.0) > 1 + MARGIN
+
+    def _is_bound_by_preparation(self) -> bool:
+        limit = self.evidence.limit
+        fastest = max((each.speed or 0.0 for each in self.safe), default=0.0)
+        return bool(limit and fastest and fastest < BELOW_CEILING * limit.ceiling)
+
+    def is_searched(self) -> bool:
+        """Whether something is proven, and no way that may be faster was left out or unproven for want of time."""
+        missed = self.evidence.interrupted or self.untried() or self.evidence.unproven()
+        return self.today is not None and bool(self.safe) and not missed
+
+    def untried(self) -> list[str]:
+        """Return the feeders that may be faster, and that there was no time to try."""
+        return list(dict.fromkeys(each.feeder for each in self.evidence.dropped if each.reason == NO_TIME))

@@ -1,0 +1,50 @@
+"""The first look at a loader: what it says of one that gives nothing in its time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from feeders.advise.audits import THREADED
+from feeders.advise.look import look_at
+from feeders.advise.request import AdviseRequest
+from feeders.errors import FeedersError
+from feeders.keras_api import generation
+from feeders.loaders.opening import Source, open_own
+
+SMALL = Path(__file__).parent / "loaders" / "small.py"
+
+
+def test_what_is_not_made_in_the_time_left_may_be_slow(tmp_path):
+    """Nothing has hung for sure: the budget, and an import on a busy host, have left a second."""
+    path = tmp_path / "slow.py"
+    path.write_text("import threading\n\n\ndef train():\n    threading.Event().wait()\n")
+    with pytest.raises(FeedersError) as error:
+        look_at(AdviseRequest(f"{path}:train", seconds=60.0), 0.1, deadline=1)
+    assert "no end after 1 s" in str(error.value)
+    assert str(error.value).endswith("If it is slow and has not hung, try: --seconds 180")
+
+
+def test_a_length_that_raises_is_told(tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text(
+        "class Train:\n    def __len__(self):\n        raise OSError('no index file')\n\n"
+        "    def __getitem__(self, index):\n        return index\n"
+    )
+    with pytest.raises(FeedersError, match="failed while it was read by one thread: OSError: no index file"):
+        look_at(AdviseRequest(f"{path}:Train"), 0.1)
+
+
+@pytest.mark.skipif(generation() == 2, reason="there workers are arguments of fit()")
+def test_a_loader_that_asks_for_processes_is_made_for_threads_too(in_child):
+    """An audit would read it by processes whatever it is asked for, and prove nothing of threads."""
+    found = look_at(AdviseRequest(f"{SMALL}:in_processes"), 0.01)
+    assert (found.feeder, found.workers, found.sets_processes) == ("sequence-processes", 2, True)
+
+    def opened(call):
+        made = open_own(Source(f"{SMALL}:in_processes", call, workers=4))
+        return [made.workers, made.processes]
+
+    expression = THREADED.format(found.expression)
+    assert in_child(lambda: [opened(None), opened(expression)]) == [[4, True], [4, False]]
