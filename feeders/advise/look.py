@@ -17,7 +17,7 @@ from feeders.loaders import Leaf, own
 from feeders.loaders.opening import DATASET, SEQUENCE, Opened, open_own, own_files
 from feeders.loaders.pickling import pickling_fault
 from feeders.measure import device
-from feeders.measure.asked import AS_USED
+from feeders.measure.asked import feeder_as_used
 from feeders.measure.supervise import Watch
 from feeders.measure.survey import no_answer
 from feeders.measure.watched import watched
@@ -94,9 +94,7 @@ class Look:
     @property
     def feeder(self) -> str:
         """The feeder that stands for how it is fed now."""
-        if self.kind == SEQUENCE:
-            return "sequence-processes" if self.processes else "sequence"
-        return AS_USED.get(self.kind, "generator")
+        return feeder_as_used(self.kind, self.processes)
 
     @classmethod
     def from_json(cls, values: Any) -> Look:

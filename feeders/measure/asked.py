@@ -25,7 +25,7 @@ from .trains import open_model
 from .watched import watched
 
 # How a loader is used where nobody says another feeder.
-AS_USED = {SEQUENCE: "sequence", DATASET: "tfdata-native", ARRAYS: "arrays"}
+_AS_USED = {SEQUENCE: "sequence", DATASET: "tfdata-native", ARRAYS: "arrays"}
 
 # With quicker ones, an epoch of the batches that are prepared in `LONGEST_SECONDS` is no matter.
 SLOW_STEP_SECONDS = 0.02
@@ -106,7 +106,12 @@ def _check_what_trains(settings: Settings) -> None:
 
 def as_used(address: str, found: Survey) -> Cell:
     """Return the cell of a loader as ``fit()`` is given it: with its own workers, or one."""
-    return Cell(AS_USED.get(found.kind, "generator"), address, found.workers)
+    return Cell(feeder_as_used(found.kind, found.processes), address, found.workers)
+
+
+def feeder_as_used(kind: str, processes: bool) -> str:
+    """Return the feeder that stands for a loader of a kind given to ``fit()``; `processes`: its workers are some."""
+    return "sequence-processes" if kind == SEQUENCE and processes else _AS_USED.get(kind, "generator")
 
 
 def _starts_anew(name: str) -> bool:

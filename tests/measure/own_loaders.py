@@ -32,6 +32,14 @@ class Named(sequence_base()):
         return {"a": part, "b": part[:, :2]}, part[:, 0], np.ones(len(part), "float32")
 
 
+class Processes(Named):
+    """Its workers are processes."""
+
+    def __init__(self):
+        super().__init__()
+        self.use_multiprocessing = True
+
+
 class Plain(Named):
     def __getitem__(self, index):
         part = rows(index)

@@ -153,6 +153,11 @@ def test_as_fit_is_given_it(loaded):
     assert as_used("a.py:Named", found) == Cell("sequence", "a.py:Named", 1 if generation() == 2 else 2)
 
 
+@pytest.mark.skipif(generation() == 2, reason="Keras 2 has it in fit()")
+def test_workers_that_are_processes_are_no_threads(loaded):
+    assert as_used("a.py:P", survey(address("Processes"), SHORT)) == Cell("sequence-processes", "a.py:P", 2)
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "text"),
     [
