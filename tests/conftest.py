@@ -254,25 +254,41 @@ def _checked(answers):
 
 @pytest.fixture(scope="session")
 def in_children(loaded):
-    """Call functions, given by key, in forked processes, some at a time; return their values by key."""
+    """Call functions, given by key, in forked processes, some at a time; return their values by key.
 
-    def in_children(functions):
-        values, running = {}, {}
-        waiting = iter(functions.items())
-        while True:
-            for key, function in itertools.islice(waiting, CHILDREN_AT_ONCE - len(running)):
-                pid, file = _fork(function)
-                running[pid] = key, file
-            if not running:
-                return _checked(values)
-            pid = next(iter(running))  # in order: some wait for nothing, none for ever
-            os.waitpid(pid, 0)
-            key, file = running.pop(pid)
-            with file:
-                file.seek(0)
-                values[key] = json.loads(file.read())
+    Those for whose keys `process_of` returns the same have one process, and are called one after the other in it.
+    """
+
+    def in_children(functions, process_of=lambda key: key):
+        keys = {}
+        for key in functions:
+            keys.setdefault(process_of(key), []).append(key)
+        calls = {each: functools.partial(_all, [functions[key] for key in of]) for each, of in keys.items()}
+        found = _forked(calls)
+        return {key: value for each, of in keys.items() for key, value in zip(of, found[each])}
 
     return in_children
+
+
+def _all(functions):
+    return [function() for function in functions]
+
+
+def _forked(functions):
+    values, running = {}, {}
+    waiting = iter(functions.items())
+    while True:
+        for key, function in itertools.islice(waiting, CHILDREN_AT_ONCE - len(running)):
+            pid, file = _fork(function)
+            running[pid] = key, file
+        if not running:
+            return _checked(values)
+        pid = next(iter(running))  # in order: some wait for nothing, none for ever
+        os.waitpid(pid, 0)
+        key, file = running.pop(pid)
+        with file:
+            file.seek(0)
+            values[key] = json.loads(file.read())
 
 
 @pytest.fixture

@@ -153,37 +153,22 @@ def kinds_of(row):
     return {INDEX: (Indexed,), ITERATOR: (Indexed, Iterated), OPS: (Native,)}[row.pulls]
 
 
-def rows():
-    found = [row for row in FEEDERS if row.is_installed and (generation() == 2 or row.name not in UNSAFE[3])]
-    found = [row for row in found if not (row.name.endswith("-processes") and row.name.startswith("generator"))]
-    return [row for row in found if row.name != "tfdata-service"]  # it takes no from_generator: test_other_engines.py
-
-
-def fitted_all(row, kinds, shapes):
-    """One after the other in one process: starting TensorFlow costs more than training so little."""
-    return {
-        kind.__name__: {shape: fitted(row.name, kind(shape), workers_of(row)) for shape in shapes} for kind in kinds
-    }
-
-
 def cases():
-    """Each feeder in a process of its own; if it forks, each structure too: TensorFlow is to be as new as it can be."""
+    rows = [row for row in FEEDERS if row.is_installed and (generation() == 2 or row.name not in UNSAFE[3])]
+    rows = [row for row in rows if not (row.name.endswith("-processes") and row.name.startswith("generator"))]
+    rows = [row for row in rows if row.name != "tfdata-service"]  # it takes no from_generator: test_other_engines.py
     return {
-        (row.name, shapes): functools.partial(fitted_all, row, kinds_of(row), shapes)
-        for row in rows()
-        for shapes in (tuple((shape,) for shape in SHAPES) if row.shared_by == "processes" else (tuple(SHAPES),))
+        (row.name, shape, kind.__name__): functools.partial(fitted, row.name, kind(shape), workers_of(row))
+        for row in rows
+        for shape in SHAPES
+        for kind in kinds_of(row)
     }
 
 
 @pytest.fixture(scope="module")
-def trained(in_children):
+def trained(by_feeder):
     """What reached the training step, by feeder, structure and kind of loader."""
-    return {
-        (name, shape, kind): batches
-        for (name, _), kinds in in_children(cases()).items()
-        for kind, of in kinds.items()
-        for shape, batches in of.items()
-    }
+    return by_feeder(cases())
 
 
 @pytest.mark.parametrize("shape", SHAPES)
