@@ -361,9 +361,8 @@ class Watched:
             self.problems.append(f"request: {request.url}")
 
 
-@pytest.fixture
-def open_page(browser):
-    """Open a page in a context of its own, the network cut off but for this machine; nothing may have gone wrong."""
+@contextlib.contextmanager
+def _opening(browser):
     contexts, pages = [], []
 
     def open_page(**options):
@@ -377,6 +376,20 @@ def open_page(browser):
     for context in contexts:
         context.close()
     assert [problem for page in pages for problem in page.problems] == []
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open a page in a context of its own, the network cut off but for this machine; nothing may have gone wrong."""
+    with _opening(browser) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def open_shared_page(browser):
+    """The same, for tests that only lead a page from place to place: a report is megabytes to load."""
+    with _opening(browser) as open_page:
+        yield open_page
 
 
 def _is_local(url):

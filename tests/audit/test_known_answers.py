@@ -42,14 +42,11 @@ LEFT_TO_THE_SOAK = {
     "two-handles",
     "zip-threads",
 }
-# One or two of each family, so that a broken finder shows at once; the others are in the slow tier.
+# One of each kind of answer, so that a broken finder shows at once; the others are in the slow tier. Another race and its
+# repair are in test_feeders.py.
 FAST = {
     "bare-locked-iterator",
-    "call-lock",
     "frame-and-series",
-    "instance-lock",
-    "jittered-by-attribute",
-    "prefetched",
     "raises",
     "reused-buffer",
     "shared-cursor",

@@ -40,8 +40,14 @@ def drawn(page, name):
 
 
 def at(page, path, name, **choices):
-    query = "&".join(f"{key}={value}" for key, value in choices.items())
+    """Load the report anew, and lead it to a page."""
     page.goto("about:blank")
+    return led(page, path, name, **choices)
+
+
+def led(page, path, name, **choices):
+    """Lead the report that a page shows to another page of it."""
+    query = "&".join(f"{key}={value}" for key, value in choices.items())
     page.goto(f"{path.as_uri()}#/{name}?{query}")
     return drawn(page, name)
 
@@ -63,10 +69,15 @@ def chosen(page):
     return {name: page.locator(f'select[name="{name}"]').input_value() for name in ("machine", "release", "device")}
 
 
+@pytest.fixture(scope="module")
+def offline(open_shared_page):
+    return open_shared_page(offline=True)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_every_page_is_drawn_from_a_file(report, open_page, name):
+def test_every_page_is_drawn_from_a_file(report, offline, name):
     where = {"machine": "lab", "release": "2.16.2", "device": ON_GPU} if name == "device" else {}
-    page = at(open_page(offline=True), report, name, **where)
+    page = led(offline, report, name, **where)
     assert page.locator("main h2").first.inner_text() == next(each.question for each in PAGES if each.name == name)
     assert page.get_by_role("alert").count() == 0
     charts = sum(block["kind"] == "chart" for each in PAGES if each.name == name for block in each.blocks)
@@ -230,9 +241,14 @@ def test_the_keyboard_alone_leads_from_page_to_page(report, open_page):
     assert page.locator("nav a[aria-current]").inner_text() == PAGES[2].title
 
 
+@pytest.fixture(scope="module")
+def dark_phone(open_shared_page):
+    return open_shared_page(viewport={"width": 360, "height": 740}, color_scheme="dark")
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_cut_off_on_a_phone_nor_lost_in_the_dark(report, open_page, name):
-    page = at(open_page(viewport={"width": 360, "height": 740}, color_scheme="dark"), report, name)
+def test_nothing_is_cut_off_on_a_phone_nor_lost_in_the_dark(report, dark_phone, name):
+    page = led(dark_phone, report, name)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
     colours = page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
     text, ground = ([int(part) for part in re.findall(r"\d+", colour)[:3]] for colour in colours)
