@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -56,6 +58,16 @@ FAST = {
 }
 QUICK = [row for row in ROWS if row.options != FEW_SPAWNED and row.name not in LEFT_TO_THE_SOAK]
 
+# They sleep for most of a minute and compute for seconds: their audits run at once, beside no other.
+WAITING = {
+    "blocks-at-once",
+    "bridged-slowly",
+    "hangs-at-the-last",
+    "pool-before-fork",
+    "slow-batches",
+    "slowly-made",
+}
+
 # What a loader that eats memory is given: half of what is free would take a minute to fill, and fill the host.
 EATEN_BYTES = 3 << 30
 
@@ -65,19 +77,50 @@ def _untouched(loaded):
     """Audits are forked from this process."""
 
 
-@pytest.mark.parametrize(
-    "row", [pytest.param(row, id=row.name, marks=() if row.name in FAST else pytest.mark.slow) for row in QUICK]
-)
+def arguments(row, answer):
+    file, name = row.loader.split(":")
+    return ["audit", f"{LOADERS / file}:{name}", *row.options, "--seconds", SECONDS, "--json", os.fspath(answer)]
+
+
+@pytest.fixture(scope="module")
+def waited_for(tmp_path_factory):
+    """The status of those that wait, what they printed, and the file of what was found, by name."""
+    folder = tmp_path_factory.mktemp("waiting")
+    started = {
+        row.name: subprocess.Popen(
+            [sys.executable, "-m", "feeders", *arguments(row, folder / row.name)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for row in QUICK
+        if row.name in WAITING
+    }
+    printed = {name: process.communicate()[0] for name, process in started.items()}
+    return {name: (process.returncode, printed[name], folder / name) for name, process in started.items()}
+
+
+def parameters(rows):
+    return [pytest.param(row, id=row.name, marks=() if row.name in FAST else pytest.mark.slow) for row in rows]
+
+
+@pytest.mark.parametrize("row", parameters(row for row in QUICK if row.name not in WAITING))
 def test_the_known_answer_is_given(row, tmp_path, capsys, monkeypatch):
     if "memory-limit" in row.causes:
         share = EATEN_BYTES / psutil.virtual_memory().available
         monkeypatch.setattr(probes, "MEMORY_SHARE", min(share, probes.MEMORY_SHARE))
-    file, name = row.loader.split(":")
     answer = tmp_path / "answer.json"
-    status = cli.main(
-        ["audit", f"{LOADERS / file}:{name}", *row.options, "--seconds", SECONDS, "--json", os.fspath(answer)]
-    )
-    printed = capsys.readouterr().out
+    status = cli.main(arguments(row, answer))
+    check(row, status, capsys.readouterr().out, answer)
+
+
+@pytest.mark.parametrize("row", parameters(row for row in QUICK if row.name in WAITING))
+def test_the_known_answer_is_waited_for(row, waited_for):
+    check(row, *waited_for[row.name])
+
+
+def check(row, status, printed, answer):
+    assert answer.exists(), printed
     found = json.loads(answer.read_text())
     assert {fault["cause"] for fault in found["faults"]} == set(row.causes), printed
     assert found["verdict"] in row.verdicts, printed
