@@ -259,12 +259,12 @@ def in_children(loaded):
     Those for whose keys `process_of` returns the same have one process, and are called one after the other in it.
     """
 
-    def in_children(functions, process_of=lambda key: key):
+    def in_children(functions, process_of=lambda key: key, at_once=CHILDREN_AT_ONCE):
         keys = {}
         for key in functions:
             keys.setdefault(process_of(key), []).append(key)
         calls = {each: functools.partial(_all, [functions[key] for key in of]) for each, of in keys.items()}
-        found = _forked(calls)
+        found = _forked(calls, at_once)
         return {key: value for each, of in keys.items() for key, value in zip(of, found[each])}
 
     return in_children
@@ -274,11 +274,11 @@ def _all(functions):
     return [function() for function in functions]
 
 
-def _forked(functions):
+def _forked(functions, at_once):
     values, running = {}, {}
     waiting = iter(functions.items())
     while True:
-        for key, function in itertools.islice(waiting, CHILDREN_AT_ONCE - len(running)):
+        for key, function in itertools.islice(waiting, at_once - len(running)):
             pid, file = _fork(function)
             running[pid] = key, file
         if not running:

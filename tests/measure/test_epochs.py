@@ -161,7 +161,7 @@ class Paces:
                 return
 
 
-class TakeEnded(Exception):
+class TakeEndedError(Exception):
     """Ends a long epoch where its pace is known, as the end of its process does in a take."""
 
 
@@ -182,9 +182,9 @@ def by_virtual_clock(batch, end, count):
         waits = timed.waited(made.wait_tap.read(), pace.span)
         work = pace.seconds - waits / (len(pace.passes) * count)
         told.update(batch=pace.seconds, long=model.trained, work=work)
-        raise TakeEnded
+        raise TakeEndedError
 
-    with contextlib.suppress(TakeEnded), made.wait_tap.installed():
+    with contextlib.suppress(TakeEndedError), made.wait_tap.installed():
         long.run(Feed(None), ended)
     return {**seen.metrics, "epochs": len(seen.epochs), "trained": trained, **told}
 
