@@ -87,7 +87,8 @@ class Environment:
         return int(checked("du", "-sm", self._folder / "env").split()[0])
 
     def feeders(self, *arguments, **variables):
-        environment = {**os.environ, **variables}
+        # uv installs sources alone: the first call leaves their bytecode for the others, whatever a host has set.
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **variables}
         return run(self._folder / "env/bin/feeders", *arguments, cwd=self._folder, env=environment)
 
 
