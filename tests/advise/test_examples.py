@@ -41,7 +41,7 @@ def test_they_are_advised_and_never_carried_by_forked_processes(name, options, t
     """Forked workers of the augmented ones draw the same random numbers."""
     path = tmp_path / "advice.json"
     command = [sys.executable, "-m", "feeders", "advise", f"{EXAMPLES}/my_images.py:{name}", *options]
-    ended = subprocess.run([*command, "--seconds", "60", "--json", str(path)], capture_output=True, text=True)
+    ended = subprocess.run([*command, "--seconds", "90", "--json", str(path)], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     found = json.loads(path.read_text())
     assert found["answer"]["kind"] in ("change", "leave", "preparation")

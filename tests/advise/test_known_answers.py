@@ -40,7 +40,7 @@ def test_todays_way_is_what_the_loader_asks_for():
 @pytest.mark.parametrize("name", ["UnsafeWithThreads", "UnsafeEverywhere", "Fed", "pipeline"])
 def test_the_command_gives_the_known_answer(name, tmp_path):
     known, path = BY_NAME[name], tmp_path / "advice.json"
-    command = [sys.executable, "-m", "feeders", "advise", f"{FILE}:{name}", *known.options, "--seconds", "60"]
+    command = [sys.executable, "-m", "feeders", "advise", f"{FILE}:{name}", *known.options, "--seconds", "90"]
     ended = subprocess.run([*command, "--json", str(path)], capture_output=True, text=True)
     assert ended.returncode == int("unsafe" in known.kinds), ended.stderr
     answer = json.loads(path.read_text())["answer"]

@@ -36,8 +36,8 @@ def commands(page):
 
 def run(command):
     words = shlex.split(command)
-    if words[1] == "advise":  # three minutes, if it is not told otherwise; one is enough for an answer
-        words += ["--seconds", "60"]
+    if words[1] == "advise":  # it takes three minutes if it is not told otherwise, and half of that is enough
+        words += ["--seconds", "90"]
     assert words[0] in ("python", "feeders"), f"{command}: not known to this test"
     return subprocess.run(
         [sys.executable, *(["-m", "feeders"] if words[0] == "feeders" else []), *words[1:]],
