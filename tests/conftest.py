@@ -254,25 +254,41 @@ def _checked(answers):
 
 @pytest.fixture(scope="session")
 def in_children(loaded):
-    """Call functions, given by key, in forked processes, some at a time; return their values by key."""
+    """Call functions, given by key, in forked processes, some at a time; return their values by key.
 
-    def in_children(functions):
-        values, running = {}, {}
-        waiting = iter(functions.items())
-        while True:
-            for key, function in itertools.islice(waiting, CHILDREN_AT_ONCE - len(running)):
-                pid, file = _fork(function)
-                running[pid] = key, file
-            if not running:
-                return _checked(values)
-            pid = next(iter(running))  # in order: some wait for nothing, none for ever
-            os.waitpid(pid, 0)
-            key, file = running.pop(pid)
-            with file:
-                file.seek(0)
-                values[key] = json.loads(file.read())
+    Those for whose keys `process_of` returns the same have one process, and are called one after the other in it.
+    """
+
+    def in_children(functions, process_of=lambda key: key, at_once=CHILDREN_AT_ONCE):
+        keys = {}
+        for key in functions:
+            keys.setdefault(process_of(key), []).append(key)
+        calls = {each: functools.partial(_all, [functions[key] for key in of]) for each, of in keys.items()}
+        found = _forked(calls, at_once)
+        return {key: value for each, of in keys.items() for key, value in zip(of, found[each])}
 
     return in_children
+
+
+def _all(functions):
+    return [function() for function in functions]
+
+
+def _forked(functions, at_once):
+    values, running = {}, {}
+    waiting = iter(functions.items())
+    while True:
+        for key, function in itertools.islice(waiting, at_once - len(running)):
+            pid, file = _fork(function)
+            running[pid] = key, file
+        if not running:
+            return _checked(values)
+        pid = next(iter(running))  # in order: some wait for nothing, none for ever
+        os.waitpid(pid, 0)
+        key, file = running.pop(pid)
+        with file:
+            file.seek(0)
+            values[key] = json.loads(file.read())
 
 
 @pytest.fixture
@@ -345,9 +361,8 @@ class Watched:
             self.problems.append(f"request: {request.url}")
 
 
-@pytest.fixture
-def open_page(browser):
-    """Open a page in a context of its own, the network cut off but for this machine; nothing may have gone wrong."""
+@contextlib.contextmanager
+def _opening(browser):
     contexts, pages = [], []
 
     def open_page(**options):
@@ -361,6 +376,20 @@ def open_page(browser):
     for context in contexts:
         context.close()
     assert [problem for page in pages for problem in page.problems] == []
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open a page in a context of its own, the network cut off but for this machine; nothing may have gone wrong."""
+    with _opening(browser) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def open_shared_page(browser):
+    """The same, for tests that only lead a page from place to place: a report is megabytes to load."""
+    with _opening(browser) as open_page:
+        yield open_page
 
 
 def _is_local(url):

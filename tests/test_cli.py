@@ -39,6 +39,7 @@ def test_the_console_script_and_the_module_are_the_same(command):
     assert answer.stdout.startswith("keras-feeders ")
 
 
+@pytest.mark.slow
 def test_measuring_on_a_gpu_that_is_not_there_is_one_message_and_status_2(monkeypatch):
     """In a process of its own, as TensorFlow reads its variables once."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")

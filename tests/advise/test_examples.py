@@ -22,7 +22,7 @@ KEY = 'x.sum((1, 2, 3), "f8").round(2)'
     ("name", "kind", "offers", "unpicklable"),
     [
         ("pipeline", "dataset", ("iterator", "ops"), None),
-        ("augmented", "sequence", ("index", "iterator"), "self.lock is a lock"),
+        pytest.param("augmented", "sequence", ("index", "iterator"), "self.lock is a lock", marks=pytest.mark.slow),
     ],
 )
 def test_keras_own_readers_of_photographs_are_looked_at(name, kind, offers, unpicklable):

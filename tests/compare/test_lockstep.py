@@ -109,13 +109,17 @@ def test_a_pair_ends_with_enough_turns_of_both_kinds_or_when_its_time_is_over(
     assert lockstep._enough(seen, seconds) is enough
 
 
-def stand_ins(a, b):
+@pytest.fixture(scope="module")
+def stand_ins():
+    """Return a function that measures a pair of stand-ins."""
     processes = [LockstepProcess(sys.executable, arguments=ARGUMENTS) for _ in range(2)]
     with processes[0] as first, processes[1] as second:
-        return measure_pair(Side(first, a, SETTINGS), Side(second, b, SETTINGS), random.Random(3), TURN_SECONDS)
+        yield lambda a, b: measure_pair(
+            Side(first, a, SETTINGS), Side(second, b, SETTINGS), random.Random(3), TURN_SECONDS
+        )
 
 
-def test_a_pair_of_stand_ins_can_be_written_down():
+def test_a_pair_of_stand_ins_can_be_written_down(stand_ins):
     seen = stand_ins(StandIn(), StandIn("threaded"))
     assert math.isfinite(seen.log_ratio)
     assert len(seen.a.feeds) == len(seen.b.feeds) >= lockstep.TURNS
@@ -126,7 +130,7 @@ def test_a_pair_of_stand_ins_can_be_written_down():
 
 
 @pytest.mark.slow
-def test_ten_times_the_work_is_seen_and_so_is_work_between_epochs():
+def test_ten_times_the_work_is_seen_and_so_is_work_between_epochs(stand_ins):
     """No neighbour makes that much."""
     assert stand_ins(StandIn(), StandIn(extra=200)).log_ratio > 1
     seen = stand_ins(StandIn(), StandIn(gap=4000))
@@ -136,12 +140,12 @@ def test_ten_times_the_work_is_seen_and_so_is_work_between_epochs():
 
 @pytest.mark.parametrize(("a", "b", "side"), [("raises", "", "a"), ("", "raises", "b")])
 @pytest.mark.parametrize("at", [5, 140])
-def test_the_side_that_breaks_is_named(a, b, side, at):
+def test_the_side_that_breaks_is_named(stand_ins, a, b, side, at):
     seen = stand_ins(StandIn(fault=a, at=at), StandIn(fault=b, at=at))
     assert seen == BrokenPair(side, "failed", "ValueError: planted")
 
 
-def test_epochs_of_different_length_are_no_pair():
+def test_epochs_of_different_length_are_no_pair(stand_ins):
     with pytest.raises(FeedersError, match="an epoch has 40 steps on side A and 50 on side B; expected the same"):
         stand_ins(StandIn(steps=40), StandIn(steps=50))
 
@@ -181,14 +185,8 @@ def stacks():
         yield a, b
 
 
-@pytest.mark.parametrize(
-    ("feeder", "workers"),
-    [
-        ("sequence", 4),
-        pytest.param("sequence-processes", 2, marks=pytest.mark.slow),
-        pytest.param("tfdata-map", 2, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("feeder", "workers"), [("sequence", 4), ("sequence-processes", 2), ("tfdata-map", 2)])
 def test_a_pair_of_real_takes_gives_a_number(stacks, feeder, workers):
     """Each side trains whole epochs of the same feeder, 97 batches each, one of them at a time."""
     assert stacks[0].stack["tensorflow"] == stacks[1].stack["tensorflow"]
@@ -203,6 +201,7 @@ def test_a_pair_of_real_takes_gives_a_number(stacks, feeder, workers):
         assert len(side.gaps) >= lockstep.GAPS
 
 
+@pytest.mark.slow
 def test_a_real_cell_that_fails_is_an_outcome(stacks):
     """Plain generators have no workers in Keras 3; a name that is unknown fails everywhere."""
     sides = [Side(process, Cell(name, "remote", 1), SETTINGS) for process, name in zip(stacks, ("sequence", "no-such"))]

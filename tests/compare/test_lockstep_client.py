@@ -39,6 +39,13 @@ def process():
     return LockstepProcess(sys.executable, arguments=ARGUMENTS)
 
 
+@pytest.fixture(scope="module")
+def serving():
+    """One process for tests that leave it as it was; it goes on from one to the next."""
+    with process() as serving:
+        yield serving
+
+
 def states(group):
     """States of all processes of a group."""
     found = []
@@ -82,21 +89,22 @@ def test_while_one_side_has_its_turn_every_process_of_the_other_is_stopped(busy)
         assert not states(first.group) + states(second.group)
 
 
-def test_turns_tell_what_is_inside_epochs_and_between_them():
+def test_turns_tell_what_is_inside_epochs_and_between_them(serving):
     """They begin after the first step of an epoch, and a gap ends with the first of the next."""
-    with process() as a:
-        take = start_take(a, StandIn(steps=40, gap=4000), SETTINGS)
-        assert take.steps == 40
-        assert 0 < take.inside_seconds < take.gap_seconds < SOON_SECONDS
-        turns = [take.turn(steps) for steps in (20, 20, 39, 1, 80)]
-        assert [turn.gaps for turn in turns] == [0, 1, 0, 1, 2]
-        assert [turn.gap > 0 for turn in turns] == [False, True, False, True, True]
-        assert all(0 <= turn.inside < SOON_SECONDS and turn.gap < SOON_SECONDS for turn in turns)
-        # Five times the work of an epoch lies between two: no neighbour makes that much.
-        assert turns[4].gap > turns[4].inside
-        take.end()
-        take.end()
-        assert start_take(a, StandIn(), SETTINGS).steps == 40
+    take = start_take(serving, StandIn(steps=40, gap=4000), SETTINGS)
+    assert take.steps == 40
+    assert 0 < take.inside_seconds < take.gap_seconds < SOON_SECONDS
+    turns = [take.turn(steps) for steps in (20, 20, 39, 1, 80)]
+    assert [turn.gaps for turn in turns] == [0, 1, 0, 1, 2]
+    assert [turn.gap > 0 for turn in turns] == [False, True, False, True, True]
+    assert all(0 <= turn.inside < SOON_SECONDS and turn.gap < SOON_SECONDS for turn in turns)
+    # Five times the work of an epoch lies between two: no neighbour makes that much.
+    assert turns[4].gap > turns[4].inside
+    take.end()
+    take.end()
+    again = start_take(serving, StandIn(), SETTINGS)
+    assert again.steps == 40
+    again.end()
 
 
 @pytest.mark.parametrize("at", [5, 90], ids=["warming up", "in a turn"])
@@ -110,41 +118,38 @@ def test_turns_tell_what_is_inside_epochs_and_between_them():
         ("runs out", "failed", "the feed ran out of data"),
     ],
 )
-def test_what_breaks_becomes_an_outcome_and_the_process_goes_on(fault, outcome, message, at):
+def test_what_breaks_becomes_an_outcome_and_the_process_goes_on(serving, fault, outcome, message, at):
     assert fault in FAULTS
-    with process() as a:
-        with pytest.raises(BrokenTake) as broken:
-            start_take(a, StandIn(fault=fault, at=at), Settings(deadline_seconds=1)).turn(40)
-        assert broken.value.outcome == outcome
-        assert message in broken.value.message
-        take = start_take(a, StandIn(), SETTINGS)
-        assert take.turn(40).gaps == 1
-        take.end()
+    with pytest.raises(BrokenTake) as broken:
+        start_take(serving, StandIn(fault=fault, at=at), Settings(deadline_seconds=1)).turn(40)
+    assert broken.value.outcome == outcome
+    assert message in broken.value.message
+    take = start_take(serving, StandIn(), SETTINGS)
+    assert take.turn(40).gaps == 1
+    take.end()
 
 
-def test_an_epoch_too_short_for_turns_is_unsupported():
-    with process() as a, pytest.raises(BrokenTake) as broken:
-        start_take(a, StandIn(steps=1), SETTINGS)
+def test_an_epoch_too_short_for_turns_is_unsupported(serving):
+    with pytest.raises(BrokenTake) as broken:
+        start_take(serving, StandIn(steps=1), SETTINGS)
     assert broken.value.outcome == "unsupported"
     assert broken.value.message == "an epoch of 1 batch(es); turns within an epoch need 2 or more"
 
 
-def test_a_take_that_dies_while_it_stands_still_is_named_at_its_next_turn():
-    with process() as a:
-        take = start_take(a, StandIn(), SETTINGS)
-        os.kill(take.group, signal.SIGKILL)
-        with pytest.raises(BrokenTake, match="ended by SIGKILL"):
-            take.turn(40)
-        take.end()
-        start_take(a, StandIn(), SETTINGS).end()
+def test_a_take_that_dies_while_it_stands_still_is_named_at_its_next_turn(serving):
+    take = start_take(serving, StandIn(), SETTINGS)
+    os.kill(take.group, signal.SIGKILL)
+    with pytest.raises(BrokenTake, match="ended by SIGKILL"):
+        take.turn(40)
+    take.end()
+    start_take(serving, StandIn(), SETTINGS).end()
 
 
-def test_standing_still_beyond_the_deadline_is_not_hanging():
-    with process() as a:
-        take = start_take(a, StandIn(), Settings(deadline_seconds=0.5))
-        time.sleep(2)
-        assert take.turn(40).gaps == 1
-        take.end()
+def test_standing_still_beyond_the_deadline_is_not_hanging(serving):
+    take = start_take(serving, StandIn(), Settings(deadline_seconds=0.5))
+    time.sleep(2)
+    assert take.turn(40).gaps == 1
+    take.end()
 
 
 def test_a_heart_beats_for_who_moves_or_waits_and_not_for_who_is_stuck():

@@ -59,7 +59,10 @@ def test_the_record_says_what_computed(record):
     assert record.stack[backend]  # its version
 
 
-@pytest.mark.parametrize(("feeder", "outcome"), [("sequence", "measured"), ("tfdata-map", "unsupported")])
+@pytest.mark.parametrize(
+    ("feeder", "outcome"),
+    [pytest.param("sequence", "measured", marks=pytest.mark.slow), ("tfdata-map", "unsupported")],
+)
 def test_a_take_needs_no_tensorflow_where_another_backend_trains(monkeypatch, tmp_path, feeder, outcome):
     """A row of tf.data is unsupported there, with the way to get it; nothing else asks for TensorFlow."""
     if not find_spec("jax"):

@@ -337,14 +337,14 @@ def test_several_gpus_train_under_a_mirrored_strategy(two_devices, in_child):
     assert in_child(work) == 2
 
 
-POOLS = ("lookahead-processes", "prefetch-thread", "queue-threads")
-
-
 @pytest.mark.parametrize(
     "feeder",
     [
-        *("arrays", "sequence", "tfdata-map", "lookahead-threads"),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in POOLS),
+        *("sequence", "tfdata-map"),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("arrays", "lookahead-threads", "lookahead-processes", "prefetch-thread", "queue-threads")
+        ),
     ],
 )
 def test_a_take_on_several_gpus_is_timed(two_devices, take, plant, tiny, feeder):

@@ -161,27 +161,31 @@ class Paces:
                 return
 
 
+class TakeEndedError(Exception):
+    """Ends a long epoch where its pace is known, as the end of its process does in a take."""
+
+
 def by_virtual_clock(batch, end, count):
     """Return the gap, the seconds of a batch, what is no wait of them, and what was trained on, by a virtual clock."""
     clock = time.perf_counter = Clock()
-    settings, paces = Settings(steady_seconds=0.3, taps=True), []
+    settings, told = Settings(steady_seconds=0.3, taps=True), {}
     iterators = Iterators(clock, batch, count)
     model = Paces(clock, iterators, end)
     timed.backends.current = lambda: types.SimpleNamespace(wait_tap=lambda: PulledWaitTap(iterators))
     made = timed.TimedFit(Feed(None), model, count, settings)
     made.run()
     seen, trained = made.timed(samples=count, copy=None), model.trained
-    with contextlib.suppress(RuntimeError):  # in a take the process ends where the pace is known
-        long = within.LongEpoch(model, count, 1, settings, lambda: None)
-        iterators.count = long.passes * count
+    long = within.LongEpoch(model, count, 1, settings, lambda: None)
+    iterators.count = long.passes * count
 
-        def ended(pace):
-            waits = timed.waited(made.wait_tap.read(), pace.span)
-            paces.append((pace.seconds, model.trained, pace.seconds - waits / (len(pace.passes) * count)))
+    def ended(pace):
+        waits = timed.waited(made.wait_tap.read(), pace.span)
+        work = pace.seconds - waits / (len(pace.passes) * count)
+        told.update(batch=pace.seconds, long=model.trained, work=work)
+        raise TakeEndedError
 
-        with made.wait_tap.installed():
-            long.run(Feed(None), ended)
-    told = dict(zip(("batch", "long", "work"), paces[0]))
+    with contextlib.suppress(TakeEndedError), made.wait_tap.installed():
+        long.run(Feed(None), ended)
     return {**seen.metrics, "epochs": len(seen.epochs), "trained": trained, **told}
 
 

@@ -34,11 +34,15 @@ def checked(page, address, name):
     return axe.Axe().run(page, options={"resultTypes": ["violations", "passes"]})
 
 
+@pytest.fixture(scope="module", params=VIEWS)
+def view(request, open_shared_page):
+    return open_shared_page(**VIEWS[request.param])
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", [page.name for page in PAGES])
-def test_a_page_breaks_no_rule(address, open_page, name, view):
-    found = checked(open_page(**VIEWS[view]), address, name)
+def test_a_page_breaks_no_rule(address, view, name):
+    found = checked(view, address, name)
     assert found.violations_count == 0, found.generate_report()
     assert len(found.response["passes"]) > RULES
 

@@ -40,8 +40,14 @@ def drawn(page, name):
 
 
 def at(page, path, name, **choices):
-    query = "&".join(f"{key}={value}" for key, value in choices.items())
+    """Load the report anew, and lead it to a page."""
     page.goto("about:blank")
+    return led(page, path, name, **choices)
+
+
+def led(page, path, name, **choices):
+    """Lead the report that a page shows to another page of it."""
+    query = "&".join(f"{key}={value}" for key, value in choices.items())
     page.goto(f"{path.as_uri()}#/{name}?{query}")
     return drawn(page, name)
 
@@ -63,10 +69,15 @@ def chosen(page):
     return {name: page.locator(f'select[name="{name}"]').input_value() for name in ("machine", "release", "device")}
 
 
+@pytest.fixture(scope="module")
+def offline(open_shared_page):
+    return open_shared_page(offline=True)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_every_page_is_drawn_from_a_file(report, open_page, name):
+def test_every_page_is_drawn_from_a_file(report, offline, name):
     where = {"machine": "lab", "release": "2.16.2", "device": ON_GPU} if name == "device" else {}
-    page = at(open_page(offline=True), report, name, **where)
+    page = led(offline, report, name, **where)
     assert page.locator("main h2").first.inner_text() == next(each.question for each in PAGES if each.name == name)
     assert page.get_by_role("alert").count() == 0
     charts = sum(block["kind"] == "chart" for each in PAGES if each.name == name for block in each.blocks)
@@ -230,9 +241,14 @@ def test_the_keyboard_alone_leads_from_page_to_page(report, open_page):
     assert page.locator("nav a[aria-current]").inner_text() == PAGES[2].title
 
 
+@pytest.fixture(scope="module")
+def dark_phone(open_shared_page):
+    return open_shared_page(viewport={"width": 360, "height": 740}, color_scheme="dark")
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_cut_off_on_a_phone_nor_lost_in_the_dark(report, open_page, name):
-    page = at(open_page(viewport={"width": 360, "height": 740}, color_scheme="dark"), report, name)
+def test_nothing_is_cut_off_on_a_phone_nor_lost_in_the_dark(report, dark_phone, name):
+    page = led(dark_phone, report, name)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
     colours = page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
     text, ground = ([int(part) for part in re.findall(r"\d+", colour)[:3]] for colour in colours)
@@ -246,18 +262,37 @@ def test_what_takes_say_can_not_become_part_of_the_page(report, open_page):
     assert "TypeError: <b>no</b> workers" in page.locator("main").inner_text()
 
 
-def opened(tmp_path, open_page, name, **choices):
-    path = tmp_path / "report.html"
-    path.write_text(html_report(tmp_path / "results"), encoding="utf-8")
-    return at(open_page(), path, name, **choices)
+def timed(feeder, seconds_per_batch, gap, workers=1, **metrics):
+    of = {"throughput": 3000.0, "effective_throughput": 3000.0, "epoch": 1.0, **metrics}
+    return made_up(feeder, workers=workers, metrics={**of, "seconds_per_batch": seconds_per_batch, "gap": gap})
+
+
+LIMIT = {"limit": 40_000.0, "gil_share": 0.5, "share_of_limit": 7.5}
+
+# Machines of which little is known: what each of the tests below needs.
+SMALL = {
+    "words": [broken("failed", "no", feeder=feeder) for feeder in ("resident", "generator", "sequence")],
+    "one": [made_up()],
+    "gap": [timed("sequence", 0.001, 0.5), timed("generator", 0.002, 0.0)],
+    "alike": [timed("sequence", 0.001, 0.5), timed("generator", 0.001, 0.5)],
+    "knee": [timed("sequence", 0.002, 0.0, **LIMIT), timed("sequence", 0.001, 0.5, workers=4, **LIMIT)],
+}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small")
+    for machine, takes in SMALL.items():
+        write_takes(folder / "results", takes, machine=machine)
+    path = folder / "report.html"
+    path.write_text(html_report(folder / "results"), encoding="utf-8")
+    return path
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_words_alone_make_pages_that_say_so_and_no_blank_chart(tmp_path, open_page, name):
-    takes = [broken("failed", "no", feeder=feeder) for feeder in ("resident", "generator", "sequence")]
-    write_takes(tmp_path / "results", takes)
-    page = opened(tmp_path, open_page, name)
+def test_words_alone_make_pages_that_say_so_and_no_blank_chart(small, open_page, name):
+    page = at(open_page(), small, name, machine="words")
     assert page.get_by_role("alert").count() == 0
     for chart in page.locator("main svg.marks").all():
         assert "failed" in chart.text_content()
@@ -265,9 +300,8 @@ def test_words_alone_make_pages_that_say_so_and_no_blank_chart(tmp_path, open_pa
         assert "nothing measured is safe" in page.locator("main").inner_text()
 
 
-def test_one_take_of_one_release_is_enough(tmp_path, open_page):
-    write_takes(tmp_path / "results", [made_up()])
-    page = opened(tmp_path, open_page, "releases")
+def test_one_take_of_one_release_is_enough(small, open_page):
+    page = at(open_page(), small, "releases", machine="one")
     assert "No cell was measured on two releases here." in page.locator("main").inner_text()
     assert "No change is confirmed on this machine" in page.locator("main").inner_text()
 
@@ -310,15 +344,9 @@ def test_the_repository_s_own_results_make_a_file_that_can_be_mailed():
     assert len(html_report(ROOT / "results").encode()) < 6e6
 
 
-def test_the_length_of_an_epoch_is_chosen_in_place_and_stands_in_the_address(tmp_path, open_page):
+def test_the_length_of_an_epoch_is_chosen_in_place_and_stands_in_the_address(small, open_page):
     """A long gap weighs more in short epochs: another feeder is the answer."""
-    fast = {"seconds_per_batch": 0.001, "gap": 0.5, "throughput": 3000.0, "effective_throughput": 3000.0, "epoch": 1.0}
-    takes = [
-        made_up("sequence", metrics=fast),
-        made_up("generator", metrics={**fast, "seconds_per_batch": 0.002, "gap": 0.0}),
-    ]
-    write_takes(tmp_path / "results", takes)
-    page = opened(tmp_path, open_page, "answer")
+    page = at(open_page(), small, "answer", machine="gap")
     assert "use sequence with" in page.locator("main").inner_text()
     redrawn(page, lambda: length(page, "100"))
     assert "use generator with" in page.locator("main").inner_text()
@@ -335,34 +363,19 @@ def length(page, text):
     page.press('input[name="batches"]', "Enter")
 
 
-def test_any_length_is_taken_and_what_is_none_is_told(tmp_path, open_page):
-    metrics = {
-        "seconds_per_batch": 0.001,
-        "gap": 0.5,
-        "throughput": 3000.0,
-        "effective_throughput": 3000.0,
-        "epoch": 1.0,
-    }
-    write_takes(tmp_path / "results", [made_up("sequence", metrics=metrics), made_up("generator", metrics=metrics)])
-    page = opened(tmp_path, open_page, "feeders")
+def test_any_length_is_taken_and_what_is_none_is_told(small, open_page):
+    page = at(open_page(), small, "feeders", machine="alike")
     redrawn(page, lambda: length(page, "777"))
     assert "batches=777" in page.url
     # 777 batches of 3,000 / 97 samples in 0.777 s and a gap of 0.5 s, in four digits.
     assert "18,820" in page.locator("main").inner_text()
-    at(page, tmp_path / "report.html", "feeders", batches="-3")
+    at(page, small, "feeders", machine="alike", batches="-3")
     assert "An epoch of -3 batches?" in page.locator("#corrected").inner_text()
 
 
-def test_the_knee_follows_the_length_of_an_epoch_and_the_limit_is_drawn(tmp_path, open_page):
+def test_the_knee_follows_the_length_of_an_epoch_and_the_limit_is_drawn(small, open_page):
     """Four workers are faster within epochs, and cost a gap: in short ones one is enough."""
-    of = {"throughput": 3000.0, "effective_throughput": 3000.0, "epoch": 1.0, "limit": 40_000.0, "gil_share": 0.5}
-    of["share_of_limit"] = 7.5
-    takes = [
-        made_up("sequence", metrics={**of, "seconds_per_batch": 0.002, "gap": 0.0}),
-        made_up("sequence", workers=4, metrics={**of, "seconds_per_batch": 0.001, "gap": 0.5}),
-    ]
-    write_takes(tmp_path / "results", takes)
-    page = opened(tmp_path, open_page, "workers")
+    page = at(open_page(), small, "workers", machine="knee")
     assert rows(page, "Where more stop to help, and why")[0][1] == "4"
     assert page.locator("svg text", has_text=re.compile("^limit$")).count() == 1
     redrawn(page, lambda: length(page, "100"))

@@ -166,9 +166,9 @@ def cases():
 
 
 @pytest.fixture(scope="module")
-def trained(in_children):
+def trained(by_feeder):
     """What reached the training step, by feeder, structure and kind of loader."""
-    return in_children(cases())
+    return by_feeder(cases())
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -73,10 +73,10 @@ def two_epochs(row, material, workers):
 
 
 @pytest.fixture(scope="module")
-def passes(in_children, tiny):
-    """Two epochs of every feeder that is safe here, by name and workers, each in a process of its own."""
+def passes(by_feeder, tiny):
+    """Two epochs of every feeder that is safe here, by name and workers."""
     out = NOT_TAKEN[generation()] | UNSAFE[generation()]
-    return in_children(
+    return by_feeder(
         {
             (name, workers): functools.partial(two_epochs, feeder(name), tiny(), workers)
             for name, workers in COUNTS
@@ -143,10 +143,10 @@ def fails_at_3(index, epoch):
 
 
 @pytest.fixture(scope="module")
-def broken(in_children, verify, tiny):
+def broken(by_feeder, verify, tiny):
     """What the verifying process answers when batch 3 can't be prepared, by name and workers."""
     out = NOT_TAKEN[generation()] | UNSAFE[generation()] | NOT_ASKED
-    return in_children(
+    return by_feeder(
         {
             (name, workers): functools.partial(verify, name, tiny(fails_at_3), workers)
             for name, workers in COUNTS

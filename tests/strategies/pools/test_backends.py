@@ -12,6 +12,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
+BACKENDS = ("tensorflow", "jax", "torch")
 POOLS = ("lookahead-threads", "lookahead-processes", "prefetch-thread", "queue-threads")
 ONCE = [1] * 7
 
@@ -19,20 +20,30 @@ ONCE = [1] * 7
 RUN_SECONDS = 280
 
 
-@pytest.fixture(scope="module", params=["tensorflow", "jax", "torch"])
-def seen(request):
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    """`fits.py` on every backend that is installed, at once: how long it takes is not looked at."""
+    folder, running = tmp_path_factory.mktemp("fits"), {}
+    for backend in filter(importlib.util.find_spec, BACKENDS):
+        path = os.pathsep.join([str(HERE.parents[2]), str(HERE)])
+        environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path}
+        with open(folder / backend, "w") as printed, open(folder / f"{backend}-errors", "w") as errors:
+            program = [sys.executable, str(HERE / "fits.py")]
+            running[backend] = subprocess.Popen(program, env=environment, stdout=printed, stderr=errors)
+    yield folder, running
+    for process in running.values():
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def seen(request, started):
     """What `fits.py` printed."""
-    if importlib.util.find_spec(request.param) is None:
+    folder, running = started
+    if request.param not in running:
         pytest.skip(f"{request.param} is not installed")
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": request.param,
-        "PYTHONPATH": os.pathsep.join([str(HERE.parents[2]), str(HERE)]),
-    }
-    program = [sys.executable, str(HERE / "fits.py")]
-    ran = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=RUN_SECONDS)
-    assert ran.returncode == 0, ran.stderr
-    return {**json.loads(ran.stdout), "backend": request.param}
+    assert running[request.param].wait(RUN_SECONDS) == 0, (folder / f"{request.param}-errors").read_text()
+    return {**json.loads((folder / request.param).read_text()), "backend": request.param}
 
 
 @pytest.mark.parametrize("pool", POOLS)
