@@ -93,7 +93,9 @@ def of_other_length(cells: pd.DataFrame, epoch: int) -> pd.DataFrame:
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table, by the names of its columns."""
-    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+    names = [str(name) for name in frame.columns]
+    # Column by column: a row that pandas makes costs more than all of its values.
+    return [dict(zip(names, row)) for row in zip(*(frame[name].tolist() for name in frame.columns))]
 
 
 def subject_of(part: Takes) -> tuple[str, str, str]:
