@@ -106,7 +106,11 @@ def test_the_end_of_the_terminal_is_taken_for_ctrl_c(advised, monkeypatch, capsy
         signal.raise_signal(signal.SIGHUP)
 
     monkeypatch.setattr(importlib.import_module("feeders.advise"), "advise", advise)
-    assert cli.main(["advise", "mine.py:Train"]) == 130
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests under nohup ignores it
+    try:
+        assert cli.main(["advise", "mine.py:Train"]) == 130
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ def measured(monkeypatch, tmp_path):
     found = SimpleNamespace(
         kind="sequence",
         workers=1,
+        processes=False,
         title="a mine.Train",
         length=60,
         steps=60,
