@@ -87,7 +87,7 @@ def failed(error, index=1):
     return FailedRead(index, 0, index, RaisedException(error))
 
 
-OF_A_PASS = ("wrapped", "empty", "overlap", "reused", "failed", "reselected", "remainder")
+OF_A_PASS = ("wrapped", "empty", "overlap", "reused", "failed", "reselected", "remainder", "unordered")
 
 
 def evidence(known=SEQUENCE, reference=None, backward=None, stress=(), **values):

@@ -140,6 +140,11 @@ def test_it_is_keras_where_a_safe_loader_loses_samples_too():
     assert verdict.faults[0].seen.startswith("fit(validation_data=...): of 5 samples")
 
 
+def test_a_pipeline_that_gives_up_the_order_is_not_believed_because_a_pass_kept_it():
+    assert names(judged(others=[used(PREDICT, UNKNOWN)] * 2, unordered=True)) == ["predict-order"]
+    assert judged(others=[used(EVALUATE, UNKNOWN)] * 2, unordered=True).safe
+
+
 def test_the_order_matters_to_predict_alone():
     assert names(judged(others=[used(PREDICT, LATE)] * 2)) == ["predict-order"]
     assert judged(others=[used(PREDICT, LATE)] * 2).word == "exactly-once"
