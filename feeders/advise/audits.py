@@ -22,9 +22,6 @@ SHARES = {ONE: 0.05, THREADS: 0.1, PROCESSES: 0.1}
 # Workers that an audit provokes races with, where the loader asks for none itself.
 WORKERS = 4
 
-# Makes a loader that asks for processes itself, so that threads can be audited: an audit takes its word for it.
-THREADED = "next(loader for loader in [{}] if not setattr(loader, 'use_multiprocessing', False))"
-
 
 class Audits:
     """Audits of the ways in which a loader is read, each made once.
@@ -103,12 +100,11 @@ class Audits:
         return found
 
     def _of(self, use: str, workers: int) -> AuditRequest:
-        threaded = self._look.sets_processes and use != PROCESSES
         return AuditRequest(
             self._request.loader,
             workers=workers,  # Keras 2 would pull a generator by several threads, which is not asked here
-            processes=use == PROCESSES and self._look.kind == SEQUENCE,
-            call=THREADED.format(self._look.expression) if threaded else self._request.call,
+            processes=use == PROCESSES if self._look.kind == SEQUENCE else None,
+            call=self._request.call,
             steps=self._request.steps,
             key=self._request.key,
             seconds=max(5.0, self._budget.of(SHARES[use])),

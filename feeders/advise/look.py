@@ -44,7 +44,6 @@ class Look:
         offers: `INDEX`, `ITERATOR` and `OPS`, as far as it has them.
         workers: that it asks for itself; 1 where it asks for none.
         processes: whether they are processes.
-        sets_processes: whether it asks for processes, whatever number of workers it asks for.
         steps: batches of an epoch; None where it does not tell and nobody else did.
         open_end: it neither tells them nor shows them by an end or a repetition: ``steps`` stand for them.
         sized: whether it tells them itself; a sequence by ``len()``, which whatever is around it asks.
@@ -68,7 +67,6 @@ class Look:
     offers: tuple[str, ...]
     workers: int = 1
     processes: bool = False
-    sets_processes: bool = False
     steps: int | None = None
     open_end: bool = False
     sized: bool = True
@@ -153,7 +151,6 @@ def _opened(request: AdviseRequest, seconds: float) -> Look:
         offers=tuple(sorted(served.offers)),
         workers=opened.workers if opened.sets_workers else 1,
         processes=opened.processes and opened.sets_workers,
-        sets_processes=opened.processes,
         steps=request.steps or length,
         sized=bool(length) and (opened.kind != SEQUENCE or hasattr(opened.x, "__len__")),
         hooks=tuple(hook for hook in own.HOOKS if served.hooks and _is_defined(hook, type(opened.x))),

@@ -26,7 +26,7 @@ class AuditOptions(TypedDict, total=False):
     call: str | None
     key: str | None
     workers: int | None
-    processes: bool
+    processes: bool | None
     start_method: str | None
     epochs: int
     steps: int | None
@@ -48,7 +48,7 @@ class AuditRequest:
         call: Python that makes the loader, evaluated in its module; None calls it without arguments.
         key: expression that names a sample, or "labels"; None compares content.
         workers: None takes what the loader sets itself, or `WORKERS`.
-        processes: workers are processes, not threads.
+        processes: whether workers are processes; None is what the loader sets itself, or threads.
         start_method: how processes start; None is what Python does here.
         epochs: of each ``fit()``.
         steps: batches per epoch; None is the loader's length, or what its repeating content shows.
@@ -65,7 +65,7 @@ class AuditRequest:
     call: str | None = None
     key: str | None = None
     workers: int | None = None
-    processes: bool = False
+    processes: bool | None = None
     start_method: str | None = None
     epochs: int = EPOCHS
     steps: int | None = None
@@ -122,6 +122,7 @@ class AuditRequest:
         workload(self.workload)
         if row.ceiling:
             raise FeedersError(f"{row.name} repeats one batch by design: there is no delivery to audit. Try: sequence")
-        for name, value in (("--processes", self.processes), ("--call", self.call), ("--steps", self.steps)):
-            if value:
+        how = "--processes" if self.processes else "--threads"
+        for name, value in ((how, self.processes), ("--call", self.call), ("--steps", self.steps)):
+            if value is not None:
                 raise FeedersError(f"{name} is for a loader of your own; {row.name} knows how it is used")

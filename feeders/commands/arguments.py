@@ -77,7 +77,15 @@ OWN_OPTIONS = {"--call": "call", "--steps": "steps", "--model": "model", "--step
 
 
 def given_of_own(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what was given of `OWN_OPTIONS`, as `Settings` has it."""
+    """Return what was given of `OWN_OPTIONS`, as `Settings` has it.
+
+    Raises:
+        FeedersError: the model is one of this suite, which trains on nobody else's batches.
+    """
+    if options.model is not None and ":" not in options.model:
+        raise FeedersError(
+            f"--model {options.model}: expected a model of your own, FILE.py:NAME or package.module:NAME"
+        )
     return {name: value for name in OWN_OPTIONS.values() if (value := getattr(options, name)) is not None}
 
 

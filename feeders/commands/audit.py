@@ -44,7 +44,14 @@ def add(commands: Any) -> None:
         metavar="N",
         help="threads or processes that prepare batches; default: what the loader sets itself, else 4",
     )
-    parser.add_argument("--processes", action="store_true", help="workers are processes; default: threads")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--processes",
+        action="store_true",
+        default=None,
+        help="workers are processes; default: what the loader sets itself, else threads",
+    )
+    kind.add_argument("--threads", action="store_false", dest="processes", default=None, help="workers are threads")
     parser.add_argument(
         "--start-method",
         choices=("fork", "spawn", "forkserver"),
@@ -76,7 +83,7 @@ def _audit(options: argparse.Namespace) -> int:
     from feeders.audit.repro import write_repro
 
     names = {field.name for field in dataclasses.fields(AuditRequest)}
-    given = {name: value for name, value in vars(options).items() if name in names and value not in (None, False)}
+    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
     if options.known:
         return _try_known(options, given)
     if options.all:

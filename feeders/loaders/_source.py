@@ -23,13 +23,13 @@ class Source:
         loader: FILE.py:NAME or package.module:NAME.
         call: Python that makes the loader, evaluated in its module; None calls it without arguments.
         workers: None takes what the loader sets itself, or `WORKERS`.
-        processes: workers are processes, not threads.
+        processes: whether workers are processes; None is what the loader sets itself, or threads.
     """
 
     loader: str
     call: str | None = None
     workers: int | None = None
-    processes: bool = False
+    processes: bool | None = None
 
     @property
     def place(self) -> str:

@@ -160,7 +160,7 @@ def open_own(source: Source) -> Opened:
     elif kind in (GENERATOR, ITERATOR):
         loader.again = make
         if generation() == 2:
-            loader.workers, loader.processes = source.workers or WORKERS, source.processes
+            loader.workers, loader.processes = source.workers or WORKERS, bool(source.processes)
             loader.fit = _workers(loader)
     return loader
 
@@ -173,13 +173,14 @@ EXPECTED = (
 
 def _set_workers_of_sequence(loader: Opened, source: Source) -> None:
     if generation() == 2:
-        loader.workers, loader.processes = source.workers or WORKERS, source.processes
+        loader.workers, loader.processes = source.workers or WORKERS, bool(source.processes)
         loader.fit = _workers(loader)
         return
     own: Any = getattr(loader.x, "_workers", None)
     loader.ignores_workers = own is None and hasattr(loader.x, "_warn_if_super_not_called")
-    loader.processes = source.processes or bool(getattr(loader.x, "_use_multiprocessing", False))
-    set_itself = own is not None and (own > 1 or (own > 0 and loader.processes and not source.processes))
+    asks = bool(getattr(loader.x, "_use_multiprocessing", False))
+    loader.processes = asks if source.processes is None else source.processes
+    set_itself = own is not None and (own > 1 or (own > 0 and loader.processes and source.processes is None))
     loader.sets_workers = bool(set_itself and not source.workers)
     loader.workers = source.workers or (own if set_itself else WORKERS)
     if not loader.ignores_workers and own is not None:

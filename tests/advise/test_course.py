@@ -113,11 +113,10 @@ def test_what_one_reader_already_gets_wrong_is_measured_no_further(advised):
 
 
 def test_threads_are_proven_by_threads_where_a_loader_asks_for_processes(advised):
-    look = dataclasses.replace(INDEXED, workers=2, processes=True, sets_processes=True)
+    look = dataclasses.replace(INDEXED, workers=2, processes=True)
     found, _ = advised(Bench({cell("sequence-processes", 2): 1_000, cell("lookahead-threads", 4): 3_000}), look=look)
-    calls = {use: made.request.call for use, made in found.evidence.audits.items()}
-    assert calls["processes"] is None
-    assert "setattr(loader, 'use_multiprocessing', False)" in calls["threads"]
+    read = {use: made.request.processes for use, made in found.evidence.audits.items()}
+    assert (read["processes"], read["threads"]) == (True, False)
 
 
 def test_threads_that_are_unsafe_as_used_are_held_against_one_reader(advised):

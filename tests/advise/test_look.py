@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from feeders.advise.audits import THREADED
 from feeders.advise.look import look_at
 from feeders.advise.request import AdviseRequest
 from feeders.errors import FeedersError
@@ -37,14 +36,12 @@ def test_a_length_that_raises_is_told(tmp_path):
 
 
 @pytest.mark.skipif(generation() == 2, reason="there workers are arguments of fit()")
-def test_a_loader_that_asks_for_processes_is_made_for_threads_too(in_child):
-    """An audit would read it by processes whatever it is asked for, and prove nothing of threads."""
+def test_a_loader_that_asks_for_processes_is_read_by_threads_where_these_are_asked_for(in_child):
     found = look_at(AdviseRequest(f"{SMALL}:in_processes"), 0.01)
-    assert (found.feeder, found.workers, found.sets_processes) == ("sequence-processes", 2, True)
+    assert (found.feeder, found.workers) == ("sequence-processes", 2)
 
-    def opened(call):
-        made = open_own(Source(f"{SMALL}:in_processes", call, workers=4))
-        return [made.workers, made.processes]
+    def opened(processes):
+        made = open_own(Source(f"{SMALL}:in_processes", workers=4, processes=processes))
+        return [made.workers, made.processes, made.x.use_multiprocessing]
 
-    expression = THREADED.format(found.expression)
-    assert in_child(lambda: [opened(None), opened(expression)]) == [[4, True], [4, False]]
+    assert in_child(lambda: [opened(None), opened(False)]) == [[4, True, True], [4, False, False]]

@@ -178,6 +178,7 @@ WRONG = (
     ("measure", "sequence", "--workload", "jepg"),
     ("measure", "sequence", "--workers", "0"),
     ("measure", "sequence", "--model", "mine.py:build"),
+    ("measure", "mine.py:Train", "--model", "light"),
     ("measure", "mine.py"),
     ("measure", "mine.py:Mine", "--by", "seqence"),
     ("measure", "mine.py:Mine", "--workload", "text"),
