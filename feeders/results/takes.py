@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator, Mapping
 
 from feeders import variables
 from feeders.errors import FeedersError
@@ -43,7 +43,7 @@ class Takes:
     @property
     def backend(self) -> str:
         """What Keras computed with."""
-        return self.records[-1].stack.get("backend", TENSORFLOW)
+        return _known_stack(reversed(self.records)).get("backend", TENSORFLOW)
 
     @property
     def device(self) -> str:
@@ -51,14 +51,16 @@ class Takes:
 
         Takes of before there was a choice do not say what they ran on; they ran on a host without a GPU.
         """
-        where = self.records[0].stack.get("device", "cpu")
+        where = _known_stack(self.records).get("device", "cpu")
         apart = settings_in_name(self.environment)
         return ", ".join([where.upper(), *(text for text in apart if text != f"{variables.DEVICE}={where}")])
 
     @property
     def stack(self) -> str:
         """What it was measured with, in words."""
-        stack = self.records[-1].stack
+        stack = _known_stack(reversed(self.records))
+        if not stack:
+            return "no known stack"
         parts = [f"TensorFlow {stack['tensorflow']}"] if "tensorflow" in stack else []
         parts.append(f"Keras {stack['keras']}")
         if self.backend != TENSORFLOW:
@@ -130,3 +132,8 @@ def _read(path: Path) -> Takes:
     if not records:
         raise FeedersError(f"{path}: holds no takes. Try: delete it")
     return Takes(path.parent.name, release, environment, tuple(records))
+
+
+def _known_stack(records: Iterable[Record]) -> Mapping[str, str]:
+    """The first stack that takes tell: one whose material could not be made ended before it looked at any."""
+    return next((record.stack for record in records if record.stack), {})

@@ -75,3 +75,13 @@ def test_an_empty_file_and_a_damaged_line_are_named(machine):
 )
 def test_what_trained_is_told_with_what_sets_its_series_apart(environment, stack, device):
     assert Takes("lab", "2.16.2", environment, (dataclasses.replace(TAKE, stack=stack),)).device == device
+
+
+def test_a_take_that_ended_before_its_stack_was_known_hides_that_of_no_other():
+    """As where the cache could not be written, or FEEDERS_IMAGES holds no photograph."""
+    unmade = dataclasses.replace(TAKE, outcome="failed", stack={})
+    known = dataclasses.replace(TAKE, stack={**TAKE.stack, "backend": "jax", "device": "gpu"})
+    takes = Takes("lab", "2.16.2", "stack-FEEDERS_DEVICEgpu-KERAS_BACKENDjax", (unmade, known, unmade))
+    assert (takes.stack, takes.backend) == ("Keras 3.4.1 on jax, Python 3.11.7", "jax")
+    assert takes.device == "GPU, KERAS_BACKEND=jax"
+    assert Takes("lab", "2.16.2", "stack", (unmade,)).stack == "no known stack"
