@@ -10,7 +10,6 @@ import pandas as pd
 
 from feeders import variables
 from feeders.errors import FeedersError
-from feeders.loaders import WORKLOADS
 from feeders.measure import MEASURED, METRICS, Record
 from feeders.measure.epochs import EPOCH_BATCHES
 from feeders.releases.catalogue import age, oldest_first
@@ -137,7 +136,7 @@ def _speeds(cells: pd.DataFrame, records: Iterable[Record], epoch: int) -> list[
         text=[_cell(*row) for row in zip(cells["state"], cells["word"], cells["effective_throughput"])]
     )
     grid = shown.pivot_table(index="feeder", columns=["workload", "workers"], values="text", aggfunc="first")
-    order = [row.name for row in WORKLOADS]
+    order = list(dict.fromkeys(cells["workload"]))  # that of the catalogue; a person's loader is not in it
     measured = set(zip(cells["workload"], cells["workers"]))
     columns = sorted(measured, key=lambda column: (order.index(column[0]), column[1]))
     grid = grid.reindex(index=[row.name for row in FEEDERS if row.name in grid.index], columns=columns).fillna("")

@@ -259,3 +259,12 @@ def test_a_wait_that_is_not_known_is_empty(tmp_path):
     line = next(line for line in summarise(tmp_path).splitlines() if line.startswith("| remote |"))
     assert "nan" not in line
     assert line.split("|")[5].strip() == ""
+
+
+def test_a_person_s_loader_is_a_column_of_its_own(tmp_path):
+    """As `FEEDERS_LOADER=my.py:Train asv run` calls it; it is in no catalogue."""
+    takes = [record(workers=workers, workload="own", batches=97) for workers in (1, 4)]
+    write(tmp_path, takes, name="2.16.2-stack-FEEDERS_LOADER_home_my.py_Train-takes.jsonl")
+    text = summarise(tmp_path)
+    assert "| own | `sequence ×1` | 100" in text
+    assert rows(text)["feeder"] == ["own ×1", "own ×4"]
