@@ -46,7 +46,7 @@ def _html(each: Recommendation) -> str:
         *costs(best),
     ]
     items = "".join(f"<dt>{escape(title)}</dt><dd>{_spans(escape(value))}</dd>" for title, value in terms)
-    texts = filter(None, (*alternatives(each, _marked), each.neighbour))
+    texts = filter(None, (each.uncounted, *alternatives(each, _marked), each.neighbour))
     others = "".join(f"<li>{_spans(_code(text))}</li>" for text in texts)
     return (
         f'<p class="answer">On <b>{escape(each.workload)}</b> use <code>{escape(best["feeder"])}</code> with '

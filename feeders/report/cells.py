@@ -52,8 +52,9 @@ def cells_table(results: Path, parts: Iterable[Takes], epoch: int = EPOCH_BATCHE
     Returns:
         The columns of `KEY`; ``takes`` and ``measured`` (counts); ``state``: "safe", "unsafe" (in some take, or in an
         audit with several workers, not every sample arrived once and whole) or "no-number" (most takes have none);
-        ``word``, ``message``, ``why`` (of an unsafe one); ``waits``; and for each metric its median over takes in its
-        unit, with ``METRIC_low`` and ``METRIC_high``, NaN where it is not known.
+        ``word``; ``message``, of a safe one why it is not known what arrived; ``why`` (of an unsafe one); ``waits``;
+        and for each metric its median over takes in its unit, with ``METRIC_low`` and ``METRIC_high``, NaN where it is
+        not known.
 
     Raises:
         FeedersError: a file of audits is damaged.
@@ -194,6 +195,9 @@ def _cell(takes: Sequence[Record], numbers: Sequence[Record], audit: dict[str, A
         return {**row, "state": NO_NUMBER, "word": word, "message": message}
     row["why"] = _fault(measured, audit)
     row["state"] = UNSAFE if row["why"] else SAFE
+    if not row["why"]:
+        # A loader may tell none of its samples from another. The ceiling, which nobody judges, says nothing.
+        row["message"] = next((take.message for take in measured if not take.guarantee), "")
     for metric in METRICS:
         of = measured if metric.name in DELIVERY else counted
         values = [take.metrics[metric.name] for take in of if take.metrics.get(metric.name) is not None]

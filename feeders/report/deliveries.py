@@ -45,8 +45,9 @@ def deliveries_table(cells: pd.DataFrame) -> pd.DataFrame:
     judged = rows_of(cells[~cells["feeder"].isin(CEILINGS)])
     most = {tuple(cell[key] for key in (*SUBJECT, "feeder", "workload")): cell for cell in judged}  # workers ascend
     for key, cell in most.items():
-        word = cell["word"] or (EXACTLY_ONCE if cell["state"] == SAFE else "wrong")
-        tone = {SAFE: "good", UNSAFE: "bad"}.get(cell["state"], "bad" if cell["word"] in BROKEN else "none")
+        safe = ("not counted", "none") if cell["message"] else (EXACTLY_ONCE, "good")
+        no_number = (cell["word"], "bad" if cell["word"] in BROKEN else "none")
+        word, tone = {SAFE: safe, UNSAFE: ("wrong", "bad")}.get(cell["state"], no_number)
         reason = cell["why"] or cell["message"] or "every sample once and whole in the epoch that each take verified"
         counts = f"{cell['measured']} of {cell['takes']} takes measured"
         evidence = f"{cell['feeder']} on {cell['workload']}, workers {cell['workers']}: {counts}\n\n{reason}"

@@ -48,6 +48,7 @@ class Recommendation:
         otherwise: rows that are faster still, if what they need can be had.
         avoid: feeders and why, in words.
         neighbour: how much longer a step takes beside it, in words; empty if not known.
+        uncounted: why it is not known what the best one delivers, in words; empty if that was counted.
     """
 
     subject: tuple[str, str, str]
@@ -58,6 +59,7 @@ class Recommendation:
     otherwise: tuple[CellRow, ...]
     avoid: tuple[tuple[str, str], ...]
     neighbour: str
+    uncounted: str
 
 
 def recommendations(cells: pd.DataFrame) -> list[Recommendation]:
@@ -102,6 +104,7 @@ def _recommendation(key: Any, cells: list[dict[str, Any]]) -> Recommendation:
         otherwise=_otherwise([cell for cell in safe if FEEDERS_BY_NAME[cell["feeder"]].needs], best),
         avoid=tuple(_avoid(known)),
         neighbour=sentence(best, cells),
+        uncounted=_uncounted(best),
     )
 
 
@@ -111,6 +114,12 @@ def _best(cells: list[dict[str, Any]]) -> CellRow | None:
     fastest = max(cell["effective_throughput"] for cell in cells)
     near = [cell for cell in cells if cell["effective_throughput"] >= AS_FAST * fastest]
     return min(near, key=lambda cell: (cell["workers"], ORDER.index(cell["feeder"])))
+
+
+def _uncounted(best: CellRow | None) -> str:
+    if best is None or not best["message"]:
+        return ""
+    return f"delivery {best['message']}. Try: `feeders audit LOADER --key EXPRESSION`"
 
 
 def _otherwise(cells: list[dict[str, Any]], best: CellRow | None) -> tuple[CellRow, ...]:

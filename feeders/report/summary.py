@@ -116,6 +116,7 @@ def _answers(each_workload: Sequence[Recommendation]) -> list[str]:
         "|---|---|--:|--:|--:|--:|--:|--:|",
         *map(_answer, each_workload),
         "",
+        *(f"- `{each.workload}`: {each.uncounted}" for each in each_workload if each.uncounted),
         *(f"- `{each.workload}`: {'; '.join(others)}" for each in each_workload if (others := alternatives(each))),
         *(f"- `{each.workload}`: {each.neighbour}" for each in each_workload if each.neighbour),
         *wrong,

@@ -10,6 +10,8 @@ import pytest
 
 from feeders.measure import Record
 from feeders.report.cells import cells_table, median_interval, of_other_length
+from feeders.report.deliveries import deliveries_table
+from feeders.report.recommendation import recommendations
 from feeders.results.audits import AUDITS_SUFFIX
 from feeders.results.takes import read_takes
 
@@ -172,3 +174,15 @@ def test_takes_that_timed_a_batch_within_long_epochs_give_the_numbers_and_all_ju
     assert (cell["takes"], cell["measured"], cell["state"]) == (5, 2, "unsafe")
     assert cell["seconds_per_batch"] == cell["seconds_per_batch_high"] == 0.001
     assert (cell["corrupt_high"], "corrupt" in cell["why"]) == (1, True)
+
+
+def test_a_delivery_that_could_not_be_counted_is_not_called_exactly_once(tmp_path):
+    """Of a person's loader whose samples nothing tells apart; the ceiling is not judged at all."""
+    why = "not counted: its content differs from pass to pass"
+    takes = [record(guarantee="", delivered=None, message=why), record("resident", 1, guarantee="", delivered=None)]
+    frame, _ = told(tmp_path, takes)
+    (row,) = deliveries_table(frame).to_dict("records")
+    assert (row["verdict"], row["tone"]) == ("not counted ×4", "none")
+    assert row["evidence"].endswith(why)
+    (found,) = recommendations(frame)
+    assert found.uncounted.startswith(f"delivery {why}. Try: ")
