@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from feeders.loaders import WORKLOADS
-from feeders.measure import MEASURED, METRICS, Record
+from feeders.measure import BROKEN, MEASURED, METRICS, Record
 from feeders.measure.epochs import EPOCH_BATCHES, epoch_seconds, of_length
 from feeders.results.audits import audits_file, by_feeder_and_workload, read_audits
 from feeders.results.machines import machine_folder
@@ -30,6 +30,9 @@ SAFE, UNSAFE, NO_NUMBER = "safe", "unsafe", "no-number"
 RANKING_METRIC = "effective_throughput"
 
 CEILINGS = {row.name for row in FEEDERS if row.ceiling}
+
+# What is wrong with a cell that has numbers: how it begins where some takes broke, and ends where an audit tells it.
+BROKE, PROVOKED = "broke in some takes", "where an audit provokes races"
 
 # Counted in all takes.
 DELIVERY = ("missing", "duplicated", "disordered", "corrupt", "stale")
@@ -52,9 +55,9 @@ def cells_table(results: Path, parts: Iterable[Takes], epoch: int = EPOCH_BATCHE
     Returns:
         The columns of `KEY`; ``takes`` and ``measured`` (counts); ``state``: "safe", "unsafe" (in some take, or in an
         audit with several workers, not every sample arrived once and whole) or "no-number" (most takes have none);
-        ``word``; ``message``, of a safe one why it is not known what arrived; ``why`` (of an unsafe one); ``waits``;
-        and for each metric its median over takes in its unit, with ``METRIC_low`` and ``METRIC_high``, NaN where it is
-        not known.
+        ``word``; ``message``, of a safe one why it is not known what arrived; ``why``, of an unsafe one and of one
+        that broke in some takes; ``waits``; and for each metric its median over takes in its unit, with ``METRIC_low``
+        and ``METRIC_high``, NaN where it is not known.
 
     Raises:
         FeedersError: a file of audits is damaged.
@@ -193,9 +196,10 @@ def _cell(takes: Sequence[Record], numbers: Sequence[Record], audit: dict[str, A
         word = Counter(take.outcome for take in others).most_common(1)[0][0]
         message = next(take.message for take in others if take.outcome == word)
         return {**row, "state": NO_NUMBER, "word": word, "message": message}
-    row["why"] = _fault(measured, audit)
-    row["state"] = UNSAFE if row["why"] else SAFE
-    if not row["why"]:
+    fault = _fault(measured, audit)
+    row["why"] = fault or _breaks(takes)
+    row["state"] = UNSAFE if fault else SAFE
+    if not fault:
         # A loader may tell none of its samples from another. The ceiling, which nobody judges, says nothing.
         row["message"] = next((take.message for take in measured if not take.guarantee), "")
     for metric in METRICS:
@@ -222,8 +226,15 @@ def _fault(measured: Sequence[Record], audit: dict[str, Any] | None) -> str:
     # An audit feeds a loader with several workers.
     if not faults and audit and not audit.get("safe", True) and measured[0].workers > 1:
         content = ", content corrupt" if audit.get("content") == "corrupt" else ""
-        faults.append(f"{audit['verdict']}{content} where an audit provokes races")
+        faults.append(f"{audit['verdict']}{content} {PROVOKED}")
     return "; ".join(faults)
+
+
+def _breaks(takes: Sequence[Record]) -> str:
+    """How often a cell broke that has numbers; empty if never. A take without a stack had not come to its feeder."""
+    words = Counter(take.outcome for take in takes if take.outcome in BROKEN and take.stack)
+    counts = " and ".join(f"{word} in {count} of {len(takes)}" for word, count in words.items())
+    return f"{BROKE}: {counts}" if counts else ""
 
 
 def _span(counts: Sequence[int]) -> str:

@@ -91,7 +91,8 @@ def _recommendation(key: Any, cells: list[dict[str, Any]]) -> Recommendation:
     known = [
         cell for cell in cells if cell["feeder"] in FEEDERS_BY_NAME and not FEEDERS_BY_NAME[cell["feeder"]].ceiling
     ]
-    safe = [cell for cell in known if cell["state"] == SAFE and not FEEDERS_BY_NAME[cell["feeder"]].mistake]
+    whole = [cell for cell in known if cell["state"] == SAFE and not cell["why"]]
+    safe = [cell for cell in whole if not FEEDERS_BY_NAME[cell["feeder"]].mistake]
     own = [cell for cell in safe if not FEEDERS_BY_NAME[cell["feeder"]].needs]
     best = _best(own)
     runner_up = _best([cell for cell in own if best and cell["feeder"] != best["feeder"]])
@@ -154,6 +155,8 @@ def _reason(cell: CellRow, cells: list[dict[str, Any]]) -> str:
         return f"{WRONG}: {cell['why']}"
     if cell["word"] in (*BROKEN, REFUSED):
         return f"{cell['word']}: {_gist(cell['message'])}"
+    if cell["why"]:
+        return str(cell["why"])
     if FEEDERS_BY_NAME[cell["feeder"]].mistake and cell["state"] == SAFE:
         return f"a mistake, whatever a short run shows: {FEEDERS_BY_NAME[cell['feeder']].belief}"
     alone = next((row for row in cells if row["feeder"] == cell["feeder"] and row["workers"] == 1), None)

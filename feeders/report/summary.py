@@ -18,7 +18,7 @@ from feeders.results.takes import Takes, read_takes
 from feeders.strategies import FEEDERS
 
 from .audits import summarise_audits
-from .cells import NO_NUMBER, UNSAFE, cells_table, subject_of
+from .cells import BROKE, NO_NUMBER, UNSAFE, cells_table, subject_of
 from .changes import summarise_changes
 from .devices import short_device
 from .recommendation import WRONG, Recommendation, alternatives, name, recommendations, share, speed
@@ -109,7 +109,7 @@ def _answers(each_workload: Sequence[Recommendation]) -> list[str]:
         f"- not `{label}` on `{each.workload}`: {why}"
         for each in each_workload
         for label, why in each.avoid
-        if WRONG in why
+        if why.startswith((WRONG, BROKE))
     ]
     return [
         "| workload | use | samples/s | of the limit | of the ceiling | p99 wait | CPU | memory |",

@@ -186,3 +186,24 @@ def test_a_delivery_that_could_not_be_counted_is_not_called_exactly_once(tmp_pat
     assert row["evidence"].endswith(why)
     (found,) = recommendations(frame)
     assert found.uncounted.startswith(f"delivery {why}. Try: ")
+
+
+def test_a_feeder_that_broke_in_some_takes_is_not_recommended_and_says_so(tmp_path):
+    """A take that broke before its feeder was asked, as on a full disk, says nothing of it."""
+    hung = dataclasses.replace(record(), outcome="hung", metrics={}, message="no end")
+    unmade = dataclasses.replace(hung, outcome="failed", stack={})
+    frame, _ = told(tmp_path, [*(record() for _ in range(4)), hung, unmade, record("generator", 1, 50.0)])
+    (found,) = recommendations(frame)
+    assert found.best["feeder"] == "generator"
+    assert found.avoid == (("sequence ×4", "broke in some takes: hung in 1 of 6"),)
+    (_, row) = deliveries_table(frame).to_dict("records")
+    assert (row["verdict"], row["tone"]) == ("exactly-once ×4", "warn")
+    assert row["evidence"].endswith("each take verified; broke in some takes: hung in 1 of 6")
+
+
+def test_what_an_audit_provokes_is_not_called_wrong_in_the_takes(tmp_path):
+    audit = {"loader": "sequence", "verdict": "exactly-once", "content": "corrupt", "safe": False}
+    frame, _ = told(tmp_path, [record()], audits=[audit])
+    (row,) = deliveries_table(frame).to_dict("records")
+    assert (row["verdict"], row["tone"]) == ("exactly-once ×4", "warn")
+    assert row["evidence"].endswith("verified; exactly-once, content corrupt where an audit provokes races")
