@@ -70,7 +70,7 @@ def cells_table(results: Path, parts: Iterable[Takes], epoch: int = EPOCH_BATCHE
         for (workload, feeder, workers), takes in by_cell(part.records):
             key = {**subject, "workload": workload, "feeder": feeder, "workers": workers}
             told = _of_epoch(takes, ceilings, epoch)
-            numbers = _of_epoch(_of_long_epochs(takes), ceilings, epoch)
+            numbers = _of_epoch(of_long_epochs(takes), ceilings, epoch)
             rows.append({**key, **_cell(told, numbers, audits.get((feeder, workload)))})
     names = [f"{row.name}{end}" for row in METRICS for end in ("", "_low", "_high")]
     columns = [*KEY, "takes", "measured", "state", "word", "message", "why", WAITS, *names]
@@ -159,8 +159,8 @@ def _ceilings(records: Iterable[Record], epoch: int) -> dict[tuple[str, str, int
     return ceilings
 
 
-def _of_long_epochs(takes: Sequence[Record]) -> Sequence[Record]:
-    """Takes that timed a batch within long epochs; all of them where none did.
+def of_long_epochs(takes: Sequence[Record]) -> Sequence[Record]:
+    """Return the takes that timed a batch within long epochs; all of them where none did.
 
     Takes of before tell it from short epochs, in which it comes out larger.
     """

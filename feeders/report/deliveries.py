@@ -49,7 +49,7 @@ def deliveries_table(cells: pd.DataFrame) -> pd.DataFrame:
     most = {tuple(cell[key] for key in (*SUBJECT, "feeder", "workload")): cell for cell in judged}  # workers ascend
     for key, cell in most.items():
         word, tone, reason = _counted(cell)
-        counts = f"{cell['measured']} of {cell['takes']} takes measured"
+        counts = f"numbers of {cell['measured']} of {cell['takes']} takes"
         evidence = f"{cell['feeder']} on {cell['workload']}, workers {cell['workers']}: {counts}\n\n{reason}"
         rows.append((*key, f"{word} ×{cell['workers']}", tone, evidence))
     return pd.DataFrame(rows, columns=DELIVERY_COLUMNS)

@@ -18,7 +18,7 @@ from feeders.results.takes import Takes, read_takes
 from feeders.strategies import FEEDERS
 
 from .audits import summarise_audits
-from .cells import BROKE, NO_NUMBER, UNSAFE, cells_table, subject_of
+from .cells import BROKE, NO_NUMBER, UNSAFE, by_cell, cells_table, of_long_epochs, subject_of
 from .changes import summarise_changes
 from .devices import short_device
 from .recommendation import WRONG, Recommendation, alternatives, name, recommendations, share, speed
@@ -158,7 +158,7 @@ def _cell(state: str, word: str, value: float) -> str:
 
 
 def _footnote(records: Iterable[Record]) -> str:
-    measured = [take for take in records if take.outcome == MEASURED]
+    measured = [take for _, takes in by_cell(records) for take in of_long_epochs(takes) if take.outcome == MEASURED]
     if not measured:
         return "No take of it has numbers."
     takes = pd.DataFrame(

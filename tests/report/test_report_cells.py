@@ -207,3 +207,11 @@ def test_what_an_audit_provokes_is_not_called_wrong_in_the_takes(tmp_path):
     (row,) = deliveries_table(frame).to_dict("records")
     assert (row["verdict"], row["tone"]) == ("exactly-once ×4", "warn")
     assert row["evidence"].endswith("verified; exactly-once, content corrupt where an audit provokes races")
+
+
+def test_the_evidence_tells_how_many_takes_give_the_numbers(tmp_path):
+    """All of them were measured and verified; those that timed long epochs give the numbers."""
+    takes = [record(metrics={"throughput": 100.0}), record(metrics={"throughput": 100.0, "seconds_per_batch": 0.001})]
+    frame, _ = told(tmp_path, takes)
+    (row,) = deliveries_table(frame).to_dict("records")
+    assert "workers 4: numbers of 1 of 2 takes\n" in row["evidence"]

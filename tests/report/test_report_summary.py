@@ -268,3 +268,11 @@ def test_a_person_s_loader_is_a_column_of_its_own(tmp_path):
     text = summarise(tmp_path)
     assert "| own | `sequence ×1` | 100" in text
     assert rows(text)["feeder"] == ["own ×1", "own ×4"]
+
+
+def test_takes_that_give_no_number_are_not_counted_beside_it(tmp_path):
+    """Where some timed a batch within long epochs, the numbers are of these alone."""
+    newer = record(metrics={"seconds_per_batch": 0.32})
+    write(tmp_path, [*(record(speed=speed) for speed in (50.0, 60.0, 90.0)), newer, newer])
+    assert "A number is the median of 2 takes, each" in summarise(tmp_path)
+    assert "is 0 % of the median in the middle cell" in summarise(tmp_path)
