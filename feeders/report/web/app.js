@@ -134,6 +134,19 @@ function rowsOf(block) {
   return rows.filter((row) => (block.needs ?? []).every((key) => row[key] !== null && row[key] !== undefined));
 }
 
+const placeId = (row) => [...SUBJECT, "workload"].map((key) => row[key]).join("~");
+
+// By the place that each is the ceiling of: rows that are shown may be of one feeder, or of several releases or devices.
+function ceilingsByPlace() {
+  const columns = payload.tables.cells.columns;
+  const keys = [...SUBJECT, "workload", "ceiling", "seconds_per_batch", "gap"];
+  const all = columns.feeder.map((_, index) => Object.fromEntries(keys.map((key) => [key, columns[key][index]])));
+  const known = all.filter((row) => row.ceiling && Number.isFinite(row.seconds_per_batch));
+  return new Map(known.reverse().map((row) => [placeId(row), row])); // the first of a place counts
+}
+
+const ceilings = ceilingsByPlace();
+
 // Speeds are of epochs of the default length; the time of a batch and the gap tell those of any other.
 function ofLength(rows) {
   const batches = Number(state.batches);
@@ -142,7 +155,7 @@ function ofLength(rows) {
   const factor = (row) => each(row, standard) / each(row, batches);
   const known = rows.filter((row) => Number.isFinite(row.seconds_per_batch));
   for (const row of known) {
-    const ceiling = known.find((other) => other.ceiling && other.subject === row.subject && other.workload === row.workload);
+    const ceiling = ceilings.get(placeId(row));
     if (ceiling && Number.isFinite(row.stall)) row.stall = 100 - (100 - row.stall) * factor(row) / factor(ceiling);
     for (const name of ["effective_throughput", "share_of_limit"]) {
       for (const key of [name, `${name}_low`, `${name}_high`]) if (Number.isFinite(row[key])) row[key] *= factor(row);
@@ -472,7 +485,7 @@ async function drawBlock(block, into) {
   const rows = rowsOf(block);
   if (isEmpty(block, rows)) { into.append(element("p", { class: "empty" }, filledIn(block.empty))); return; }
   if (block.by?.includes("batches") && "batches" in payload.tables[block.table].columns && nearestLength() !== state.batches) {
-    into.append(element("p", { class: "note" }, `What to use and to avoid, and how near it is to the ceiling, is told for epochs of ${number(Number(nearestLength()))} batches, the nearest length it was worked out for. Speeds are for ${number(Number(state.batches))}.`));
+    into.append(element("p", { class: "note" }, `What to use and to avoid, and how near it is to limit and ceiling, is told for epochs of ${number(Number(nearestLength()))} batches, the nearest length it was worked out for. Speeds are for ${Number(state.batches).toLocaleString("en-US")}.`));
   }
   if (block.kind === "prose") into.append(...rows.map((row) => withSpeeds(html(row[block.column]), row, block.by)));
   else if (block.kind === "table") drawTable(block, rows, into);
@@ -525,7 +538,7 @@ function choose(name, title, label) {
 
 // A number that anybody may type; what is none leaves the choice as it was.
 function lengthField(title) {
-  const change = (event) => (event.target.checkValidity() && event.target.value ? go({ ...state, batches: event.target.value }) : event.target.reportValidity());
+  const change = (event) => (event.target.checkValidity() && event.target.value ? go({ ...state, batches: String(event.target.valueAsNumber) }) : event.target.reportValidity());
   const field = element("input", {
     ...{ name: "batches", type: "number", min: 1, max: 999999999, step: 1, required: true, value: state.batches, list: "lengths" },
     onchange: change,
