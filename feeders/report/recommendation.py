@@ -7,6 +7,8 @@ from typing import Any, Callable, Mapping
 
 import pandas as pd
 
+from feeders import variables
+from feeders.measure.device import GPUS
 from feeders.measure.metrics import METRICS, stall_word
 from feeders.results.record import BROKEN, REFUSED
 from feeders.strategies import FEEDERS
@@ -25,6 +27,9 @@ RULE = (
     "workers is named; then the one that comes first in the list of feeders, simple ones first. Feeders that show a "
     "mistake are left out. A feeder that needs more than a loader in Python is named apart."
 )
+
+# The name of a series has no slash nor colon, so it tells no path: who reads knows it.
+PATHS = {variables.IMAGES: "DIR", variables.LOADER: "FILE.py:NAME"}
 
 # What an unsafe feeder is avoided for.
 WRONG = "wrong delivery"
@@ -203,12 +208,21 @@ def alternatives(recommendation: Recommendation, speed: Callable[[CellRow], str]
         if not high < low:  # also where there is one take, which has no interval
             doubt = "too few takes" if pd.isna(low + high) else "too close to call"
             sides = f"{best['feeder']}:{best['workers']} {other['feeder']}:{other['workers']}"
-            # What sets a series apart stands in the device's name as it is set.
-            variables = [f"{part} " for part in recommendation.subject[-1].split(", ") if "=" in part]
-            command = f"{''.join(variables)}feeders compare {sides} --workload {recommendation.workload}"
+            settings = _settings(recommendation.subject[-1])
+            command = f"{settings}feeders compare {sides} --workload {recommendation.workload}"
             texts.append(f"{doubt}; to decide: `{command}`")
     texts += [
         f"with {FEEDERS_BY_NAME[cell['feeder']].needs}: `{name(cell)}`, {speed(cell)}"
         for cell in recommendation.otherwise
     ]
     return texts
+
+
+def _settings(device: str) -> str:
+    """What is set for a command to measure on that device, which has what sets its series apart in its name."""
+    where, *apart = device.split(", ")
+    settings = [f"{variables.DEVICE}={GPUS}"] if where == GPUS.upper() else []  # else one would be used
+    for name, equals, value in (part.partition("=") for part in apart):
+        if equals:
+            settings.append(f"{name}={PATHS.get(name, value)}")
+    return "".join(f"{each} " for each in settings)

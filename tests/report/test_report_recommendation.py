@@ -85,6 +85,20 @@ def test_the_command_that_compares_measures_on_what_was_measured():
     assert "`FEEDERS_MODEL=resnet KERAS_BACKEND=jax feeders compare sequence:4 generator:1 " in text
 
 
+@pytest.mark.parametrize(
+    ("device", "start"),
+    [
+        ("GPUS, FEEDERS_BATCH=64", "`FEEDERS_DEVICE=gpus FEEDERS_BATCH=64 feeders compare "),
+        ("CPU, FEEDERS_IMAGES=_home_me_photos", "`FEEDERS_IMAGES=DIR feeders compare "),
+        ("CPU, FEEDERS_LOADER=_home_me_my.py_Train", "`FEEDERS_LOADER=FILE.py:NAME feeders compare "),
+    ],
+)
+def test_the_command_that_compares_can_be_followed(device, start):
+    """The name of a series has no path, and on a host with several GPUs one is the default."""
+    close = cell("generator", speed=90, effective_throughput_high=105, device=device)
+    assert start in "".join(alternatives(answer(cell("sequence", 4, speed=100, device=device), close)))
+
+
 def test_where_nothing_is_safe_there_is_no_recommendation():
     found = answer(cell("resident"), cell("sequence", state="unsafe", why="none"))
     assert found.best is None
