@@ -63,7 +63,8 @@ def summarise(
     sections = [_section(part, _of(cells, part), epoch) for part in plain]
     others = list(dict.fromkeys(part.device for part in shown if part not in plain))
     if others:
-        sections.append(f"Also measured, with `report --summary --device '{others[0]}'`: {'; '.join(others)}")
+        of = f"--release {release} " if release else ""
+        sections.append(f"Also measured, with `report --summary {of}--device '{others[0]}'`: {'; '.join(others)}")
     audited = summarise_audits(results, dict.fromkeys((part.machine, part.release, part.backend) for part in plain))
     changed = summarise_changes(results, of_machines, release)
     return "\n\n".join([*sections, *audited, *changed, *elsewhere])

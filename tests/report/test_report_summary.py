@@ -276,3 +276,10 @@ def test_takes_that_give_no_number_are_not_counted_beside_it(tmp_path):
     write(tmp_path, [*(record(speed=speed) for speed in (50.0, 60.0, 90.0)), newer, newer])
     assert "A number is the median of 2 takes, each" in summarise(tmp_path)
     assert "is 0 % of the median in the middle cell" in summarise(tmp_path)
+
+
+def test_what_else_was_measured_on_an_older_release_is_asked_for_with_it(devices):
+    write(devices, [on("cpu")], name="2.17.1-stack-takes.jsonl")
+    text = summarise(devices, "2.16.2")
+    assert "`report --summary --release 2.16.2 --device 'CPU'`: " in text
+    assert rows(summarise(devices, "2.16.2", trained_on="CPU, KERAS_BACKEND=jax"))["sequence"] == ["50"]

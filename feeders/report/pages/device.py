@@ -72,7 +72,8 @@ PAGE = Page(
             "No GPU was measured on this workload here. To do so: feeders measure sequence --device gpu",
             needs=("gpu_busy",),
             note="Both should grow together. Feeders that prepare in Python have the limit of this host, others the "
-            "ceiling. How busy the GPU was is of short epochs, gaps included; the share of the limit is of long ones.",
+            "ceiling. How busy the GPU was is of short epochs, gaps included; the share of the limit is of epochs of "
+            "the length that is chosen.",
         ),
         page_table(
             "cells",
