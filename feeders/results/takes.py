@@ -82,10 +82,15 @@ def takes_file(folder: Path, release: str, environment: str) -> Path:
 
 
 def append_take(path: Path, record: Record) -> None:
-    """Append a take to a file of takes; one write, so that lines of several processes never mix."""
-    descriptor = os.open(str(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    """Append a take to a file of takes; one write, so that lines of several processes never mix.
+
+    A line that was not finished, as on a full disk, stays one of its own: it spoils no take behind it.
+    """
+    descriptor = os.open(str(path), os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(descriptor, f"{record.to_json()}\n".encode())
+        size = os.fstat(descriptor).st_size
+        ended = size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"
+        os.write(descriptor, (b"" if ended else b"\n") + f"{record.to_json()}\n".encode())
     finally:
         os.close(descriptor)
 
@@ -94,14 +99,14 @@ def takes_of_round(path: Path, run: str, number: int) -> Iterator[Record]:
     """Yield the takes that a run has made in one of its rounds; none where there is no such file.
 
     Args:
-        path: of a file of takes; other runs' lines in it are not looked into.
+        path: of a file of takes; other runs' lines in it are not looked into, nor one that was not finished.
         run: its id.
         number: of the round.
     """
     if not path.is_file():
         return
     for line in path.read_text(encoding="utf-8").splitlines():
-        if f'"run":"{run}","round":{number},' in line:
+        if f'"run":"{run}","round":{number},' in line and line.endswith("}"):
             yield Record.from_json(line)
 
 

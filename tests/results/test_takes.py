@@ -85,3 +85,16 @@ def test_a_take_that_ended_before_its_stack_was_known_hides_that_of_no_other():
     assert (takes.stack, takes.backend) == ("Keras 3.4.1 on jax, Python 3.11.7", "jax")
     assert takes.device == "GPU, KERAS_BACKEND=jax"
     assert Takes("lab", "2.16.2", "stack", (unmade,)).stack == "no known stack"
+
+
+def test_a_line_that_was_not_finished_spoils_no_take_behind_it(machine):
+    """As where the disk was full, or the host lost its power: the run goes on, and makes that take again."""
+    path = takes_file(machine, "2.16.2", "stack")
+    path.write_text(TAKE.to_json()[:-2])
+    again = dataclasses.replace(TAKE, workers=2)
+    append_take(path, again)
+    assert list(takes_of_round(path, "r", 0)) == [again]
+    with pytest.raises(FeedersError, match=r"line 1: take record: damaged line .* Try: delete that line"):
+        read_takes(machine.parent)
+    path.write_text(path.read_text().partition("\n")[2])
+    assert read_takes(machine.parent)[0].records == (again,)
