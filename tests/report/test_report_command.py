@@ -34,7 +34,7 @@ def test_the_page_is_written_where_it_was_asked_for(results, capsys):
 def damaged(name, content):
     def damage(results):
         path = write_takes(results, [made_up()])
-        (path if name is None else path.with_name(name)).write_text(content)
+        (path if name is None else path.with_name(name)).write_bytes(content.encode("utf-8", "surrogateescape"))
 
     return damage
 
@@ -45,6 +45,7 @@ def damaged(name, content):
         (lambda results: None, "holds no takes (*/*-takes.jsonl). Try: asv run"),
         (damaged(None, ""), "2.16.2-stack-takes.jsonl: holds no takes. Try: delete it"),
         (damaged(None, '{"schema"'), "2.16.2-stack-takes.jsonl, line 1: take record: damaged line"),
+        (damaged(None, "\udcff"), "2.16.2-stack-takes.jsonl, line 1: damaged ('utf-8' codec can't decode"),
         (damaged(None, '{"schema": 0}'), "schema 0, expected 1: written by another version of this suite"),
         (damaged("machine.json", "{"), "machine.json: damaged"),
         (damaged("2.16.2-audits.jsonl", "[]"), "2.16.2-audits.jsonl, line 1: damaged"),
