@@ -88,7 +88,7 @@ def _strangeness(part: Takes) -> tuple[int, bool, int]:
 
     A GPU always tells the size of its batches.
     """
-    told = part.device.count("=")
+    told = part.device.count(", ")
     return told - part.device.count(f"{variables.BATCH}="), not part.device.startswith("GPU"), told
 
 

@@ -283,3 +283,10 @@ def test_what_else_was_measured_on_an_older_release_is_asked_for_with_it(devices
     text = summarise(devices, "2.16.2")
     assert "`report --summary --release 2.16.2 --device 'CPU'`: " in text
     assert rows(summarise(devices, "2.16.2", trained_on="CPU, KERAS_BACKEND=jax"))["sequence"] == ["50"]
+
+
+def test_a_series_whose_long_name_became_a_digest_is_not_what_most_people_have(devices):
+    """As with a loader in a deep folder."""
+    write(devices, [on("gpu", speed=7.0)], "2.16.2-env-b1946ac92492d2347c6235b4d2611184-takes.jsonl")
+    assert rows(summarise(devices))["sequence"] == ["2,000"]
+    assert "GPU, env-b1946ac92492d2347c6235b4d2611184" in summarise(devices)

@@ -71,6 +71,7 @@ def test_an_empty_file_and_a_damaged_line_are_named(machine):
         ("stack-FEEDERS_MODELreal", {"device": "gpu"}, "GPU, FEEDERS_MODEL=real"),
         ("stack-FEEDERS_DEVICEgpu-KERAS_BACKENDjax", {"device": "gpu"}, "GPU, KERAS_BACKEND=jax"),
         ("stack-FEEDERS_IMAGES_my-own_photos", {}, "CPU, FEEDERS_IMAGES=_my-own_photos"),
+        ("env-b1946ac92492d2347c6235b4d2611184", {}, "CPU, env-b1946ac92492d2347c6235b4d2611184"),
     ],
 )
 def test_what_trained_is_told_with_what_sets_its_series_apart(environment, stack, device):
