@@ -220,7 +220,7 @@ def test_a_cell_of_the_matrix_opens_its_evidence_and_escape_closes_it(report, op
 def test_a_confirmed_change_is_marked_with_its_release_ratio_and_pins(report, open_page):
     page = at(open_page(), report, "releases", machine="lab", workload="text", feeder="sequence", workers=4)
     (change,) = rows(page, "Confirmed changes")
-    assert change == ["2.16.2", "2.15.1", "sequence/text/4", "whole epochs", "1.25 [1.2, 1.3]", "10"]
+    assert change == ["2.16.2", "2.15.1", "sequence/text/4", "CPU", "whole epochs", "1.25 [1.2, 1.3]", "10"]
     (upgrade,) = rows(page, "What these upgrades changed in the stack")
     assert upgrade[:2] == ["2.16.2", "2.15.1"]
     assert "keras 2.15.0 -> 3.4.1" in upgrade[2]
