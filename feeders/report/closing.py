@@ -59,7 +59,7 @@ def closing_lines(results: Path, machine: str, run: str) -> list[str]:
 def _answer(each: Recommendation) -> tuple[str, ...]:
     best = each.best
     if best is None:
-        return (each.workload, "nothing measured is safe")
+        return (each.workload, each.none_safe)
     stall, of_limit = best["stall"], METRICS.named("share_of_limit").format(best.get("share_of_limit"))
     of_ceiling = f"{METRICS.named('stall').format(100 - stall)} of the ceiling: {stall_word(stall)}"
     takes = f"{best['measured']} take{'' if best['measured'] == 1 else 's'}"

@@ -66,6 +66,11 @@ class Recommendation:
     neighbour: str
     uncounted: str
 
+    @property
+    def none_safe(self) -> str:
+        """What is said where there is no best one."""
+        return f"nothing measured is safe{' that needs only a loader in Python' if self.otherwise else ''}"
+
 
 def recommendations(cells: pd.DataFrame) -> list[Recommendation]:
     """Return a recommendation for each subject and workload.

@@ -127,7 +127,7 @@ def _answers(each_workload: Sequence[Recommendation]) -> list[str]:
 def _answer(each: Recommendation) -> str:
     best = each.best
     if best is None:
-        return f"| {each.workload} | nothing measured was safe |  |  |  |  |  |  |"
+        return f"| {each.workload} | {each.none_safe} |  |  |  |  |  |  |"
     numbers = (METRICS.named(metric).format(best[metric]) for metric in ("wait_p99", "cpu", "memory"))
     of_limit = METRICS.named("share_of_limit").format(best["share_of_limit"])
     return f"| {' | '.join((each.workload, f'`{name(best)}`', speed(best), of_limit, share(best), *numbers))} |"

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from feeders.measure import METRICS
+from feeders.report.answers import answers_table
 from feeders.report.cells import SUBJECT
 from feeders.report.recommendation import alternatives, recommendations
 
@@ -103,6 +104,14 @@ def test_where_nothing_is_safe_there_is_no_recommendation():
     found = answer(cell("resident"), cell("sequence", state="unsafe", why="none"))
     assert found.best is None
     assert alternatives(found) == []
+
+
+def test_where_only_what_asks_for_more_is_safe_the_page_says_so_and_names_it():
+    cells = [cell("tfdata-native", speed=300), cell("sequence", state="unsafe", why="none")]
+    found = answer(*cells)
+    assert (found.best, found.none_safe) == (None, "nothing measured is safe that needs only a loader in Python")
+    (html,) = answers_table(pd.DataFrame(cells))["html"]
+    assert "<li>with the preparation written in TensorFlow ops: <code>tfdata-native ×1</code>" in html
 
 
 def test_outcomes_and_lost_speed_are_reasons_to_avoid():
