@@ -8,7 +8,7 @@ from feeders import cli
 from feeders.results.changes import write_changes
 from tests.results.made import a_finding
 
-from .conftest import made_up, some_takes, write_takes
+from .conftest import broken, made_up, some_takes, write_takes
 
 
 @pytest.fixture
@@ -29,6 +29,12 @@ def test_the_page_is_written_where_it_was_asked_for(results, capsys):
     text = (results.parent / "page.html").read_text(encoding="utf-8")
     assert text.startswith("<!doctype html>")
     assert text.rstrip().endswith("</html>")
+
+
+def test_a_message_with_the_name_of_a_file_that_is_no_utf_8_is_shown_too(results):
+    write_takes(results, [made_up(), broken("failed", "ValueError: caf\udce9.jpg", feeder="generator")])
+    assert cli.main(["report"]) == 0
+    assert "ValueError: caf\\udce9.jpg" in (results.parent / "report.html").read_text(encoding="utf-8")
 
 
 def damaged(name, content):
