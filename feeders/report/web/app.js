@@ -138,11 +138,14 @@ const placeId = (row) => [...SUBJECT, "workload"].map((key) => row[key]).join("~
 
 // By the place that each is the ceiling of: rows that are shown may be of one feeder, or of several releases or devices.
 function ceilingsByPlace() {
-  const columns = payload.tables.cells.columns;
-  const keys = [...SUBJECT, "workload", "ceiling", "seconds_per_batch", "gap"];
-  const all = columns.feeder.map((_, index) => Object.fromEntries(keys.map((key) => [key, columns[key][index]])));
-  const known = all.filter((row) => row.ceiling && Number.isFinite(row.seconds_per_batch));
-  return new Map(known.reverse().map((row) => [placeId(row), row])); // the first of a place counts
+  const columns = payload.tables.cells.columns; // of advice without a take there are none
+  const keys = [...SUBJECT, "workload", "seconds_per_batch", "gap"];
+  const found = new Map();
+  (columns.ceiling ?? []).forEach((isCeiling, index) => {
+    const row = Object.fromEntries(keys.map((key) => [key, columns[key]?.[index]]));
+    if (isCeiling && Number.isFinite(row.seconds_per_batch) && !found.has(placeId(row))) found.set(placeId(row), row);
+  });
+  return found;
 }
 
 const ceilings = ceilingsByPlace();
