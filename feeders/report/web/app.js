@@ -9,6 +9,8 @@ const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 // Characters from which the text of a cell may be broken: style.css keeps its column wide enough to be read.
 const LONG = { text: 24, code: 17 };
+// A page of advice is of one length of an epoch.
+const takesAnyLength = payload.lengths.length > 1;
 const isNarrow = () => window.innerWidth < 620; // as in style.css
 let state = {};
 let views = [];
@@ -30,7 +32,7 @@ function optionsOf(name, chosen) {
   const place = SUBJECT.indexOf(name);
   if (place >= 0) return distinct(subjectsLike(chosen, SUBJECT.slice(0, place)).map((subject) => subject[name]));
   if (name === "workload") return subjectsLike(chosen, SUBJECT)[0]?.workloads ?? [];
-  if (name === "batches") return /^[1-9]\d{0,8}$/.test(chosen.batches ?? "") ? [chosen.batches] : [String(payload.lengths[0])];
+  if (name === "batches") return takesAnyLength && /^[1-9]\d{0,8}$/.test(chosen.batches ?? "") ? [chosen.batches] : [String(payload.lengths[0])];
   if (name === "metric") return payload.metrics.map((metric) => metric.name);
   if (name === "beside") {
     const own = subjectId(chosen);
@@ -71,7 +73,7 @@ function settle(asked) {
 }
 
 function reasonOf(name, asked, shown) {
-  if (name === "batches") return `An epoch of ${asked} batches? Expected is a whole number from 1 to 999999999; shown is ${shown}.`;
+  if (name === "batches" && takesAnyLength) return `An epoch of ${asked} batches? Expected is a whole number from 1 to 999999999; shown is ${shown}.`;
   return `${name} ${asked} has no results here; shown is ${shown || "none"}.`;
 }
 
@@ -544,7 +546,7 @@ function lengthField(title) {
   const change = (event) => (event.target.checkValidity() && event.target.value ? go({ ...state, batches: String(event.target.valueAsNumber) }) : event.target.reportValidity());
   const field = element("input", {
     ...{ name: "batches", type: "number", min: 1, max: 999999999, step: 1, required: true, value: state.batches, list: "lengths" },
-    onchange: change,
+    ...{ onchange: change, disabled: !takesAnyLength },
   });
   const lengths = [...payload.lengths].sort((a, b) => a - b).map((value) => element("option", { value }));
   return element("label", {}, element("span", {}, title), field, element("datalist", { id: "lengths" }, ...lengths));
