@@ -89,8 +89,9 @@ def of_other_length(cells: pd.DataFrame, epoch: int) -> pd.DataFrame:
     where = [*SUBJECT, "workload"]
     of_ceilings = cells[where].assign(factor=factor)[cells["feeder"].isin(CEILINGS)].groupby(where)["factor"].first()
     of_ceiling = np.array([of_ceilings.get(key, np.nan) for key in zip(*(cells[name] for name in where))])
-    scaled = cells.assign(stall=100 - (100 - cells["stall"]) * factor / of_ceiling)
-    names = [f"{name}{end}" for name in (RANKING_METRIC, "share_of_limit") for end in ("", "_low", "_high")]
+    ends = ("", "_low", "_high")
+    scaled = cells.assign(**{f"stall{end}": 100 - (100 - cells[f"stall{end}"]) * factor / of_ceiling for end in ends})
+    names = [f"{name}{end}" for name in (RANKING_METRIC, "share_of_limit") for end in ends]
     scaled[names] = scaled[names].mul(factor, axis=0)
     return scaled
 

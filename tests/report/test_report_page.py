@@ -276,7 +276,7 @@ SMALL = {
     "gap": [timed("sequence", 0.001, 0.5), timed("generator", 0.002, 0.0)],
     "alike": [timed("sequence", 0.001, 0.5), timed("generator", 0.001, 0.5)],
     "knee": [timed("sequence", 0.002, 0.0, **LIMIT), timed("sequence", 0.001, 0.5, workers=4, **LIMIT)],
-    "starved": [timed("resident", 0.001, 0.0), timed("sequence", 0.002, 0.5)],
+    "starved": [timed("resident", 0.001, 0.0), timed("sequence", 0.002, 0.5), timed("sequence", 0.004, 0.5)],
 }
 
 
@@ -389,9 +389,13 @@ def test_the_knee_follows_the_length_of_an_epoch_and_the_limit_is_drawn(small, o
 
 
 def test_a_stall_is_of_the_length_that_is_chosen_where_the_ceiling_is_not_shown(small, open_page):
-    """0.2 s of batches and a gap of 0.5 s, against 0.1 s of the ceiling, on a page that shows one feeder."""
+    """0.3 s of batches and a gap of 0.5 s, against 0.1 s of the ceiling, on a page that shows one feeder.
+
+    In epochs of 1,000 batches two takes have 60 and 77.78 %, and in the middle a batch of 3 ms: 0.4375 times as much
+    of what is not stalled.
+    """
     page = at(open_page(), small, "releases", machine="starved", feeder="sequence", metric="stall", batches=100)
-    assert rows(page, "The numbers")[0][2] == "85.71"
+    assert rows(page, "The numbers")[0][2] == "86.39 [82.5, 90.28]"
 
 
 def test_each_device_is_held_against_its_own_ceiling_in_epochs_of_any_length(tmp_path, open_page):

@@ -161,10 +161,11 @@ function ofLength(rows) {
   const known = rows.filter((row) => Number.isFinite(row.seconds_per_batch));
   for (const row of known) {
     const ceiling = ceilings.get(placeId(row));
-    if (ceiling && Number.isFinite(row.stall)) row.stall = 100 - (100 - row.stall) * factor(row) / factor(ceiling);
-    for (const name of ["effective_throughput", "share_of_limit"]) {
-      for (const key of [name, `${name}_low`, `${name}_high`]) if (Number.isFinite(row[key])) row[key] *= factor(row);
-    }
+    const rescale = (name, of) => {
+      for (const key of [name, `${name}_low`, `${name}_high`]) if (Number.isFinite(row[key])) row[key] = of(row[key]);
+    };
+    for (const name of ["effective_throughput", "share_of_limit"]) rescale(name, (value) => value * factor(row));
+    if (ceiling) rescale("stall", (value) => 100 - (100 - value) * factor(row) / factor(ceiling));
   }
 }
 
