@@ -232,7 +232,11 @@ def table(rows: Sequence[Sequence[str]], heads: Sequence[str] = (), indent: int 
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all."""
+    """Write a file that is there whole or not at all; what is none, as /dev/stdout, gets the text. A link stays one."""
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
+    path = path.resolve()
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         part.write_text(text, encoding="utf-8")

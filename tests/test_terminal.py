@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from feeders import terminal
-from feeders.terminal import LOG_LEVEL, Progress, interrupted_by, table, without_chatter
+from feeders.terminal import LOG_LEVEL, Progress, interrupted_by, table, without_chatter, write_atomically
 
 
 class Screen(io.StringIO):
@@ -160,3 +160,24 @@ def test_ctrl_c_that_hits_an_import_stays_one():
     with pytest.raises(ImportError, match="initialization failed"), terminal.interruptible_import():
         imported(interrupted=False)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_is_no_file_gets_the_text_and_stays_what_it_is(tmp_path):
+    """As /dev/stdout and /dev/null, in whose place root could put a file."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(pipe, "text")
+    assert os.read(reader, 100) == b"text"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_a_link_stays_one_and_its_file_is_written(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "file")
+    for text in ("one", "two"):
+        write_atomically(link, text)
+        assert (tmp_path / "file").read_text() == text
+    assert link.is_symlink()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "link"]

@@ -39,15 +39,16 @@ def avoid_table(cells: pd.DataFrame) -> pd.DataFrame:
 def _html(each: Recommendation) -> str:
     best = each.best
     where = f"{each.subject[0]}, {each.subject[1]}, {short_device(each.subject[2])}"
+    texts = filter(None, (each.uncounted, *alternatives(each, _marked), each.neighbour))
+    others = "".join(f"<li>{_spans(_code(text))}</li>" for text in texts)
     if best is None:
-        return f'<p class="answer">On <b>{escape(each.workload)}</b> ({escape(where)}) nothing measured is safe.</p>'
+        answer = f"On <b>{escape(each.workload)}</b> ({escape(where)}) {each.none_safe}."
+        return f'<p class="answer">{answer}</p><ul>{others}</ul>'
     terms = [
         ("effective samples/s", f"{_marked(best)}, {best['measured']} take{'' if best['measured'] == 1 else 's'}"),
         *costs(best),
     ]
     items = "".join(f"<dt>{escape(title)}</dt><dd>{_spans(escape(value))}</dd>" for title, value in terms)
-    texts = filter(None, (*alternatives(each, _marked), each.neighbour))
-    others = "".join(f"<li>{_spans(_code(text))}</li>" for text in texts)
     return (
         f'<p class="answer">On <b>{escape(each.workload)}</b> use <code>{escape(best["feeder"])}</code> with '
         f"{best['workers']} worker{'' if best['workers'] == 1 else 's'} <small>({escape(where)})</small>: "

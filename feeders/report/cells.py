@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from feeders.loaders import WORKLOADS
-from feeders.measure import MEASURED, METRICS, Record
+from feeders.measure import BROKEN, MEASURED, METRICS, Record
 from feeders.measure.epochs import EPOCH_BATCHES, epoch_seconds, of_length
 from feeders.results.audits import audits_file, by_feeder_and_workload, read_audits
 from feeders.results.machines import machine_folder
@@ -30,6 +30,9 @@ SAFE, UNSAFE, NO_NUMBER = "safe", "unsafe", "no-number"
 RANKING_METRIC = "effective_throughput"
 
 CEILINGS = {row.name for row in FEEDERS if row.ceiling}
+
+# What is wrong with a cell that has numbers: how it begins where some takes broke, and ends where an audit tells it.
+BROKE, PROVOKED = "broke in some takes", "where an audit provokes races"
 
 # Counted in all takes.
 DELIVERY = ("missing", "duplicated", "disordered", "corrupt", "stale")
@@ -52,8 +55,9 @@ def cells_table(results: Path, parts: Iterable[Takes], epoch: int = EPOCH_BATCHE
     Returns:
         The columns of `KEY`; ``takes`` and ``measured`` (counts); ``state``: "safe", "unsafe" (in some take, or in an
         audit with several workers, not every sample arrived once and whole) or "no-number" (most takes have none);
-        ``word``, ``message``, ``why`` (of an unsafe one); ``waits``; and for each metric its median over takes in its
-        unit, with ``METRIC_low`` and ``METRIC_high``, NaN where it is not known.
+        ``word``; ``message``, of a safe one why it is not known what arrived; ``why``, of an unsafe one and of one
+        that broke in some takes; ``waits``; and for each metric its median over takes in its unit, with ``METRIC_low``
+        and ``METRIC_high``, NaN where it is not known.
 
     Raises:
         FeedersError: a file of audits is damaged.
@@ -66,7 +70,7 @@ def cells_table(results: Path, parts: Iterable[Takes], epoch: int = EPOCH_BATCHE
         for (workload, feeder, workers), takes in by_cell(part.records):
             key = {**subject, "workload": workload, "feeder": feeder, "workers": workers}
             told = _of_epoch(takes, ceilings, epoch)
-            numbers = _of_epoch(_of_long_epochs(takes), ceilings, epoch)
+            numbers = _of_epoch(of_long_epochs(takes), ceilings, epoch)
             rows.append({**key, **_cell(told, numbers, audits.get((feeder, workload)))})
     names = [f"{row.name}{end}" for row in METRICS for end in ("", "_low", "_high")]
     columns = [*KEY, "takes", "measured", "state", "word", "message", "why", WAITS, *names]
@@ -85,8 +89,9 @@ def of_other_length(cells: pd.DataFrame, epoch: int) -> pd.DataFrame:
     where = [*SUBJECT, "workload"]
     of_ceilings = cells[where].assign(factor=factor)[cells["feeder"].isin(CEILINGS)].groupby(where)["factor"].first()
     of_ceiling = np.array([of_ceilings.get(key, np.nan) for key in zip(*(cells[name] for name in where))])
-    scaled = cells.assign(stall=100 - (100 - cells["stall"]) * factor / of_ceiling)
-    names = [f"{name}{end}" for name in (RANKING_METRIC, "share_of_limit") for end in ("", "_low", "_high")]
+    ends = ("", "_low", "_high")
+    scaled = cells.assign(**{f"stall{end}": 100 - (100 - cells[f"stall{end}"]) * factor / of_ceiling for end in ends})
+    names = [f"{name}{end}" for name in (RANKING_METRIC, "share_of_limit") for end in ends]
     scaled[names] = scaled[names].mul(factor, axis=0)
     return scaled
 
@@ -155,8 +160,8 @@ def _ceilings(records: Iterable[Record], epoch: int) -> dict[tuple[str, str, int
     return ceilings
 
 
-def _of_long_epochs(takes: Sequence[Record]) -> Sequence[Record]:
-    """Takes that timed a batch within long epochs; all of them where none did.
+def of_long_epochs(takes: Sequence[Record]) -> Sequence[Record]:
+    """Return the takes that timed a batch within long epochs; all of them where none did.
 
     Takes of before tell it from short epochs, in which it comes out larger.
     """
@@ -192,8 +197,12 @@ def _cell(takes: Sequence[Record], numbers: Sequence[Record], audit: dict[str, A
         word = Counter(take.outcome for take in others).most_common(1)[0][0]
         message = next(take.message for take in others if take.outcome == word)
         return {**row, "state": NO_NUMBER, "word": word, "message": message}
-    row["why"] = _fault(measured, audit)
-    row["state"] = UNSAFE if row["why"] else SAFE
+    fault = _fault(measured, audit)
+    row["why"] = fault or _breaks(takes)
+    row["state"] = UNSAFE if fault else SAFE
+    if not fault:
+        # A loader may tell none of its samples from another. The ceiling, which nobody judges, says nothing.
+        row["message"] = next((take.message for take in measured if not take.guarantee), "")
     for metric in METRICS:
         of = measured if metric.name in DELIVERY else counted
         values = [take.metrics[metric.name] for take in of if take.metrics.get(metric.name) is not None]
@@ -218,8 +227,15 @@ def _fault(measured: Sequence[Record], audit: dict[str, Any] | None) -> str:
     # An audit feeds a loader with several workers.
     if not faults and audit and not audit.get("safe", True) and measured[0].workers > 1:
         content = ", content corrupt" if audit.get("content") == "corrupt" else ""
-        faults.append(f"{audit['verdict']}{content} where an audit provokes races")
+        faults.append(f"{audit['verdict']}{content} {PROVOKED}")
     return "; ".join(faults)
+
+
+def _breaks(takes: Sequence[Record]) -> str:
+    """How often a cell broke that has numbers; empty if never. A take without a stack had not come to its feeder."""
+    words = Counter(take.outcome for take in takes if take.outcome in BROKEN and take.stack)
+    counts = " and ".join(f"{word} in {count} of {len(takes)}" for word, count in words.items())
+    return f"{BROKE}: {counts}" if counts else ""
 
 
 def _span(counts: Sequence[int]) -> str:

@@ -21,6 +21,9 @@ NEXT = (
     ("feeders advise my_data.py:Train", "your own loader: is it safe, and how to feed it best"),
 )
 
+# Of a run without a feeder that delivered wrongly.
+SOUND = "Every sample that was counted arrived once and whole. Only an audit provokes rare races: feeders audit FEEDER"
+
 
 def closing_lines(results: Path, machine: str, run: str) -> list[str]:
     """Return the answer per workload, what was unsafe, and the next commands; nothing if the run made no take.
@@ -56,7 +59,7 @@ def closing_lines(results: Path, machine: str, run: str) -> list[str]:
 def _answer(each: Recommendation) -> tuple[str, ...]:
     best = each.best
     if best is None:
-        return (each.workload, "nothing measured is safe")
+        return (each.workload, each.none_safe)
     stall, of_limit = best["stall"], METRICS.named("share_of_limit").format(best.get("share_of_limit"))
     of_ceiling = f"{METRICS.named('stall').format(100 - stall)} of the ceiling: {stall_word(stall)}"
     takes = f"{best['measured']} take{'' if best['measured'] == 1 else 's'}"
@@ -65,14 +68,18 @@ def _answer(each: Recommendation) -> tuple[str, ...]:
 
 
 def _unsafe(answers: Sequence[Recommendation]) -> list[str]:
-    """A line for each feeder that delivered wrongly: where it did, and what arrived on the first of these workloads."""
+    """A line for each feeder that delivered wrongly: where it did, and what arrived on the first of these workloads.
+
+    Without any, what is known of the delivery; nothing where no take has numbers.
+    """
     faults: dict[str, list[tuple[str, str]]] = {}
     for each in answers:
         for feeder, reason in each.avoid:
             if reason.startswith(WRONG):
                 faults.setdefault(feeder, []).append((each.workload, _first_fault(reason)))
     if not faults:
-        return ["Every sample arrived once and whole. Only an audit provokes rare races: feeders audit FEEDER"]
+        uncounted = [f"{each.workload}: {each.uncounted}" for each in answers if each.uncounted]
+        return uncounted or ([SOUND] if any(each.best or each.otherwise for each in answers) else [])
     rows = [(feeder, ", ".join(load for load, _ in found), found[0][1]) for feeder, found in faults.items()]
     return ["Unsafe, however fast:", *table(rows, indent=2)]
 

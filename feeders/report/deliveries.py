@@ -12,7 +12,10 @@ from feeders.measure import BROKEN
 from feeders.results.record import EXACTLY_ONCE, UNSUPPORTED
 from feeders.results.takes import Takes
 
-from .cells import CEILINGS, SAFE, SUBJECT, UNSAFE, audits_of, rows_of, subject_of
+from .cells import CEILINGS, NO_NUMBER, PROVOKED, SUBJECT, UNSAFE, audits_of, rows_of, subject_of
+from .recommendation import CellRow
+
+WHOLE = "every sample once and whole in the epoch that each take verified"
 
 DELIVERY_COLUMNS = [*SUBJECT, "feeder", "workload", "verdict", "tone", "evidence"]
 
@@ -45,10 +48,21 @@ def deliveries_table(cells: pd.DataFrame) -> pd.DataFrame:
     judged = rows_of(cells[~cells["feeder"].isin(CEILINGS)])
     most = {tuple(cell[key] for key in (*SUBJECT, "feeder", "workload")): cell for cell in judged}  # workers ascend
     for key, cell in most.items():
-        word = cell["word"] or (EXACTLY_ONCE if cell["state"] == SAFE else "wrong")
-        tone = {SAFE: "good", UNSAFE: "bad"}.get(cell["state"], "bad" if cell["word"] in BROKEN else "none")
-        reason = cell["why"] or cell["message"] or "every sample once and whole in the epoch that each take verified"
-        counts = f"{cell['measured']} of {cell['takes']} takes measured"
+        word, tone, reason = _counted(cell)
+        counts = f"numbers of {cell['measured']} of {cell['takes']} takes"
         evidence = f"{cell['feeder']} on {cell['workload']}, workers {cell['workers']}: {counts}\n\n{reason}"
         rows.append((*key, f"{word} ×{cell['workers']}", tone, evidence))
     return pd.DataFrame(rows, columns=DELIVERY_COLUMNS)
+
+
+def _counted(cell: CellRow) -> tuple[str, str, str]:
+    """Word, tone and reason of what its takes counted: races that an audit provokes are none of it."""
+    word, why = cell["word"], cell["why"]
+    if cell["state"] == NO_NUMBER:
+        return word, "bad" if word in BROKEN else "none", cell["message"] or word
+    if cell["state"] == UNSAFE and not why.endswith(PROVOKED):
+        return "wrong", "bad", why
+    more = f"; {why}" if why else ""
+    if cell["message"]:
+        return "not counted", "none", f"{cell['message']}{more}"
+    return EXACTLY_ONCE, "warn" if why else "good", f"{WHOLE}{more}"

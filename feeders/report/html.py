@@ -26,6 +26,8 @@ def render(payload: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     text = json.dumps(payload, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    # The name of a file in a message may be no UTF-8: JSON has an escape for what Python makes of it.
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return files.get_template("page.html").render(
         title=payload["title"],
         subtitle=Markup(payload["subtitle"]),

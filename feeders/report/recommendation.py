@@ -7,6 +7,8 @@ from typing import Any, Callable, Mapping
 
 import pandas as pd
 
+from feeders import variables
+from feeders.measure.device import GPUS
 from feeders.measure.metrics import METRICS, stall_word
 from feeders.results.record import BROKEN, REFUSED
 from feeders.strategies import FEEDERS
@@ -25,6 +27,9 @@ RULE = (
     "workers is named; then the one that comes first in the list of feeders, simple ones first. Feeders that show a "
     "mistake are left out. A feeder that needs more than a loader in Python is named apart."
 )
+
+# The name of a series has no slash nor colon, so it tells no path: who reads knows it.
+PATHS = {variables.IMAGES: "DIR", variables.LOADER: "FILE.py:NAME"}
 
 # What an unsafe feeder is avoided for.
 WRONG = "wrong delivery"
@@ -48,6 +53,7 @@ class Recommendation:
         otherwise: rows that are faster still, if what they need can be had.
         avoid: feeders and why, in words.
         neighbour: how much longer a step takes beside it, in words; empty if not known.
+        uncounted: why it is not known what the best one delivers, in words; empty if that was counted.
     """
 
     subject: tuple[str, str, str]
@@ -58,6 +64,12 @@ class Recommendation:
     otherwise: tuple[CellRow, ...]
     avoid: tuple[tuple[str, str], ...]
     neighbour: str
+    uncounted: str
+
+    @property
+    def none_safe(self) -> str:
+        """What is said where there is no best one."""
+        return f"nothing measured is safe{' that needs only a loader in Python' if self.otherwise else ''}"
 
 
 def recommendations(cells: pd.DataFrame) -> list[Recommendation]:
@@ -89,7 +101,8 @@ def _recommendation(key: Any, cells: list[dict[str, Any]]) -> Recommendation:
     known = [
         cell for cell in cells if cell["feeder"] in FEEDERS_BY_NAME and not FEEDERS_BY_NAME[cell["feeder"]].ceiling
     ]
-    safe = [cell for cell in known if cell["state"] == SAFE and not FEEDERS_BY_NAME[cell["feeder"]].mistake]
+    whole = [cell for cell in known if cell["state"] == SAFE and not cell["why"]]
+    safe = [cell for cell in whole if not FEEDERS_BY_NAME[cell["feeder"]].mistake]
     own = [cell for cell in safe if not FEEDERS_BY_NAME[cell["feeder"]].needs]
     best = _best(own)
     runner_up = _best([cell for cell in own if best and cell["feeder"] != best["feeder"]])
@@ -102,6 +115,7 @@ def _recommendation(key: Any, cells: list[dict[str, Any]]) -> Recommendation:
         otherwise=_otherwise([cell for cell in safe if FEEDERS_BY_NAME[cell["feeder"]].needs], best),
         avoid=tuple(_avoid(known)),
         neighbour=sentence(best, cells),
+        uncounted=_uncounted(best),
     )
 
 
@@ -111,6 +125,12 @@ def _best(cells: list[dict[str, Any]]) -> CellRow | None:
     fastest = max(cell["effective_throughput"] for cell in cells)
     near = [cell for cell in cells if cell["effective_throughput"] >= AS_FAST * fastest]
     return min(near, key=lambda cell: (cell["workers"], ORDER.index(cell["feeder"])))
+
+
+def _uncounted(best: CellRow | None) -> str:
+    if best is None or not best["message"]:
+        return ""
+    return f"delivery {best['message']}. Try: `feeders audit LOADER --key EXPRESSION`"
 
 
 def _otherwise(cells: list[dict[str, Any]], best: CellRow | None) -> tuple[CellRow, ...]:
@@ -145,6 +165,8 @@ def _reason(cell: CellRow, cells: list[dict[str, Any]]) -> str:
         return f"{WRONG}: {cell['why']}"
     if cell["word"] in (*BROKEN, REFUSED):
         return f"{cell['word']}: {_gist(cell['message'])}"
+    if cell["why"]:
+        return str(cell["why"])
     if FEEDERS_BY_NAME[cell["feeder"]].mistake and cell["state"] == SAFE:
         return f"a mistake, whatever a short run shows: {FEEDERS_BY_NAME[cell['feeder']].belief}"
     alone = next((row for row in cells if row["feeder"] == cell["feeder"] and row["workers"] == 1), None)
@@ -191,12 +213,21 @@ def alternatives(recommendation: Recommendation, speed: Callable[[CellRow], str]
         if not high < low:  # also where there is one take, which has no interval
             doubt = "too few takes" if pd.isna(low + high) else "too close to call"
             sides = f"{best['feeder']}:{best['workers']} {other['feeder']}:{other['workers']}"
-            # What sets a series apart stands in the device's name as it is set.
-            variables = [f"{part} " for part in recommendation.subject[-1].split(", ") if "=" in part]
-            command = f"{''.join(variables)}feeders compare {sides} --workload {recommendation.workload}"
+            settings = _settings(recommendation.subject[-1])
+            command = f"{settings}feeders compare {sides} --workload {recommendation.workload}"
             texts.append(f"{doubt}; to decide: `{command}`")
     texts += [
         f"with {FEEDERS_BY_NAME[cell['feeder']].needs}: `{name(cell)}`, {speed(cell)}"
         for cell in recommendation.otherwise
     ]
     return texts
+
+
+def _settings(device: str) -> str:
+    """What is set for a command to measure on that device, which has what sets its series apart in its name."""
+    where, *apart = device.split(", ")
+    settings = [f"{variables.DEVICE}={GPUS}"] if where == GPUS.upper() else []  # else one would be used
+    for name, equals, value in (part.partition("=") for part in apart):
+        if equals:
+            settings.append(f"{name}={PATHS.get(name, value)}")
+    return "".join(f"{each} " for each in settings)

@@ -10,7 +10,6 @@ import pandas as pd
 
 from feeders import variables
 from feeders.errors import FeedersError
-from feeders.loaders import WORKLOADS
 from feeders.measure import MEASURED, METRICS, Record
 from feeders.measure.epochs import EPOCH_BATCHES
 from feeders.releases.catalogue import age, oldest_first
@@ -19,7 +18,7 @@ from feeders.results.takes import Takes, read_takes
 from feeders.strategies import FEEDERS
 
 from .audits import summarise_audits
-from .cells import NO_NUMBER, UNSAFE, cells_table, subject_of
+from .cells import BROKE, NO_NUMBER, UNSAFE, by_cell, cells_table, of_long_epochs, subject_of
 from .changes import summarise_changes
 from .devices import short_device
 from .recommendation import WRONG, Recommendation, alternatives, name, recommendations, share, speed
@@ -64,7 +63,8 @@ def summarise(
     sections = [_section(part, _of(cells, part), epoch) for part in plain]
     others = list(dict.fromkeys(part.device for part in shown if part not in plain))
     if others:
-        sections.append(f"Also measured, with `report --summary --device '{others[0]}'`: {'; '.join(others)}")
+        of = f"--release {release} " if release else ""
+        sections.append(f"Also measured, with `report --summary {of}--device '{others[0]}'`: {'; '.join(others)}")
     audited = summarise_audits(results, dict.fromkeys((part.machine, part.release, part.backend) for part in plain))
     changed = summarise_changes(results, of_machines, release)
     return "\n\n".join([*sections, *audited, *changed, *elsewhere])
@@ -88,7 +88,7 @@ def _strangeness(part: Takes) -> tuple[int, bool, int]:
 
     A GPU always tells the size of its batches.
     """
-    told = part.device.count("=")
+    told = part.device.count(", ")
     return told - part.device.count(f"{variables.BATCH}="), not part.device.startswith("GPU"), told
 
 
@@ -110,13 +110,14 @@ def _answers(each_workload: Sequence[Recommendation]) -> list[str]:
         f"- not `{label}` on `{each.workload}`: {why}"
         for each in each_workload
         for label, why in each.avoid
-        if WRONG in why
+        if why.startswith((WRONG, BROKE))
     ]
     return [
         "| workload | use | samples/s | of the limit | of the ceiling | p99 wait | CPU | memory |",
         "|---|---|--:|--:|--:|--:|--:|--:|",
         *map(_answer, each_workload),
         "",
+        *(f"- `{each.workload}`: {each.uncounted}" for each in each_workload if each.uncounted),
         *(f"- `{each.workload}`: {'; '.join(others)}" for each in each_workload if (others := alternatives(each))),
         *(f"- `{each.workload}`: {each.neighbour}" for each in each_workload if each.neighbour),
         *wrong,
@@ -126,7 +127,7 @@ def _answers(each_workload: Sequence[Recommendation]) -> list[str]:
 def _answer(each: Recommendation) -> str:
     best = each.best
     if best is None:
-        return f"| {each.workload} | nothing measured was safe |  |  |  |  |  |  |"
+        return f"| {each.workload} | {each.none_safe} |  |  |  |  |  |  |"
     numbers = (METRICS.named(metric).format(best[metric]) for metric in ("wait_p99", "cpu", "memory"))
     of_limit = METRICS.named("share_of_limit").format(best["share_of_limit"])
     return f"| {' | '.join((each.workload, f'`{name(best)}`', speed(best), of_limit, share(best), *numbers))} |"
@@ -137,7 +138,7 @@ def _speeds(cells: pd.DataFrame, records: Iterable[Record], epoch: int) -> list[
         text=[_cell(*row) for row in zip(cells["state"], cells["word"], cells["effective_throughput"])]
     )
     grid = shown.pivot_table(index="feeder", columns=["workload", "workers"], values="text", aggfunc="first")
-    order = [row.name for row in WORKLOADS]
+    order = list(dict.fromkeys(cells["workload"]))  # that of the catalogue; a person's loader is not in it
     measured = set(zip(cells["workload"], cells["workers"]))
     columns = sorted(measured, key=lambda column: (order.index(column[0]), column[1]))
     grid = grid.reindex(index=[row.name for row in FEEDERS if row.name in grid.index], columns=columns).fillna("")
@@ -158,7 +159,7 @@ def _cell(state: str, word: str, value: float) -> str:
 
 
 def _footnote(records: Iterable[Record]) -> str:
-    measured = [take for take in records if take.outcome == MEASURED]
+    measured = [take for _, takes in by_cell(records) for take in of_long_epochs(takes) if take.outcome == MEASURED]
     if not measured:
         return "No take of it has numbers."
     takes = pd.DataFrame(

@@ -24,9 +24,9 @@ def read_lines(path: Path, parse: Callable[[str], Line]) -> list[Line]:
     if not path.exists():
         return []
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
-            rows.append(parse(line))
+            rows.append(parse(line.decode("utf-8")))
         except FeedersError as error:
             raise FeedersError(f"{path}, line {number}: {error}") from None
         except (ValueError, TypeError, KeyError) as error:

@@ -52,7 +52,9 @@ def environment_in_file_names(environment: str) -> str:
 
 
 def settings_in_name(environment: str) -> list[str]:
-    """Return the settings that an environment's name tells: "FEEDERS_MODEL=real"."""
+    """Return the settings that an environment's name tells, "FEEDERS_MODEL=real"; of a long name its digest alone."""
+    if not environment.startswith(TOOL):
+        return [environment]
     names = [name for name, _ in SERIES_VARIABLES]
     settings: list[str] = []
     for part in environment[len(TOOL) :].split("-"):

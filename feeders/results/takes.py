@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator, Mapping
 
 from feeders import variables
 from feeders.errors import FeedersError
@@ -43,7 +43,7 @@ class Takes:
     @property
     def backend(self) -> str:
         """What Keras computed with."""
-        return self.records[-1].stack.get("backend", TENSORFLOW)
+        return _known_stack(reversed(self.records)).get("backend", TENSORFLOW)
 
     @property
     def device(self) -> str:
@@ -51,14 +51,16 @@ class Takes:
 
         Takes of before there was a choice do not say what they ran on; they ran on a host without a GPU.
         """
-        where = self.records[0].stack.get("device", "cpu")
+        where = _known_stack(self.records).get("device", "cpu")
         apart = settings_in_name(self.environment)
         return ", ".join([where.upper(), *(text for text in apart if text != f"{variables.DEVICE}={where}")])
 
     @property
     def stack(self) -> str:
         """What it was measured with, in words."""
-        stack = self.records[-1].stack
+        stack = _known_stack(reversed(self.records))
+        if not stack:
+            return "no known stack"
         parts = [f"TensorFlow {stack['tensorflow']}"] if "tensorflow" in stack else []
         parts.append(f"Keras {stack['keras']}")
         if self.backend != TENSORFLOW:
@@ -80,10 +82,15 @@ def takes_file(folder: Path, release: str, environment: str) -> Path:
 
 
 def append_take(path: Path, record: Record) -> None:
-    """Append a take to a file of takes; one write, so that lines of several processes never mix."""
-    descriptor = os.open(str(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    """Append a take to a file of takes; one write, so that lines of several processes never mix.
+
+    A line that was not finished, as on a full disk, stays one of its own: it spoils no take behind it.
+    """
+    descriptor = os.open(str(path), os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(descriptor, f"{record.to_json()}\n".encode())
+        size = os.fstat(descriptor).st_size
+        ended = size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"
+        os.write(descriptor, (b"" if ended else b"\n") + f"{record.to_json()}\n".encode())
     finally:
         os.close(descriptor)
 
@@ -92,14 +99,14 @@ def takes_of_round(path: Path, run: str, number: int) -> Iterator[Record]:
     """Yield the takes that a run has made in one of its rounds; none where there is no such file.
 
     Args:
-        path: of a file of takes; other runs' lines in it are not looked into.
+        path: of a file of takes; other runs' lines in it are not looked into, nor one that was not finished.
         run: its id.
         number: of the round.
     """
     if not path.is_file():
         return
     for line in path.read_text(encoding="utf-8").splitlines():
-        if f'"run":"{run}","round":{number},' in line:
+        if f'"run":"{run}","round":{number},' in line and line.endswith("}"):
             yield Record.from_json(line)
 
 
@@ -130,3 +137,8 @@ def _read(path: Path) -> Takes:
     if not records:
         raise FeedersError(f"{path}: holds no takes. Try: delete it")
     return Takes(path.parent.name, release, environment, tuple(records))
+
+
+def _known_stack(records: Iterable[Record]) -> Mapping[str, str]:
+    """The first stack that takes tell: one whose material could not be made ended before it looked at any."""
+    return next((record.stack for record in records if record.stack), {})

@@ -57,6 +57,7 @@ def test_it_opens_and_shows_the_answer(advice, tmp_path, open_page):
     assert "Carry it by lookahead-processes with 2 workers" in text
     assert "from feeders import LookaheadProcesses" in text
     assert "mine.py:10 in __getitem__" in text
+    assert page.locator('input[name="batches"]').is_disabled()  # its speeds are of one length
     page.wait_for_selector(".chart svg, .chart canvas")
     page.click("nav a >> nth=1")
     page.wait_for_selector(".chart svg, .chart canvas")

@@ -10,6 +10,8 @@ import pytest
 
 from feeders.measure import Record
 from feeders.report.cells import cells_table, median_interval, of_other_length
+from feeders.report.deliveries import deliveries_table
+from feeders.report.recommendation import recommendations
 from feeders.results.audits import AUDITS_SUFFIX
 from feeders.results.takes import read_takes
 
@@ -172,3 +174,44 @@ def test_takes_that_timed_a_batch_within_long_epochs_give_the_numbers_and_all_ju
     assert (cell["takes"], cell["measured"], cell["state"]) == (5, 2, "unsafe")
     assert cell["seconds_per_batch"] == cell["seconds_per_batch_high"] == 0.001
     assert (cell["corrupt_high"], "corrupt" in cell["why"]) == (1, True)
+
+
+def test_a_delivery_that_could_not_be_counted_is_not_called_exactly_once(tmp_path):
+    """Of a person's loader whose samples nothing tells apart; the ceiling is not judged at all."""
+    why = "not counted: its content differs from pass to pass"
+    takes = [record(guarantee="", delivered=None, message=why), record("resident", 1, guarantee="", delivered=None)]
+    frame, _ = told(tmp_path, takes)
+    (row,) = deliveries_table(frame).to_dict("records")
+    assert (row["verdict"], row["tone"]) == ("not counted ×4", "none")
+    assert row["evidence"].endswith(why)
+    (found,) = recommendations(frame)
+    assert found.uncounted.startswith(f"delivery {why}. Try: ")
+
+
+def test_a_feeder_that_broke_in_some_takes_is_not_recommended_and_says_so(tmp_path):
+    """A take that broke before its feeder was asked, as on a full disk, says nothing of it."""
+    hung = dataclasses.replace(record(), outcome="hung", metrics={}, message="no end")
+    unmade = dataclasses.replace(hung, outcome="failed", stack={})
+    frame, _ = told(tmp_path, [*(record() for _ in range(4)), hung, unmade, record("generator", 1, 50.0)])
+    (found,) = recommendations(frame)
+    assert found.best["feeder"] == "generator"
+    assert found.avoid == (("sequence ×4", "broke in some takes: hung in 1 of 6"),)
+    (_, row) = deliveries_table(frame).to_dict("records")
+    assert (row["verdict"], row["tone"]) == ("exactly-once ×4", "warn")
+    assert row["evidence"].endswith("each take verified; broke in some takes: hung in 1 of 6")
+
+
+def test_what_an_audit_provokes_is_not_called_wrong_in_the_takes(tmp_path):
+    audit = {"loader": "sequence", "verdict": "exactly-once", "content": "corrupt", "safe": False}
+    frame, _ = told(tmp_path, [record()], audits=[audit])
+    (row,) = deliveries_table(frame).to_dict("records")
+    assert (row["verdict"], row["tone"]) == ("exactly-once ×4", "warn")
+    assert row["evidence"].endswith("verified; exactly-once, content corrupt where an audit provokes races")
+
+
+def test_the_evidence_tells_how_many_takes_give_the_numbers(tmp_path):
+    """All of them were measured and verified; those that timed long epochs give the numbers."""
+    takes = [record(metrics={"throughput": 100.0}), record(metrics={"throughput": 100.0, "seconds_per_batch": 0.001})]
+    frame, _ = told(tmp_path, takes)
+    (row,) = deliveries_table(frame).to_dict("records")
+    assert "workers 4: numbers of 1 of 2 takes\n" in row["evidence"]

@@ -8,7 +8,7 @@ from feeders.report.cells import cells_table
 from feeders.report.closing import closing_lines
 from feeders.report.recommendation import costs, recommendations
 from feeders.results.takes import read_takes
-from tests.report.conftest import made_up, write_takes
+from tests.report.conftest import broken, made_up, write_takes
 
 RUN = "2026-01-01T00:00:00+00:00"
 
@@ -68,3 +68,19 @@ def test_a_run_that_made_no_take_ends_without_a_word(results):
     assert closing_lines(results, "lab", "another") == []
     assert closing_lines(results, "elsewhere", RUN) == []
     assert read_takes(results)
+
+
+def test_what_was_not_counted_is_not_said_to_have_arrived(tmp_path):
+    """As of a loader whose content is random; it is fed all the same."""
+    message = "not counted: its content differs from pass to pass"
+    write_takes(tmp_path, [made_up("sequence", "own", 4, run=RUN, round=0, guarantee="", message=message)])
+    lines = closing_lines(tmp_path, "lab", RUN)
+    assert lines[2] == f"own: delivery {message}. Try: `feeders audit LOADER --key EXPRESSION`"
+    assert lines[3] == "Next:"
+
+
+def test_where_every_take_broke_nothing_is_said_to_have_arrived(tmp_path):
+    write_takes(tmp_path, [broken("crashed", "signal 11", run=RUN, round=0)])
+    lines = closing_lines(tmp_path, "lab", RUN)
+    assert " ".join(lines[1].split()) == "text nothing measured is safe"
+    assert lines[2] == "Next:"

@@ -8,7 +8,7 @@ from feeders import cli
 from feeders.results.changes import write_changes
 from tests.results.made import a_finding
 
-from .conftest import made_up, some_takes, write_takes
+from .conftest import broken, made_up, some_takes, write_takes
 
 
 @pytest.fixture
@@ -31,10 +31,16 @@ def test_the_page_is_written_where_it_was_asked_for(results, capsys):
     assert text.rstrip().endswith("</html>")
 
 
+def test_a_message_with_the_name_of_a_file_that_is_no_utf_8_is_shown_too(results):
+    write_takes(results, [made_up(), broken("failed", "ValueError: caf\udce9.jpg", feeder="generator")])
+    assert cli.main(["report"]) == 0
+    assert "ValueError: caf\\udce9.jpg" in (results.parent / "report.html").read_text(encoding="utf-8")
+
+
 def damaged(name, content):
     def damage(results):
         path = write_takes(results, [made_up()])
-        (path if name is None else path.with_name(name)).write_text(content)
+        (path if name is None else path.with_name(name)).write_bytes(content.encode("utf-8", "surrogateescape"))
 
     return damage
 
@@ -45,6 +51,7 @@ def damaged(name, content):
         (lambda results: None, "holds no takes (*/*-takes.jsonl). Try: asv run"),
         (damaged(None, ""), "2.16.2-stack-takes.jsonl: holds no takes. Try: delete it"),
         (damaged(None, '{"schema"'), "2.16.2-stack-takes.jsonl, line 1: take record: damaged line"),
+        (damaged(None, "\udcff"), "2.16.2-stack-takes.jsonl, line 1: damaged ('utf-8' codec can't decode"),
         (damaged(None, '{"schema": 0}'), "schema 0, expected 1: written by another version of this suite"),
         (damaged("machine.json", "{"), "machine.json: damaged"),
         (damaged("2.16.2-audits.jsonl", "[]"), "2.16.2-audits.jsonl, line 1: damaged"),

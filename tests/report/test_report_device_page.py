@@ -90,6 +90,7 @@ def test_the_page_shows_busy_beside_the_limit_and_both_devices(page_of, open_pag
 def test_without_a_gpu_the_page_says_so_and_still_splits_epochs(page_of, open_page):
     page = at(open_page(), page_of, "device", machine="h100", device="CPU", workload="jpeg")
     assert page.locator("main svg.marks").count() == 1
-    assert "No GPU was measured on this workload here." in page.locator("main").inner_text()
+    told = page.locator("main").inner_text()
+    assert "No GPU was measured on this workload here. To do so: FEEDERS_DEVICE=gpu asv run" in told
     told = {row[0]: row for row in rows(page, "Shares of an epoch")}
     assert told["sequence"][-1] == "copies, computes"

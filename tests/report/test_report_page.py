@@ -220,7 +220,7 @@ def test_a_cell_of_the_matrix_opens_its_evidence_and_escape_closes_it(report, op
 def test_a_confirmed_change_is_marked_with_its_release_ratio_and_pins(report, open_page):
     page = at(open_page(), report, "releases", machine="lab", workload="text", feeder="sequence", workers=4)
     (change,) = rows(page, "Confirmed changes")
-    assert change == ["2.16.2", "2.15.1", "sequence/text/4", "whole epochs", "1.25 [1.2, 1.3]", "10"]
+    assert change == ["2.16.2", "2.15.1", "sequence/text/4", "CPU", "whole epochs", "1.25 [1.2, 1.3]", "10"]
     (upgrade,) = rows(page, "What these upgrades changed in the stack")
     assert upgrade[:2] == ["2.16.2", "2.15.1"]
     assert "keras 2.15.0 -> 3.4.1" in upgrade[2]
@@ -276,6 +276,7 @@ SMALL = {
     "gap": [timed("sequence", 0.001, 0.5), timed("generator", 0.002, 0.0)],
     "alike": [timed("sequence", 0.001, 0.5), timed("generator", 0.001, 0.5)],
     "knee": [timed("sequence", 0.002, 0.0, **LIMIT), timed("sequence", 0.001, 0.5, workers=4, **LIMIT)],
+    "starved": [timed("resident", 0.001, 0.0), timed("sequence", 0.002, 0.5), timed("sequence", 0.004, 0.5)],
 }
 
 
@@ -355,6 +356,9 @@ def test_the_length_of_an_epoch_is_chosen_in_place_and_stands_in_the_address(sma
     redrawn(page, lambda: length(page, "120"))
     assert "epochs of 100 batches, the nearest" in page.locator("main").inner_text()
     assert "15,460" in page.locator("dd").first.inner_text()
+    redrawn(page, lambda: length(page, "12345"))
+    assert "epochs of 10,000 batches, the nearest" in page.locator("main").inner_text()
+    assert "Speeds are for 12,345." in page.locator("main").inner_text()
 
 
 def length(page, text):
@@ -369,6 +373,8 @@ def test_any_length_is_taken_and_what_is_none_is_told(small, open_page):
     assert "batches=777" in page.url
     # 777 batches of 3,000 / 97 samples in 0.777 s and a gap of 0.5 s, in four digits.
     assert "18,820" in page.locator("main").inner_text()
+    redrawn(page, lambda: length(page, "5e2"))
+    assert "batches=500" in page.url
     at(page, small, "feeders", machine="alike", batches="-3")
     assert "An epoch of -3 batches?" in page.locator("#corrected").inner_text()
 
@@ -380,3 +386,25 @@ def test_the_knee_follows_the_length_of_an_epoch_and_the_limit_is_drawn(small, o
     assert page.locator("svg text", has_text=re.compile("^limit$")).count() == 1
     redrawn(page, lambda: length(page, "100"))
     assert rows(page, "Where more stop to help, and why")[0][1] == "1"
+
+
+def test_a_stall_is_of_the_length_that_is_chosen_where_the_ceiling_is_not_shown(small, open_page):
+    """0.3 s of batches and a gap of 0.5 s, against 0.1 s of the ceiling, on a page that shows one feeder.
+
+    In epochs of 1,000 batches two takes have 60 and 77.78 %, and in the middle a batch of 3 ms: 0.4375 times as much
+    of what is not stalled.
+    """
+    page = at(open_page(), small, "releases", machine="starved", feeder="sequence", metric="stall", batches=100)
+    assert rows(page, "The numbers")[0][2] == "86.39 [82.5, 90.28]"
+
+
+def test_each_device_is_held_against_its_own_ceiling_in_epochs_of_any_length(tmp_path, open_page):
+    """On the first the ceiling has no gap; on the second it has the same as the feeder, so that the stall stays."""
+    for environment, gap in (("stack", 0.0), ("stack-KERAS_BACKENDjax", 0.5)):
+        takes = [timed("resident", 0.001, gap), timed("sequence", 0.001, 0.5)]
+        write_takes(tmp_path / "results", takes, environment=environment)
+    path = tmp_path / "report.html"
+    path.write_text(html_report(tmp_path / "results"), encoding="utf-8")
+    page = at(open_page(), path, "device", machine="lab", batches=100)
+    beside = rows(page, "All devices of this host, side by side")
+    assert {row[2]: row[5] for row in beside if row[0] == "sequence"} == {"CPU": "83.33", "CPU, jax": "0"}

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from feeders.measure import METRICS
+from feeders.report.answers import answers_table
 from feeders.report.cells import SUBJECT
 from feeders.report.recommendation import alternatives, recommendations
 
@@ -85,10 +86,32 @@ def test_the_command_that_compares_measures_on_what_was_measured():
     assert "`FEEDERS_MODEL=resnet KERAS_BACKEND=jax feeders compare sequence:4 generator:1 " in text
 
 
+@pytest.mark.parametrize(
+    ("device", "start"),
+    [
+        ("GPUS, FEEDERS_BATCH=64", "`FEEDERS_DEVICE=gpus FEEDERS_BATCH=64 feeders compare "),
+        ("CPU, FEEDERS_IMAGES=_home_me_photos", "`FEEDERS_IMAGES=DIR feeders compare "),
+        ("CPU, FEEDERS_LOADER=_home_me_my.py_Train", "`FEEDERS_LOADER=FILE.py:NAME feeders compare "),
+    ],
+)
+def test_the_command_that_compares_can_be_followed(device, start):
+    """The name of a series has no path, and on a host with several GPUs one is the default."""
+    close = cell("generator", speed=90, effective_throughput_high=105, device=device)
+    assert start in "".join(alternatives(answer(cell("sequence", 4, speed=100, device=device), close)))
+
+
 def test_where_nothing_is_safe_there_is_no_recommendation():
     found = answer(cell("resident"), cell("sequence", state="unsafe", why="none"))
     assert found.best is None
     assert alternatives(found) == []
+
+
+def test_where_only_what_asks_for_more_is_safe_the_page_says_so_and_names_it():
+    cells = [cell("tfdata-native", speed=300), cell("sequence", state="unsafe", why="none")]
+    found = answer(*cells)
+    assert (found.best, found.none_safe) == (None, "nothing measured is safe that needs only a loader in Python")
+    (html,) = answers_table(pd.DataFrame(cells))["html"]
+    assert "<li>with the preparation written in TensorFlow ops: <code>tfdata-native ×1</code>" in html
 
 
 def test_outcomes_and_lost_speed_are_reasons_to_avoid():

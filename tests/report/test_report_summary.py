@@ -259,3 +259,34 @@ def test_a_wait_that_is_not_known_is_empty(tmp_path):
     line = next(line for line in summarise(tmp_path).splitlines() if line.startswith("| remote |"))
     assert "nan" not in line
     assert line.split("|")[5].strip() == ""
+
+
+def test_a_person_s_loader_is_a_column_of_its_own(tmp_path):
+    """As `FEEDERS_LOADER=my.py:Train asv run` calls it; it is in no catalogue."""
+    takes = [record(workers=workers, workload="own", batches=97) for workers in (1, 4)]
+    write(tmp_path, takes, name="2.16.2-stack-FEEDERS_LOADER_home_my.py_Train-takes.jsonl")
+    text = summarise(tmp_path)
+    assert "| own | `sequence ×1` | 100" in text
+    assert rows(text)["feeder"] == ["own ×1", "own ×4"]
+
+
+def test_takes_that_give_no_number_are_not_counted_beside_it(tmp_path):
+    """Where some timed a batch within long epochs, the numbers are of these alone."""
+    newer = record(metrics={"seconds_per_batch": 0.32})
+    write(tmp_path, [*(record(speed=speed) for speed in (50.0, 60.0, 90.0)), newer, newer])
+    assert "A number is the median of 2 takes, each" in summarise(tmp_path)
+    assert "is 0 % of the median in the middle cell" in summarise(tmp_path)
+
+
+def test_what_else_was_measured_on_an_older_release_is_asked_for_with_it(devices):
+    write(devices, [on("cpu")], name="2.17.1-stack-takes.jsonl")
+    text = summarise(devices, "2.16.2")
+    assert "`report --summary --release 2.16.2 --device 'CPU'`: " in text
+    assert rows(summarise(devices, "2.16.2", trained_on="CPU, KERAS_BACKEND=jax"))["sequence"] == ["50"]
+
+
+def test_a_series_whose_long_name_became_a_digest_is_not_what_most_people_have(devices):
+    """As with a loader in a deep folder."""
+    write(devices, [on("gpu", speed=7.0)], "2.16.2-env-b1946ac92492d2347c6235b4d2611184-takes.jsonl")
+    assert rows(summarise(devices))["sequence"] == ["2,000"]
+    assert "GPU, env-b1946ac92492d2347c6235b4d2611184" in summarise(devices)

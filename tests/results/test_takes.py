@@ -71,7 +71,31 @@ def test_an_empty_file_and_a_damaged_line_are_named(machine):
         ("stack-FEEDERS_MODELreal", {"device": "gpu"}, "GPU, FEEDERS_MODEL=real"),
         ("stack-FEEDERS_DEVICEgpu-KERAS_BACKENDjax", {"device": "gpu"}, "GPU, KERAS_BACKEND=jax"),
         ("stack-FEEDERS_IMAGES_my-own_photos", {}, "CPU, FEEDERS_IMAGES=_my-own_photos"),
+        ("env-b1946ac92492d2347c6235b4d2611184", {}, "CPU, env-b1946ac92492d2347c6235b4d2611184"),
     ],
 )
 def test_what_trained_is_told_with_what_sets_its_series_apart(environment, stack, device):
     assert Takes("lab", "2.16.2", environment, (dataclasses.replace(TAKE, stack=stack),)).device == device
+
+
+def test_a_take_that_ended_before_its_stack_was_known_hides_that_of_no_other():
+    """As where the cache could not be written, or FEEDERS_IMAGES holds no photograph."""
+    unmade = dataclasses.replace(TAKE, outcome="failed", stack={})
+    known = dataclasses.replace(TAKE, stack={**TAKE.stack, "backend": "jax", "device": "gpu"})
+    takes = Takes("lab", "2.16.2", "stack-FEEDERS_DEVICEgpu-KERAS_BACKENDjax", (unmade, known, unmade))
+    assert (takes.stack, takes.backend) == ("Keras 3.4.1 on jax, Python 3.11.7", "jax")
+    assert takes.device == "GPU, KERAS_BACKEND=jax"
+    assert Takes("lab", "2.16.2", "stack", (unmade,)).stack == "no known stack"
+
+
+def test_a_line_that_was_not_finished_spoils_no_take_behind_it(machine):
+    """As where the disk was full, or the host lost its power: the run goes on, and makes that take again."""
+    path = takes_file(machine, "2.16.2", "stack")
+    path.write_text(TAKE.to_json()[:-2])
+    again = dataclasses.replace(TAKE, workers=2)
+    append_take(path, again)
+    assert list(takes_of_round(path, "r", 0)) == [again]
+    with pytest.raises(FeedersError, match=r"line 1: take record: damaged line .* Try: delete that line"):
+        read_takes(machine.parent)
+    path.write_text(path.read_text().partition("\n")[2])
+    assert read_takes(machine.parent)[0].records == (again,)

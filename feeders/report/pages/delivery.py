@@ -26,7 +26,8 @@ PAGE = Page(
             "Counted in the takes, as it is",
             "Nothing was measured here.",
             "Each cell is one epoch of each take, with the most workers that were measured. A race that hits one "
-            "batch in a thousand may not show here. An audit provokes it.",
+            "batch in a thousand may not show here. An audit provokes it. ! stands where one did so, or where some "
+            "takes broke.",
         ),
         page_table(
             "cells",

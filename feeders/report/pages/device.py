@@ -69,10 +69,11 @@ PAGE = Page(
             _BY,
             "GPU busy beside the share of the limit, on @workload",
             "A bar for how busy the GPU was with each feeder, and a line for its share of the limit of this host.",
-            "No GPU was measured on this workload here. To do so: feeders measure sequence --device gpu",
+            "No GPU was measured on this workload here. To do so: FEEDERS_DEVICE=gpu asv run",
             needs=("gpu_busy",),
             note="Both should grow together. Feeders that prepare in Python have the limit of this host, others the "
-            "ceiling. How busy the GPU was is of short epochs, gaps included; the share of the limit is of long ones.",
+            "ceiling. How busy the GPU was is of short epochs, gaps included; the share of the limit is of epochs of "
+            "the length that is chosen.",
         ),
         page_table(
             "cells",

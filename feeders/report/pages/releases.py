@@ -79,6 +79,7 @@ PAGE = Page(
                 ("release", "release", "code"),
                 ("before", "after", "code"),
                 ("cell", "cell", "code"),
+                ("device", "device", "text"),
                 ("of", "of", "text"),
                 ("times", "time (×)", "interval"),
                 ("pairs", "pairs", "number"),

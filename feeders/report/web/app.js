@@ -9,6 +9,8 @@ const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 // Characters from which the text of a cell may be broken: style.css keeps its column wide enough to be read.
 const LONG = { text: 24, code: 17 };
+// A page of advice is of one length of an epoch.
+const takesAnyLength = payload.lengths.length > 1;
 const isNarrow = () => window.innerWidth < 620; // as in style.css
 let state = {};
 let views = [];
@@ -30,7 +32,7 @@ function optionsOf(name, chosen) {
   const place = SUBJECT.indexOf(name);
   if (place >= 0) return distinct(subjectsLike(chosen, SUBJECT.slice(0, place)).map((subject) => subject[name]));
   if (name === "workload") return subjectsLike(chosen, SUBJECT)[0]?.workloads ?? [];
-  if (name === "batches") return /^[1-9]\d{0,8}$/.test(chosen.batches ?? "") ? [chosen.batches] : [String(payload.lengths[0])];
+  if (name === "batches") return takesAnyLength && /^[1-9]\d{0,8}$/.test(chosen.batches ?? "") ? [chosen.batches] : [String(payload.lengths[0])];
   if (name === "metric") return payload.metrics.map((metric) => metric.name);
   if (name === "beside") {
     const own = subjectId(chosen);
@@ -71,7 +73,7 @@ function settle(asked) {
 }
 
 function reasonOf(name, asked, shown) {
-  if (name === "batches") return `An epoch of ${asked} batches? Expected is a whole number from 1 to 999999999; shown is ${shown}.`;
+  if (name === "batches" && takesAnyLength) return `An epoch of ${asked} batches? Expected is a whole number from 1 to 999999999; shown is ${shown}.`;
   return `${name} ${asked} has no results here; shown is ${shown || "none"}.`;
 }
 
@@ -134,6 +136,22 @@ function rowsOf(block) {
   return rows.filter((row) => (block.needs ?? []).every((key) => row[key] !== null && row[key] !== undefined));
 }
 
+const placeId = (row) => [...SUBJECT, "workload"].map((key) => row[key]).join("~");
+
+// By the place that each is the ceiling of: rows that are shown may be of one feeder, or of several releases or devices.
+function ceilingsByPlace() {
+  const columns = payload.tables.cells.columns; // of advice without a take there are none
+  const keys = [...SUBJECT, "workload", "seconds_per_batch", "gap"];
+  const found = new Map();
+  (columns.ceiling ?? []).forEach((isCeiling, index) => {
+    const row = Object.fromEntries(keys.map((key) => [key, columns[key]?.[index]]));
+    if (isCeiling && Number.isFinite(row.seconds_per_batch) && !found.has(placeId(row))) found.set(placeId(row), row);
+  });
+  return found;
+}
+
+const ceilings = ceilingsByPlace();
+
 // Speeds are of epochs of the default length; the time of a batch and the gap tell those of any other.
 function ofLength(rows) {
   const batches = Number(state.batches);
@@ -142,11 +160,12 @@ function ofLength(rows) {
   const factor = (row) => each(row, standard) / each(row, batches);
   const known = rows.filter((row) => Number.isFinite(row.seconds_per_batch));
   for (const row of known) {
-    const ceiling = known.find((other) => other.ceiling && other.subject === row.subject && other.workload === row.workload);
-    if (ceiling && Number.isFinite(row.stall)) row.stall = 100 - (100 - row.stall) * factor(row) / factor(ceiling);
-    for (const name of ["effective_throughput", "share_of_limit"]) {
-      for (const key of [name, `${name}_low`, `${name}_high`]) if (Number.isFinite(row[key])) row[key] *= factor(row);
-    }
+    const ceiling = ceilings.get(placeId(row));
+    const rescale = (name, of) => {
+      for (const key of [name, `${name}_low`, `${name}_high`]) if (Number.isFinite(row[key])) row[key] = of(row[key]);
+    };
+    for (const name of ["effective_throughput", "share_of_limit"]) rescale(name, (value) => value * factor(row));
+    if (ceiling) rescale("stall", (value) => 100 - (100 - value) * factor(row) / factor(ceiling));
   }
 }
 
@@ -472,7 +491,7 @@ async function drawBlock(block, into) {
   const rows = rowsOf(block);
   if (isEmpty(block, rows)) { into.append(element("p", { class: "empty" }, filledIn(block.empty))); return; }
   if (block.by?.includes("batches") && "batches" in payload.tables[block.table].columns && nearestLength() !== state.batches) {
-    into.append(element("p", { class: "note" }, `What to use and to avoid, and how near it is to the ceiling, is told for epochs of ${number(Number(nearestLength()))} batches, the nearest length it was worked out for. Speeds are for ${number(Number(state.batches))}.`));
+    into.append(element("p", { class: "note" }, `What to use and to avoid, and how near it is to limit and ceiling, is told for epochs of ${number(Number(nearestLength()))} batches, the nearest length it was worked out for. Speeds are for ${Number(state.batches).toLocaleString("en-US")}.`));
   }
   if (block.kind === "prose") into.append(...rows.map((row) => withSpeeds(html(row[block.column]), row, block.by)));
   else if (block.kind === "table") drawTable(block, rows, into);
@@ -525,10 +544,10 @@ function choose(name, title, label) {
 
 // A number that anybody may type; what is none leaves the choice as it was.
 function lengthField(title) {
-  const change = (event) => (event.target.checkValidity() && event.target.value ? go({ ...state, batches: event.target.value }) : event.target.reportValidity());
+  const change = (event) => (event.target.checkValidity() && event.target.value ? go({ ...state, batches: String(event.target.valueAsNumber) }) : event.target.reportValidity());
   const field = element("input", {
     ...{ name: "batches", type: "number", min: 1, max: 999999999, step: 1, required: true, value: state.batches, list: "lengths" },
-    onchange: change,
+    ...{ onchange: change, disabled: !takesAnyLength },
   });
   const lengths = [...payload.lengths].sort((a, b) => a - b).map((value) => element("option", { value }));
   return element("label", {}, element("span", {}, title), field, element("datalist", { id: "lengths" }, ...lengths));
