@@ -9,7 +9,7 @@ from typing import Sequence
 from feeders.measure import MEASURED
 from feeders.measure.delivery import delivery_text
 from feeders.releases.installed import installed
-from feeders.releases.stacks import KERAS_PACKAGE, TENSORFLOW_PACKAGE, difference, stacks
+from feeders.releases.stacks import KERAS_PACKAGE, NIGHTLY_PACKAGE, TENSORFLOW_PACKAGE, difference, stacks
 from feeders.results.changes import BrokenPair, PairNumbers, ReleaseFinding, SpeedVerdict
 from feeders.terminal import table
 
@@ -20,7 +20,7 @@ from .verdict import FEWEST, SAME, UNDECIDED, judge_pairs
 TABLE_HEADS = ("", "verdict", "B/A time", "99 % interval", "pairs", "spread of a pair", "would have seen")
 
 # Of the packages that differ, those that explain most changes come first.
-TELLING_PACKAGES = ("python", TENSORFLOW_PACKAGE, KERAS_PACKAGE, "numpy")
+TELLING_PACKAGES = ("python", TENSORFLOW_PACKAGE, KERAS_PACKAGE, NIGHTLY_PACKAGE, "numpy")
 
 # Of the message of a side that broke: its outcome and what is at its root; the evidence has the whole.
 MESSAGE_LENGTH = 300
@@ -146,6 +146,6 @@ def _side(evidence: ComparisonEvidence, side: str) -> str:
         return f"{name}{title} (as installed here: {here.title}, Python {python})"
     if not stack:
         return f"{name}{title}"
-    keras = stack.version(KERAS_PACKAGE) or "built in"
+    keras = stack.keras or "built in"
     tensorflow = stack.version(TENSORFLOW_PACKAGE)
     return f"{name}{title} (TensorFlow {tensorflow}, Keras {keras}, Python {stack.python}, CPU)"
