@@ -85,10 +85,13 @@ def compare(
     Raises:
         FeedersError: a release can't be measured here, or its interpreter dies.
     """
-    broken = [(side, take) for side, take in zip("ab", request.takes) if take.outcome != MEASURED]
+    broken = tuple(
+        BrokenPair(side, take.outcome, take.message)
+        for side, take in zip("ab", request.takes)
+        if take.outcome != MEASURED
+    )
     if broken:
-        side, take = broken[0]
-        yield request.cell_pairs[0], Comparison((), (BrokenPair(side, take.outcome, take.message),), None, True)
+        yield request.cell_pairs[0], Comparison((), broken, None, True)
         return
     settings, rng = request.settings or Settings.from_environment(), random.Random()
     family = family or len(request.cell_pairs)

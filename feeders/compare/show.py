@@ -31,7 +31,7 @@ def comparison_text(evidence: ComparisonEvidence) -> str:
     by_name = evidence.by_name
     rows = [_row(name, each) for name, each in by_name.items()]
     head = f"A: {_side(evidence, 'a')}\nB: {_side(evidence, 'b')}"
-    notes = [f"{name}: {_broken(each.broken[-1])}" for name, each in by_name.items() if each.broken]
+    notes = [f"{name}: {_broken(broken)}" for name, each in by_name.items() for broken in _last_broken(each)]
     insides = {name: inside_epochs(each.verdict, each.pairs) for name, each in by_name.items()}
     notes += [f"{name}: {inside}" for name, inside in insides.items() if inside]
     if evidence.not_compared:
@@ -113,7 +113,8 @@ def what_changed(before: str, after: str, most: int = 6) -> str:
 def _row(name: str, comparison: Comparison) -> tuple[str, ...]:
     verdict = comparison.verdict
     if not verdict:
-        return name, _outcome(comparison.broken[-1]), "", "", str(len(comparison.pairs)), "", ""
+        outcomes = ", ".join(map(_outcome, _last_broken(comparison)))
+        return name, outcomes, "", "", str(len(comparison.pairs)), "", ""
     if verdict.low is None or verdict.spread is None or verdict.detectable is None:
         return name, verdict_text(verdict), "", "", str(verdict.pairs), "", ""
     return (
@@ -125,6 +126,11 @@ def _row(name: str, comparison: Comparison) -> tuple[str, ...]:
         f"{100 * verdict.spread:.1f} %",
         f"{100 * verdict.detectable:.1f} %",
     )
+
+
+def _last_broken(comparison: Comparison) -> list[BrokenPair]:
+    """Return the last pair that came to nothing of each side that broke."""
+    return list({broken.side: broken for broken in comparison.broken}.values())
 
 
 def _outcome(broken: BrokenPair) -> str:

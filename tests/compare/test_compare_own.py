@@ -135,6 +135,17 @@ def test_a_release_that_breaks_the_loader_is_an_outcome(takes, monkeypatch):
     assert "delivery of A: exactly-once" in str(found)
 
 
+def test_a_loader_that_breaks_on_both_releases_is_bad(takes):
+    """It breaks on the newer one, which is not good for its breaking on the older one too."""
+    broken = {"outcome": "failed", "message": "ValueError: planted", "metrics": {}, "guarantee": ""}
+    takes.update({release: measured("my.py:Old", **broken) for release in ("2.15.1", "2.16.2")})
+    request = first_takes(parse_own("2.15.1", "2.16.2", "my.py:Old", None), SETTINGS, silent)
+    found = evidence(request, dict(run.compare(request, silent)))
+    assert found.is_bad
+    assert "my.py:Old  A failed, B failed" in str(found)
+    assert all(f"my.py:Old: {side} failed: ValueError: planted" in str(found) for side in "AB")
+
+
 def test_a_loader_that_can_be_opened_on_neither_release_is_a_wrong_call(takes):
     takes.update({"2.15.1": FeedersError("my.py: no such file"), "2.16.2": FeedersError("my.py: no such file")})
     with pytest.raises(FeedersError, match=r"^my\.py: no such file$"):

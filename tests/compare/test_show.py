@@ -210,6 +210,7 @@ def test_keras_of_a_nightly_build_is_said(monkeypatch):
         ({"fast": FAST, "slow": SLOW}, True),
         ({"b": [HUNG, HUNG]}, True),
         ({"a": [A_HUNG, A_HUNG]}, False),
+        ({"both": [HUNG, A_HUNG]}, True),
         ({"once": [HUNG, *SAME]}, False),
         ({"few": SLOW[:9]}, False),
         ({"none": []}, False),
