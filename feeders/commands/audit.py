@@ -84,7 +84,7 @@ def _audit(options: argparse.Namespace) -> int:
     if options.json:
         writable(options.json)
     if options.repro:
-        writable(options.repro)
+        writable(options.repro, "--repro", "fault.py")
     if options.loader is None:
         raise FeedersError("audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all")
     with Progress() as progress:

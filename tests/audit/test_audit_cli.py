@@ -62,6 +62,7 @@ def refused(capsys):
         (("mine.py:",), "mine.py:: expected FILE.py:NAME or package.module:NAME"),
         ((ARRAYS, "--start-method", "spawn"), "--start-method spawn is about processes. Try: add --processes"),
         ((ARRAYS, "--json", "no/such/folder/a.json"), "--json no/such/folder/a.json: no such folder. Try: one that is"),
+        ((ARRAYS, "--repro", "no/such/fault.py"), "--repro no/such/fault.py: no such folder. Try: one that is there"),
         (
             (ARRAYS, "--json", "results"),
             "--json results: a folder; expected the path of a file. Try: results/evidence.json",
