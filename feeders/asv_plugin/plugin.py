@@ -27,7 +27,7 @@ from asv.util import UserError, iter_subclasses
 from feeders.errors import FeedersError
 from feeders.releases.installed import require_installed
 from feeders.report.closing import closing_lines
-from feeders.results.machines import RESULTS, description_file, machine_folder, name_of_host
+from feeders.results.machines import RESULTS, description_file, name_of_host, writable_folder
 
 from . import machine, runs, selection, tables
 from .edge import ends_with_message
@@ -82,8 +82,7 @@ def _run(original: Callable[..., Any], takes_log: TakesLog) -> Callable[..., Any
             return original(cls, conf, *args, **kwargs)
         runs.settle_rounds(kwargs)
         takes_log.skips_releases = runs.may_skip(kwargs)
-        conf.takes_folder = machine_folder(Path(conf.results_dir), description["machine"])
-        conf.takes_folder.mkdir(parents=True, exist_ok=True)
+        conf.takes_folder = writable_folder(Path(conf.results_dir), description["machine"])
         begun = runs.begin(conf.takes_folder, runs.run_identity(kwargs))
         conf.run_id = begun.id
         status = original(cls, conf, *args, **kwargs)

@@ -121,12 +121,13 @@ def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
     from feeders.audit import audit_all
     from feeders.releases.installed import require_installed
     from feeders.report import delivery_table
-    from feeders.results.audits import add_audits, audits_file
-    from feeders.results.machines import machine_folder
+    from feeders.results.audits import add_audits, audits_file, read_audits
+    from feeders.results.machines import writable_folder
 
     results = results_folder("audit --all")
-    folder = machine_folder(results, describe(None, results)["machine"])
+    folder = writable_folder(results, describe(None, results)["machine"])
     path = audits_file(folder, require_installed().id, asked_backend())
+    read_audits(path)  # one damaged line would refuse all that was found, at the end
     audits: list[dict[str, Any]] = []
     try:
         with Progress() as progress:

@@ -228,3 +228,10 @@ def test_only_a_range_that_may_name_several_is_interleaved(lab):
 def test_a_dry_run_writes_nothing(lab, tmp_path):
     lab.run(range_spec="ALL", dry_run=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_results_cant_be_kept_nothing_is_measured(lab, tmp_path):
+    (tmp_path / "results").touch()
+    with pytest.raises(FeedersError, match=r"results/lab: results can't be kept there \(Not a directory\)"):
+        lab.run(range_spec="2.16.2")
+    assert lab.calls == []

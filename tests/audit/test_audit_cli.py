@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from feeders import cli
+from feeders.releases.catalogue import Release
 
 HERE = Path(__file__).resolve().parent
 
@@ -81,6 +82,21 @@ def test_all_needs_the_folder_of_the_results(refused, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     text = f"audit --all: no folder results/ in {tmp_path}. Try: call it where asv.conf.json is, in a clone of "
     assert refused("--all").startswith(text)
+
+
+def test_all_audits_nothing_where_what_it_finds_could_not_be_kept(refused, monkeypatch, tmp_path):
+    """It takes 40 minutes, and a damaged line of the file refused all of them at the end."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FEEDERS_MACHINE", "lab")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    release = Release("2.16.2", "2024-06-28", "TensorFlow 2.16.2, Keras 3.4.1")
+    monkeypatch.setattr("feeders.releases.installed.require_installed", lambda: release)
+    monkeypatch.setattr(import_module("feeders.audit"), "audit_all", lambda *_: pytest.fail("it was begun"))
+    path = Path("results/lab/2.16.2-audits.jsonl")
+    path.parent.mkdir(parents=True)
+    path.write_text("{half\n")
+    assert refused("--all").startswith("results/lab/2.16.2-audits.jsonl, line 1: damaged (")
 
 
 @pytest.mark.parametrize(
