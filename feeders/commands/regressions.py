@@ -40,11 +40,11 @@ def _regressions(options: argparse.Namespace) -> int:
     from feeders.releases.catalogue import oldest_first
     from feeders.results.changes import changes_file, merged, read_changes, write_changes
     from feeders.results.machines import machine_folder, writable_folder
-    from feeders.results.series import environment_name
+    from feeders.results.series import environment_in_file_names, environment_name
     from feeders.results.takes import read_takes
 
     results = results_folder("regressions")
-    machine, environment = describe(None, results)["machine"], environment_name()
+    machine, environment = describe(None, results)["machine"], environment_in_file_names(environment_name())
     recorded = oldest_first(read_takes(results))
     parts = [part for part in recorded if (part.machine, part.environment) == (machine, environment)]
     if not parts:
