@@ -109,7 +109,7 @@ def compare(
         with lockstep_processes(request.release_a, request.release_b, log, request.packages) as (a, b):
             for place, (cells, sampling) in enumerate(open_.items(), 1):
                 if end and time.monotonic() > end:
-                    yield from ((cells, sampling.comparison()) for cells, sampling in open_.items())
+                    yield from ((cells, each.comparison()) for cells, each in open_.items() if not each.ended)
                     return
                 log(f"round {number}, {place} of {len(open_)}: {cells.name}, {sampling.progress}")
                 sampling.measure(Side(a, cells.a, settings), Side(b, cells.b, settings))
