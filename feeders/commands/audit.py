@@ -89,9 +89,10 @@ def _audit(options: argparse.Namespace) -> int:
         raise FeedersError("audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all")
     with Progress() as progress:
         found = audit(AuditRequest(**given), progress=progress.update, announce=progress.print)
-    print(found.to_text(shutil.get_terminal_size((UNBOUNDED, 24)).columns))
+    # The file comes first: of an output that was closed nobody reads.
     if options.json:
         write_atomically(options.json, json.dumps(found.to_json(), indent=1) + "\n")
+    print(found.to_text(shutil.get_terminal_size((UNBOUNDED, 24)).columns))
     if options.repro:
         print(write_repro(found, options.repro))
     return 0 if found.safe else 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -252,3 +254,16 @@ def test_without_tensorflow_it_says_so_and_how_to_get_it():
     assert ended.stderr.startswith("feeders: TensorFlow can't be imported (import of tensorflow halted")
     assert "Try: pip install -e '.[cpu]' (or '.[gpu]' on a GPU host); or KERAS_BACKEND=jax" in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_the_evidence_is_written_before_anything_is_printed(monkeypatch, tmp_path):
+    """As ``audit ... --json FILE | head -1``: who reads may be gone before the last line."""
+
+    def to_text(width):
+        raise BrokenPipeError("nobody reads")
+
+    done = SimpleNamespace(to_text=to_text, to_json=lambda: {"schema": 1}, safe=True)
+    monkeypatch.setattr(import_module("feeders.audit"), "audit", lambda request, progress, announce: done)
+    with pytest.raises(BrokenPipeError, match="nobody reads"):
+        cli.main(["audit", "sequence", "--json", str(tmp_path / "evidence.json")])
+    assert json.loads((tmp_path / "evidence.json").read_text()) == {"schema": 1}
