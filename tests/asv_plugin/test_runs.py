@@ -80,7 +80,10 @@ def test_another_request_starts_anew(tmp_path, clock, other):
     assert begin(tmp_path, run_identity({**ASKED, **other})) == second
 
 
-@pytest.mark.parametrize("variable", ["FEEDERS_PROFILE", "FEEDERS_MODEL", "KERAS_BACKEND", "TF_USE_LEGACY_KERAS"])
+@pytest.mark.parametrize(
+    "variable",
+    ["FEEDERS_PROFILE", "FEEDERS_MODEL", "KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "FEEDERS_TF_DATA_SERVICE"],
+)
 def test_another_setting_starts_anew(tmp_path, clock, monkeypatch, variable):
     first = begin(tmp_path, run_identity(ASKED))
     monkeypatch.setenv(variable, "another")
