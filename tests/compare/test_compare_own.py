@@ -159,6 +159,17 @@ def test_a_package_that_the_pins_lack_is_asked_for(takes):
         first_takes(parse_own("2.15.1", "2.16.2", "my.py:Old", None), SETTINGS, silent)
 
 
+def test_packages_go_beside_the_pins_of_a_release_that_is_not_installed(takes, monkeypatch):
+    """pip would bring them into another environment."""
+    monkeypatch.setattr(own, "installed", lambda: None)
+    takes.update(Old=measured("my.py:Old"), New=measured("my.py:New"))
+    sides = OwnSide("Old", "2.16.2", "my.py:Old"), OwnSide("New", "2.16.2", "my.py:New")
+    assert first_takes(sides, SETTINGS, silent, ("h5py",)).packages == ("h5py",)
+    takes["Old"] = FeedersError("my.py: ModuleNotFoundError: No module named 'h5py' at my.py:1")
+    with pytest.raises(FeedersError, match=r"at my\.py:1\. Try: --with PACKAGE, the name by which pip knows h5py$"):
+        first_takes(sides, SETTINGS, silent)
+
+
 def test_what_is_fast_because_it_is_wrong_is_said_first(takes, monkeypatch, capsys):
     """And is status 1, however fast it is."""
     wrong = measured("my.py:New", guarantee="at-most-once", metrics={"throughput": 320.0, "epoch": 2.0, "corrupt": 64})
