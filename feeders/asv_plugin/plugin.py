@@ -116,7 +116,10 @@ def _run_benchmarks(original: Callable[..., Any], takes_log: TakesLog) -> Callab
         try:
             return original(benchmarks, env, results=results, **kwargs)
         except UserError:
-            if env.takes_folder:
+            # A run that adds to samples of before adds all of its own when it goes on: saved now, they would be there
+            # twice. Interleaved rounds are added to those of this run.
+            adds = kwargs.get("append_samples") and not kwargs.get("run_rounds")
+            if env.takes_folder and not adds:
                 results.save(str(env.takes_folder.parent))
             raise
 

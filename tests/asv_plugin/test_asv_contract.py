@@ -241,7 +241,7 @@ def test_nan_is_not_a_failure_to_asv():
     assert not util.is_nan(None)
 
 
-def interrupted_run(takes_folder):
+def interrupted_run(takes_folder, **options):
     """Run the layer around asv's runner with a runner that is interrupted; return where results were saved."""
     saved = []
 
@@ -250,13 +250,21 @@ def interrupted_run(takes_folder):
 
     with pytest.raises(util.UserError):
         asv_plugin._run_benchmarks(runner_interrupted, TakesLog(None))(
-            None, SimpleNamespace(takes_folder=takes_folder), results=SimpleNamespace(save=saved.append)
+            None, SimpleNamespace(takes_folder=takes_folder), results=SimpleNamespace(save=saved.append), **options
         )
     return saved
 
 
 def test_an_interrupted_run_keeps_what_it_has(tmp_path):
     assert interrupted_run(tmp_path / "results" / "lab") == [str(tmp_path / "results")]
+
+
+def test_a_run_that_adds_to_samples_of_before_adds_them_once(tmp_path):
+    """When it goes on it adds all of its own; those of an interrupted one would be there twice."""
+    folder = tmp_path / "results" / "lab"
+    assert interrupted_run(folder, append_samples=True) == []
+    interleaved = {"append_samples": True, "run_rounds": [1], "extra_params": {"rounds": "2"}}
+    assert interrupted_run(folder, **interleaved) == [str(tmp_path / "results")]
 
 
 def test_an_interrupted_dry_run_saves_nothing():
