@@ -38,8 +38,8 @@ def python_of(stack: Stack) -> Path:
 
 
 def is_built(stack: Stack) -> bool:
-    """Whether the environment is there, whole."""
-    return (path_of(stack) / COMPLETE).exists()
+    """Whether the environment is there, whole, and so is the Python that it links to, which uv keeps elsewhere."""
+    return (path_of(stack) / COMPLETE).exists() and python_of(stack).exists()
 
 
 def build_environment(stack: Stack, log: Callable[[str], None]) -> Path:

@@ -78,6 +78,16 @@ def test_what_a_kill_left_half_made_is_made_anew(cache, planted_uv, stack):
     assert not (path_of(stack) / "half").exists()
 
 
+def test_one_whose_python_has_gone_is_made_anew(cache, planted_uv, stack):
+    """Its interpreter is a link to one that uv keeps, and that a person may remove."""
+    build_environment(stack, quiet)
+    python_of(stack).unlink()
+    python_of(stack).symlink_to(cache / "gone")
+    assert not is_built(stack)
+    build_environment(stack, quiet)
+    assert is_built(stack)
+
+
 @pytest.mark.parametrize("step", ["venv", "pip"])
 def test_a_failure_leaves_nothing_and_tells_what_uv_said(cache, planted_uv, stack, step):
     planted_uv.ends_with(f"test $1 != {step} || {{ printf 'no such\\n  wheel\\n' >&2; exit 2; }}")
