@@ -138,6 +138,13 @@ def test_too_little_disk_is_said_before_anything_is_made(cache, planted_uv, stac
     assert planted_uv.calls() == left(cache) == []
 
 
+def test_a_cache_that_cant_be_written_is_told(cache, planted_uv, stack):
+    cache.parent.touch()
+    with pytest.raises(FeedersError, match=r"stacks: environments of releases can't be kept there .+ FEEDERS_CACHE="):
+        build_environment(stack, quiet)
+    assert planted_uv.calls() == []
+
+
 def test_a_removed_environment_is_not_there_and_is_made_again(cache, planted_uv, stack):
     build_environment(stack, quiet)
     other = replace(stack, release="k3.4.1")
