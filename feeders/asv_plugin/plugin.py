@@ -78,6 +78,9 @@ def _run(original: Callable[..., Any], takes_log: TakesLog) -> Callable[..., Any
         description = machine.describe(kwargs.get("machine"), Path(conf.results_dir))
         # The report and every comparison need the samples, not only asv's median of them.
         kwargs["record_samples"] = True
+        # asv would give each release its turn in a process of a pool, and measure on the one whose turn it is here.
+        # Environments are made before that.
+        kwargs["parallel"] = 1
         if kwargs.get("dry_run"):
             return original(cls, conf, *args, **kwargs)
         runs.settle_rounds(kwargs)

@@ -46,7 +46,8 @@ def test_the_versions_are_those_that_were_read():
 
 
 def test_the_functions_with_a_layer_take_these_arguments():
-    used = {"conf", "machine", "dry_run", "record_samples", "interleave_rounds", "attribute", "quick", "range_spec"}
+    used = {"conf", "machine", "dry_run", "record_samples", "parallel"}
+    used |= {"interleave_rounds", "attribute", "quick", "range_spec"}
     assert {*used, *runs.run_identity({})} - {*runs.VARIABLES, "series"} <= set(parameters(Run.run.__func__))
     assert parameters(Benchmarks.discover)[:5] == ["conf", "repo", "environments", "commit_hash", "regex"]
     assert {"interactive", "force_interactive", "machine_name"} <= set(parameters(Machine.load))

@@ -228,6 +228,13 @@ def test_only_a_range_that_may_name_several_is_interleaved(lab):
     assert all(call["record_samples"] for call in lab.calls)
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_releases_get_their_turns_in_this_process(lab, dry_run):
+    """With -j asv gives them in processes of a pool, and would measure one release under the names of all."""
+    lab.run(range_spec="ALL", parallel=4, dry_run=dry_run)
+    assert [call["parallel"] for call in lab.calls] == [1]
+
+
 def test_a_dry_run_writes_nothing(lab, tmp_path):
     lab.run(range_spec="ALL", dry_run=True)
     assert list(tmp_path.iterdir()) == []
