@@ -133,7 +133,7 @@ def with_packages(stack: Stack, packages: tuple[str, ...]) -> Stack:
         packages: as pip takes them.
 
     Raises:
-        FeedersError: they don't go with the pins.
+        FeedersError: they don't go with the pins, or are on no index.
     """
     pins = [f"{name}=={version}" for name, version in stack.pins]
     try:
@@ -144,6 +144,12 @@ def with_packages(stack: Stack, packages: tuple[str, ...]) -> Stack:
             f"--with {','.join(packages)}: not beside the pins of {stack.release} (Python {stack.python}). "
             f"uv says: {said}"
         ) from None
+    elsewhere = [line for line in lines if "==" not in line]
+    if elsewhere:
+        raise FeedersError(
+            f"--with {','.join(packages)}: {elsewhere[0]} is no version on the package index; expected packages of it "
+            "by name. Try: your own modules beside the loader's file"
+        )
     return replace(stack, pins=tuple(parse(lines)))
 
 

@@ -196,3 +196,12 @@ def test_packages_that_do_not_go_with_the_pins_are_told(stack, monkeypatch):
     assert str(error.value) == (
         "--with numpy>=2: not beside the pins of 2.16.2 (Python 3.11). uv says: they are incompatible"
     )
+
+
+def test_a_package_that_is_on_no_index_is_told(stack, monkeypatch):
+    """uv resolves a path or an address to a line without a version."""
+    monkeypatch.setattr(resolve, "_compile", lambda wanted, *options: [*wanted[:-1], "mine @ file:///mine"])
+    with pytest.raises(
+        FeedersError, match=r"^--with \./mine: mine @ file:///mine is no version on the package index; "
+    ):
+        resolve.with_packages(stack, ("./mine",))
