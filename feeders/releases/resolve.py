@@ -29,6 +29,9 @@ NIGHTLY, CANDIDATES = "nightly", "--prerelease=allow"
 
 LINUX_ONLY = "stacks are made of tensorflow-cpu, which has wheels for Linux on x86-64"
 
+# What uv says where it does not reach the index: then another Python is no better.
+UNREACHED = "Failed to fetch"
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -95,7 +98,7 @@ def resolve(pair: Wanted) -> Stack:
     """Return the stack of a pair: full pins, and the first of `PYTHONS` that all of it has wheels for.
 
     Raises:
-        FeedersError: none has; the text says what is missing.
+        FeedersError: none has, or the index can't be reached; the text says what is missing.
     """
     asked = [
         f"{TENSORFLOW_PACKAGE}=={pair.tensorflow}",
@@ -110,6 +113,8 @@ def resolve(pair: Wanted) -> Stack:
             lines = _compile(asked, "--python-version", python, "--exclude-newer", pair.date, *newer)
             lines = [line for line in lines if not (pair.keras and _is_other_keras(pair, line))]
         except FeedersError as error:
+            if UNREACHED in str(error):
+                raise FeedersError(f"releases add {pair.release.id}: {error}") from None
             first_error = first_error or str(error)
             continue
         return Stack(pair.release.id, python, pair.date, tuple(parse(lines)))
