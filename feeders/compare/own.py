@@ -100,7 +100,9 @@ def first_takes(
     here = installed()
     as_installed = not pinned and here is not None and here.id == sides[0].release
     if packages and as_installed:
-        raise FeedersError(f"--with {','.join(packages)}: goes beside the pins of two releases. Try: pip install")
+        raise FeedersError(
+            f"--with {','.join(packages)}: goes beside the pins of a release, this one is installed. Try: pip install"
+        )
     for side in sides:
         log(f"the delivery of {side.title}")
         try:

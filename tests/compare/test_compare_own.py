@@ -73,7 +73,10 @@ def takes(monkeypatch):
             ("my.py:Old", "my.py:New", "--workload", "text"),
             "compare my.py:Old my.py:New: --cells and --workload are not",
         ),
-        (("my.py:Old", "my.py:New", "--with", "x"), "--with x: goes beside the pins of two releases. Try: pip install"),
+        (
+            ("my.py:Old", "my.py:New", "--with", "x"),
+            "--with x: goes beside the pins of a release, this one is installed. Try: pip install",
+        ),
         (("sequense", "arrays", "--loader", "my.py:Old"), "sequense: not a feeder. Nearest: sequence,"),
         (("sequence", "arrays", "--step-ms", "5"), "compare sequence arrays: --step-ms: for a loader of your own. Try"),
     ],
