@@ -122,8 +122,9 @@ def _run_benchmarks(original: Callable[..., Any], takes_log: TakesLog) -> Callab
             # A run that adds to samples of before adds all of its own when it goes on: saved now, they would be there
             # twice. Interleaved rounds are added to those of this run.
             adds = kwargs.get("append_samples") and not kwargs.get("run_rounds")
-            if env.takes_folder and not adds:
-                results.save(str(env.takes_folder.parent))
+            takes_folder = getattr(env, "takes_folder", None)  # none where asv makes the environment: -E existing
+            if takes_folder and not adds:
+                results.save(str(takes_folder.parent))
             raise
 
     return run_benchmarks

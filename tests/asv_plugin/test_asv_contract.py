@@ -242,7 +242,7 @@ def test_nan_is_not_a_failure_to_asv():
     assert not util.is_nan(None)
 
 
-def interrupted_run(takes_folder, **options):
+def interrupted_run(takes_folder=None, env=None, **options):
     """Run the layer around asv's runner with a runner that is interrupted; return where results were saved."""
     saved = []
 
@@ -251,7 +251,10 @@ def interrupted_run(takes_folder, **options):
 
     with pytest.raises(util.UserError):
         asv_plugin._run_benchmarks(runner_interrupted, TakesLog(None))(
-            None, SimpleNamespace(takes_folder=takes_folder), results=SimpleNamespace(save=saved.append), **options
+            None,
+            env or SimpleNamespace(takes_folder=takes_folder),
+            results=SimpleNamespace(save=saved.append),
+            **options,
         )
     return saved
 
@@ -270,3 +273,8 @@ def test_a_run_that_adds_to_samples_of_before_adds_them_once(tmp_path):
 
 def test_an_interrupted_dry_run_saves_nothing():
     assert interrupted_run(None) == []
+
+
+def test_an_interrupted_run_in_an_environment_of_asvs_own_is_asvs_matter():
+    """As with `-E existing`: asv saves nothing of it."""
+    assert interrupted_run(env=SimpleNamespace(name="existing")) == []
