@@ -11,8 +11,8 @@ from asv.console import log
 from feeders.errors import FeedersError
 from feeders.terminal import discard_output, is_output_closed
 
-# Of a call or a host that is wrong; asv's own is 1.
-STATUS = 2
+# Of a call or a host that is wrong; asv's own is 1, as of Ctrl-C.
+STATUS, INTERRUPTED = 2, 1
 
 
 def ends_with_message(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,6 +32,10 @@ def ends_with_message(command: Callable[..., Any]) -> Callable[..., Any]:
             log.flush()
             log.error(f"feeders: {error}")
             raise SystemExit(STATUS) from None
+        except KeyboardInterrupt:  # asv says the same, but catches it while a benchmark is launched alone
+            log.flush()
+            log.error("Interrupted.")
+            raise SystemExit(INTERRUPTED) from None
         except BrokenPipeError:
             if not is_output_closed():
                 raise

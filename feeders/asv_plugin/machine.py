@@ -32,7 +32,7 @@ def describe(name: str | None, results: Path) -> dict[str, str]:
         results: asv's results directory.
 
     Returns:
-        The entry of ``~/.asv-machine.json`` if there is one, else what the first run registered, else this host.
+        The entry of that name in ``~/.asv-machine.json``, else what the first run registered, else this host.
 
     Raises:
         FeedersError: the name is none of a folder, its description is damaged, or this host is another machine.
@@ -53,10 +53,12 @@ def describe(name: str | None, results: Path) -> dict[str, str]:
 
 
 def _written_by_hand(name: str) -> dict[str, str]:
+    """The entry of that name; asv takes the only one for the host too, whose results nothing here would look for."""
     try:
-        return dict(MachineCollection.load(name))
+        entry = dict(MachineCollection.load(name))
     except util.UserError:
         return {}
+    return entry if entry.get("machine") == name else {}
 
 
 def _registered(path: Path) -> dict[str, str]:

@@ -27,7 +27,7 @@ from asv.util import UserError, iter_subclasses
 from feeders.errors import FeedersError
 from feeders.releases.installed import require_installed
 from feeders.report.closing import closing_lines
-from feeders.results.machines import RESULTS, description_file, machine_folder, name_of_host
+from feeders.results.machines import RESULTS, description_file, name_of_host, writable_folder
 
 from . import machine, runs, selection, tables
 from .edge import ends_with_message
@@ -78,12 +78,14 @@ def _run(original: Callable[..., Any], takes_log: TakesLog) -> Callable[..., Any
         description = machine.describe(kwargs.get("machine"), Path(conf.results_dir))
         # The report and every comparison need the samples, not only asv's median of them.
         kwargs["record_samples"] = True
+        # asv would give each release its turn in a process of a pool, and measure on the one whose turn it is here.
+        # Environments are made before that.
+        kwargs["parallel"] = 1
         if kwargs.get("dry_run"):
             return original(cls, conf, *args, **kwargs)
         runs.settle_rounds(kwargs)
         takes_log.skips_releases = runs.may_skip(kwargs)
-        conf.takes_folder = machine_folder(Path(conf.results_dir), description["machine"])
-        conf.takes_folder.mkdir(parents=True, exist_ok=True)
+        conf.takes_folder = writable_folder(Path(conf.results_dir), description["machine"])
         begun = runs.begin(conf.takes_folder, runs.run_identity(kwargs))
         conf.run_id = begun.id
         status = original(cls, conf, *args, **kwargs)
@@ -117,8 +119,12 @@ def _run_benchmarks(original: Callable[..., Any], takes_log: TakesLog) -> Callab
         try:
             return original(benchmarks, env, results=results, **kwargs)
         except UserError:
-            if env.takes_folder:
-                results.save(str(env.takes_folder.parent))
+            # A run that adds to samples of before adds all of its own when it goes on: saved now, they would be there
+            # twice. Interleaved rounds are added to those of this run.
+            adds = kwargs.get("append_samples") and not kwargs.get("run_rounds")
+            takes_folder = getattr(env, "takes_folder", None)  # none where asv makes the environment: -E existing
+            if takes_folder and not adds:
+                results.save(str(takes_folder.parent))
             raise
 
     return run_benchmarks

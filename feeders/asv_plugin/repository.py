@@ -14,7 +14,7 @@ from asv.util import UserError, datetime_to_js_timestamp
 from feeders.errors import FeedersError
 from feeders.releases.catalogue import RELEASES, Release, identify
 from feeders.releases.installed import NONE_INSTALLED, installed
-from feeders.releases.stacks import KERAS_PACKAGE, TENSORFLOW_PACKAGE, Stack, stacks
+from feeders.releases.stacks import TENSORFLOW_PACKAGE, Stack, stacks
 from feeders.results.machines import RESULTS, asv_results
 
 HEAD = ("HEAD", None)
@@ -159,7 +159,9 @@ def _named(name: str, release: Release | None = None) -> str:
 
 
 def _from_stack(stack: Stack) -> Release:
-    return RELEASES.get(stack.release) or identify(stack.version(TENSORFLOW_PACKAGE), stack.version(KERAS_PACKAGE))
+    """Return what its pins make; no list has the day of a candidate or a nightly build, so that of its pins stands."""
+    release = RELEASES.get(stack.release) or identify(stack.version(TENSORFLOW_PACKAGE), stack.keras)
+    return replace(release, date=release.date or stack.date)
 
 
 def _from_results(name: str, path: Path) -> Release | None:

@@ -31,6 +31,7 @@ VARIABLES = (
     "TF_USE_LEGACY_KERAS",
     variables.DEVICE,
     variables.LOADER,
+    variables.SERVICE,
 )
 
 

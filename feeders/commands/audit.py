@@ -91,14 +91,15 @@ def _audit(options: argparse.Namespace) -> int:
     if options.json:
         writable(options.json)
     if options.repro:
-        writable(options.repro)
+        writable(options.repro, "--repro", "fault.py")
     if options.loader is None:
         raise FeedersError("audit: which loader? Expected a feeder, FILE.py:NAME or package.module:NAME; or --all")
     with Progress() as progress:
         found = audit(AuditRequest(**given), progress=progress.update, announce=progress.print)
-    print(found.to_text(shutil.get_terminal_size((UNBOUNDED, 24)).columns))
+    # The file comes first: of an output that was closed nobody reads.
     if options.json:
         write_atomically(options.json, json.dumps(found.to_json(), indent=1) + "\n")
+    print(found.to_text(shutil.get_terminal_size((UNBOUNDED, 24)).columns))
     if options.repro:
         print(write_repro(found, options.repro))
     return 0 if found.safe else 1
@@ -128,12 +129,13 @@ def _audit_all(options: argparse.Namespace, given: dict[str, Any]) -> int:
     from feeders.audit import audit_all
     from feeders.releases.installed import require_installed
     from feeders.report import delivery_table
-    from feeders.results.audits import add_audits, audits_file
-    from feeders.results.machines import machine_folder
+    from feeders.results.audits import add_audits, audits_file, read_audits
+    from feeders.results.machines import writable_folder
 
     results = results_folder("audit --all")
-    folder = machine_folder(results, describe(None, results)["machine"])
+    folder = writable_folder(results, describe(None, results)["machine"])
     path = audits_file(folder, require_installed().id, asked_backend())
+    read_audits(path)  # one damaged line would refuse all that was found, at the end
     audits: list[dict[str, Any]] = []
     try:
         with Progress() as progress:

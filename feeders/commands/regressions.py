@@ -39,12 +39,12 @@ def _regressions(options: argparse.Namespace) -> int:
     from feeders.compare.regressions import findings_text, has_regression, unmeasured
     from feeders.releases.catalogue import oldest_first
     from feeders.results.changes import changes_file, merged, read_changes, write_changes
-    from feeders.results.machines import machine_folder
-    from feeders.results.series import environment_name
+    from feeders.results.machines import machine_folder, writable_folder
+    from feeders.results.series import environment_in_file_names, environment_name
     from feeders.results.takes import read_takes
 
     results = results_folder("regressions")
-    machine, environment = describe(None, results)["machine"], environment_name()
+    machine, environment = describe(None, results)["machine"], environment_in_file_names(environment_name())
     recorded = oldest_first(read_takes(results))
     parts = [part for part in recorded if (part.machine, part.environment) == (machine, environment)]
     if not parts:
@@ -58,7 +58,8 @@ def _regressions(options: argparse.Namespace) -> int:
         f"machine {machine}: {len(cells)} cells, {len(parts)} releases, "
         f"{sum(len(part.records) for part in parts)} takes: {len(suspected)} suspects\n"
     )
-    path = changes_file(machine_folder(results, machine), environment)
+    folder = writable_folder(results, machine) if suspected else machine_folder(results, machine)
+    path = changes_file(folder, environment)
     known = read_changes(path)
     findings: list[ReleaseFinding] = []
     try:

@@ -41,7 +41,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    require("releases add", "uv")
+    require("releases add", "uv", "asv_runner")
     require_clone("releases add")
     from feeders.measure import MEASURED
     from feeders.releases.listing import add_release, trial_text

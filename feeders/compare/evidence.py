@@ -50,7 +50,7 @@ class ComparisonEvidence:
     def is_bad(self) -> bool:
         """Whether B is slower somewhere, breaks, or does not deliver every sample once and whole."""
         return any(
-            each.verdict.word == SLOWER if each.verdict else each.broken[-1].side == "b"
+            each.verdict.word == SLOWER if each.verdict else any(broken.side == "b" for broken in each.broken)
             for each in self.comparisons.values()
         ) or any(has_faults(take) for take in self.request.takes[1:])
 

@@ -174,9 +174,21 @@ def _in_lockstep(
         result: dict[str, TurnTimes] | BrokenPair = {name: _summary(running[name], turns[name]) for name in "ab"}
     except BrokenTake as error:
         result = BrokenPair(name, error.outcome, error.message)
+        if name == "b" and "a" not in running:
+            # B was launched first by chance. What A does not do either is no fault of B's.
+            result = _broken_at_start("a", sides["a"]) or result
     for take in running.values():
         take.end()
     return result
+
+
+def _broken_at_start(name: str, side: Side) -> BrokenPair | None:
+    """Return how a take of a side breaks before it is warm; None if it does not."""
+    try:
+        start_take(side.process, side.cell, side.settings).end()
+    except BrokenTake as error:
+        return BrokenPair(name, error.outcome, error.message)
+    return None
 
 
 def _steps(running: dict[str, LockstepTake]) -> int:

@@ -97,16 +97,22 @@ def first_takes(
     """
     takes, errors = [], []
     pinned = sides[0].release != sides[1].release
-    if packages and not pinned:
-        raise FeedersError(f"--with {','.join(packages)}: goes beside the pins of two releases. Try: pip install")
+    here = installed()
+    as_installed = not pinned and here is not None and here.id == sides[0].release
+    if packages and as_installed:
+        raise FeedersError(
+            f"--with {','.join(packages)}: goes beside the pins of a release, this one is installed. Try: pip install"
+        )
     for side in sides:
         log(f"the delivery of {side.title}")
         try:
             takes.append(_take(side, settings, interpreter(side.release, log, pinned=pinned, packages=packages)))
         except FeedersError as error:
-            if not pinned:
+            if as_installed:
                 raise
             error = _with_packages(error)
+            if not pinned:
+                raise error from None
             errors.append(error)
             feeder, workers = side.feeder or "", side.workers or 1
             takes.append(Record(feeder, side.loader, workers, FAILED, str(error)))
@@ -131,7 +137,7 @@ def first_takes(
 
 
 def _with_packages(error: FeedersError) -> FeedersError:
-    """Say how a package comes into the environments of two releases, where one is missing there."""
+    """Say how a package comes into the environment of a release, where one is missing there."""
     missing = re.search(r"No module named '(\w+)", str(error))
     more = f". Try: --with PACKAGE, the name by which pip knows {missing[1]}" if missing else ""
     return FeedersError(f"{error}{more}")

@@ -85,10 +85,13 @@ def compare(
     Raises:
         FeedersError: a release can't be measured here, or its interpreter dies.
     """
-    broken = [(side, take) for side, take in zip("ab", request.takes) if take.outcome != MEASURED]
+    broken = tuple(
+        BrokenPair(side, take.outcome, take.message)
+        for side, take in zip("ab", request.takes)
+        if take.outcome != MEASURED
+    )
     if broken:
-        side, take = broken[0]
-        yield request.cell_pairs[0], Comparison((), (BrokenPair(side, take.outcome, take.message),), None, True)
+        yield request.cell_pairs[0], Comparison((), broken, None, True)
         return
     settings, rng = request.settings or Settings.from_environment(), random.Random()
     family = family or len(request.cell_pairs)
@@ -106,7 +109,7 @@ def compare(
         with lockstep_processes(request.release_a, request.release_b, log, request.packages) as (a, b):
             for place, (cells, sampling) in enumerate(open_.items(), 1):
                 if end and time.monotonic() > end:
-                    yield from ((cells, sampling.comparison()) for cells, sampling in open_.items())
+                    yield from ((cells, each.comparison()) for cells, each in open_.items() if not each.ended)
                     return
                 log(f"round {number}, {place} of {len(open_)}: {cells.name}, {sampling.progress}")
                 sampling.measure(Side(a, cells.a, settings), Side(b, cells.b, settings))

@@ -9,7 +9,7 @@ from typing import Sequence
 from feeders.measure import MEASURED
 from feeders.measure.delivery import delivery_text
 from feeders.releases.installed import installed
-from feeders.releases.stacks import KERAS_PACKAGE, TENSORFLOW_PACKAGE, difference, stacks
+from feeders.releases.stacks import KERAS_PACKAGE, NIGHTLY_PACKAGE, TENSORFLOW_PACKAGE, difference, stacks
 from feeders.results.changes import BrokenPair, PairNumbers, ReleaseFinding, SpeedVerdict
 from feeders.terminal import table
 
@@ -20,7 +20,7 @@ from .verdict import FEWEST, SAME, UNDECIDED, judge_pairs
 TABLE_HEADS = ("", "verdict", "B/A time", "99 % interval", "pairs", "spread of a pair", "would have seen")
 
 # Of the packages that differ, those that explain most changes come first.
-TELLING_PACKAGES = ("python", TENSORFLOW_PACKAGE, KERAS_PACKAGE, "numpy")
+TELLING_PACKAGES = ("python", TENSORFLOW_PACKAGE, KERAS_PACKAGE, NIGHTLY_PACKAGE, "numpy")
 
 # Of the message of a side that broke: its outcome and what is at its root; the evidence has the whole.
 MESSAGE_LENGTH = 300
@@ -31,7 +31,7 @@ def comparison_text(evidence: ComparisonEvidence) -> str:
     by_name = evidence.by_name
     rows = [_row(name, each) for name, each in by_name.items()]
     head = f"A: {_side(evidence, 'a')}\nB: {_side(evidence, 'b')}"
-    notes = [f"{name}: {_broken(each.broken[-1])}" for name, each in by_name.items() if each.broken]
+    notes = [f"{name}: {_broken(broken)}" for name, each in by_name.items() for broken in _last_broken(each)]
     insides = {name: inside_epochs(each.verdict, each.pairs) for name, each in by_name.items()}
     notes += [f"{name}: {inside}" for name, inside in insides.items() if inside]
     if evidence.not_compared:
@@ -113,7 +113,8 @@ def what_changed(before: str, after: str, most: int = 6) -> str:
 def _row(name: str, comparison: Comparison) -> tuple[str, ...]:
     verdict = comparison.verdict
     if not verdict:
-        return name, _outcome(comparison.broken[-1]), "", "", str(len(comparison.pairs)), "", ""
+        outcomes = ", ".join(map(_outcome, _last_broken(comparison)))
+        return name, outcomes, "", "", str(len(comparison.pairs)), "", ""
     if verdict.low is None or verdict.spread is None or verdict.detectable is None:
         return name, verdict_text(verdict), "", "", str(verdict.pairs), "", ""
     return (
@@ -125,6 +126,11 @@ def _row(name: str, comparison: Comparison) -> tuple[str, ...]:
         f"{100 * verdict.spread:.1f} %",
         f"{100 * verdict.detectable:.1f} %",
     )
+
+
+def _last_broken(comparison: Comparison) -> list[BrokenPair]:
+    """Return the last pair that came to nothing of each side that broke."""
+    return list({broken.side: broken for broken in comparison.broken}.values())
 
 
 def _outcome(broken: BrokenPair) -> str:
@@ -146,6 +152,6 @@ def _side(evidence: ComparisonEvidence, side: str) -> str:
         return f"{name}{title} (as installed here: {here.title}, Python {python})"
     if not stack:
         return f"{name}{title}"
-    keras = stack.version(KERAS_PACKAGE) or "built in"
+    keras = stack.keras or "built in"
     tensorflow = stack.version(TENSORFLOW_PACKAGE)
     return f"{name}{title} (TensorFlow {tensorflow}, Keras {keras}, Python {stack.python}, CPU)"

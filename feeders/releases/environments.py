@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Callable, Iterator
 
+from feeders import variables
 from feeders.errors import FeedersError
 from feeders.loaders.cache import root
 
@@ -38,8 +39,8 @@ def python_of(stack: Stack) -> Path:
 
 
 def is_built(stack: Stack) -> bool:
-    """Whether the environment is there, whole."""
-    return (path_of(stack) / COMPLETE).exists()
+    """Whether the environment is there, whole, and so is the Python that it links to, which uv keeps elsewhere."""
+    return (path_of(stack) / COMPLETE).exists() and python_of(stack).exists()
 
 
 def build_environment(stack: Stack, log: Callable[[str], None]) -> Path:
@@ -107,7 +108,15 @@ def _uv(stack: Stack, *arguments: str, given: str = "") -> None:
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.with_name(f".{path.name}.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    except OSError as error:
+        raise FeedersError(
+            f"{path.parent}: environments of releases can't be kept there ({error.strerror}). "
+            f"Try: {variables.CACHE}=another folder"
+        ) from None
+    with open(lock, "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         yield

@@ -29,6 +29,9 @@ NIGHTLY, CANDIDATES = "nightly", "--prerelease=allow"
 
 LINUX_ONLY = "stacks are made of tensorflow-cpu, which has wheels for Linux on x86-64"
 
+# What uv says where it does not reach the index: then another Python is no better.
+UNREACHED = "Failed to fetch"
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -95,7 +98,7 @@ def resolve(pair: Wanted) -> Stack:
     """Return the stack of a pair: full pins, and the first of `PYTHONS` that all of it has wheels for.
 
     Raises:
-        FeedersError: none has; the text says what is missing.
+        FeedersError: none has, or the index can't be reached; the text says what is missing.
     """
     asked = [
         f"{TENSORFLOW_PACKAGE}=={pair.tensorflow}",
@@ -110,6 +113,8 @@ def resolve(pair: Wanted) -> Stack:
             lines = _compile(asked, "--python-version", python, "--exclude-newer", pair.date, *newer)
             lines = [line for line in lines if not (pair.keras and _is_other_keras(pair, line))]
         except FeedersError as error:
+            if UNREACHED in str(error):
+                raise FeedersError(f"releases add {pair.release.id}: {error}") from None
             first_error = first_error or str(error)
             continue
         return Stack(pair.release.id, python, pair.date, tuple(parse(lines)))
@@ -133,7 +138,7 @@ def with_packages(stack: Stack, packages: tuple[str, ...]) -> Stack:
         packages: as pip takes them.
 
     Raises:
-        FeedersError: they don't go with the pins.
+        FeedersError: they don't go with the pins, or are on no index.
     """
     pins = [f"{name}=={version}" for name, version in stack.pins]
     try:
@@ -144,6 +149,12 @@ def with_packages(stack: Stack, packages: tuple[str, ...]) -> Stack:
             f"--with {','.join(packages)}: not beside the pins of {stack.release} (Python {stack.python}). "
             f"uv says: {said}"
         ) from None
+    elsewhere = [line for line in lines if "==" not in line]
+    if elsewhere:
+        raise FeedersError(
+            f"--with {','.join(packages)}: {elsewhere[0]} is no version on the package index; expected packages of it "
+            "by name. Try: your own modules beside the loader's file"
+        )
     return replace(stack, pins=tuple(parse(lines)))
 
 

@@ -30,6 +30,25 @@ def machine_folder(results: Path, machine: str) -> Path:
     return results / machine
 
 
+def writable_folder(results: Path, machine: str) -> Path:
+    """Return the folder of a machine, which is made if it is not there.
+
+    Raises:
+        FeedersError: nothing can be written there: what is measured would be lost.
+    """
+    folder = machine_folder(results, machine)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "no right to write"
+    except OSError as error:
+        reason = str(error.strerror)
+    if reason:
+        raise FeedersError(
+            f"{folder}: results can't be kept there ({reason}). Try: a clone of your own, or {variables.MACHINE}=other"
+        )
+    return folder
+
+
 def description_file(results: Path, machine: str) -> Path:
     """Return where asv describes a machine; the file is there once the machine has been measured on."""
     return machine_folder(results, machine) / DESCRIPTION

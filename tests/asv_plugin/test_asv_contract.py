@@ -46,7 +46,8 @@ def test_the_versions_are_those_that_were_read():
 
 
 def test_the_functions_with_a_layer_take_these_arguments():
-    used = {"conf", "machine", "dry_run", "record_samples", "interleave_rounds", "attribute", "quick", "range_spec"}
+    used = {"conf", "machine", "dry_run", "record_samples", "parallel"}
+    used |= {"interleave_rounds", "attribute", "quick", "range_spec"}
     assert {*used, *runs.run_identity({})} - {*runs.VARIABLES, "series"} <= set(parameters(Run.run.__func__))
     assert parameters(Benchmarks.discover)[:5] == ["conf", "repo", "environments", "commit_hash", "regex"]
     assert {"interactive", "force_interactive", "machine_name"} <= set(parameters(Machine.load))
@@ -241,7 +242,7 @@ def test_nan_is_not_a_failure_to_asv():
     assert not util.is_nan(None)
 
 
-def interrupted_run(takes_folder):
+def interrupted_run(takes_folder=None, env=None, **options):
     """Run the layer around asv's runner with a runner that is interrupted; return where results were saved."""
     saved = []
 
@@ -250,7 +251,10 @@ def interrupted_run(takes_folder):
 
     with pytest.raises(util.UserError):
         asv_plugin._run_benchmarks(runner_interrupted, TakesLog(None))(
-            None, SimpleNamespace(takes_folder=takes_folder), results=SimpleNamespace(save=saved.append)
+            None,
+            env or SimpleNamespace(takes_folder=takes_folder),
+            results=SimpleNamespace(save=saved.append),
+            **options,
         )
     return saved
 
@@ -259,5 +263,18 @@ def test_an_interrupted_run_keeps_what_it_has(tmp_path):
     assert interrupted_run(tmp_path / "results" / "lab") == [str(tmp_path / "results")]
 
 
+def test_a_run_that_adds_to_samples_of_before_adds_them_once(tmp_path):
+    """When it goes on it adds all of its own; those of an interrupted one would be there twice."""
+    folder = tmp_path / "results" / "lab"
+    assert interrupted_run(folder, append_samples=True) == []
+    interleaved = {"append_samples": True, "run_rounds": [1], "extra_params": {"rounds": "2"}}
+    assert interrupted_run(folder, **interleaved) == [str(tmp_path / "results")]
+
+
 def test_an_interrupted_dry_run_saves_nothing():
     assert interrupted_run(None) == []
+
+
+def test_an_interrupted_run_in_an_environment_of_asvs_own_is_asvs_matter():
+    """As with `-E existing`: asv saves nothing of it."""
+    assert interrupted_run(env=SimpleNamespace(name="existing")) == []

@@ -23,6 +23,18 @@ def test_an_error_for_a_person_is_asvs_last_message_and_status_2(caplog):
     assert "feeders: no such release. Try: another" in caplog.text
 
 
+def test_ctrl_c_where_no_benchmark_runs_is_no_traceback(caplog):
+    """As while environments are made, for minutes."""
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        ends_with_message(interrupted)()
+    assert ended.value.code == 1
+    assert "Interrupted." in caplog.text
+
+
 def test_what_a_command_returns_and_other_errors_pass(caplog):
     assert ends_with_message(lambda first, second: first + second)(1, second=2) == 3
     with pytest.raises(ZeroDivisionError):

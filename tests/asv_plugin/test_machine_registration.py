@@ -79,6 +79,15 @@ def test_an_entry_of_asv_machine_json_is_taken_as_it_is_and_left_alone(results, 
     assert path.read_bytes() == before
 
 
+def test_the_only_entry_of_asv_machine_json_is_not_taken_for_a_host_of_another_name(results, tmp_path):
+    """asv does that. The report calls this host by its name, and would show another machine's results as its own."""
+    path = tmp_path / "home" / ".asv-machine.json"
+    path.write_text(json.dumps({"lab": {"machine": "lab", "cpu": "my words"}, "version": 1}))
+    described = machine.describe(None, results)
+    assert described["machine"] == platform.node()
+    assert described["cpu"] != "my words"
+
+
 @pytest.mark.parametrize(
     ("gpus", "text"),
     [(["NVIDIA H200"], "NVIDIA H200"), (["A", "A", "Tesla T4"], "2 x A, Tesla T4"), ([], "")],

@@ -11,7 +11,7 @@ from feeders.asv_plugin import repository
 from feeders.asv_plugin.repository import ReleaseRepo
 from feeders.errors import FeedersError
 from feeders.releases import interpreters
-from feeders.releases.catalogue import Release
+from feeders.releases.catalogue import Release, identify
 from feeders.releases.stacks import Stack
 
 HERE = Release("2.17.0", "2024-07-11", "TensorFlow 2.17.0, Keras 3.4.1")
@@ -182,6 +182,20 @@ def test_a_stack_of_a_pair_that_no_table_lists_is_a_release_too(tmp_path, monkey
     assert repo.get_branch_commits(None) == ["2.17.0", "161k000"]
     assert repo.get_decorated_hash("161k000") == "161k000 <TensorFlow 2.16.1, Keras 3.0.0>"
     assert repo.get_date("161k000") == 1709942400000  # 2024-03-09
+
+
+def test_stacks_of_a_candidate_and_of_a_nightly_build_are_releases_of_the_day_of_their_pins(
+    tmp_path, monkeypatch, shelf
+):
+    """No list has their days, and a nightly Keras is another package. The names of their files are their ids."""
+    nightly = identify("2.30.0rc0", "3.31.0.dev2026102704").id
+    pins = (("keras-nightly", "3.31.0.dev2026102704"), ("tensorflow-cpu", "2.30.0rc0"))
+    shelf.put(stack_of("30r0k300", "2.30.0rc0", "3.30.0"), Stack(nightly, "3.11", "2026-10-27", pins))
+    repo = opened(tmp_path, monkeypatch, HERE)
+    assert repo.get_branch_commits(None) == [nightly, "2.17.0", "30r0k300"]
+    assert repo.get_date("30r0k300") == 1704067200000  # 2024-01-01
+    assert repo.get_hashes_from_range("2.17.0..") == repo.get_hashes_from_range(nightly) == [nightly]
+    assert repo.get_name_from_hash(nightly) == "TensorFlow 2.30.0rc0, Keras 3.31.0.dev2026102704"
 
 
 def test_an_unknown_release_gets_one_message(repo):

@@ -80,7 +80,10 @@ def test_another_request_starts_anew(tmp_path, clock, other):
     assert begin(tmp_path, run_identity({**ASKED, **other})) == second
 
 
-@pytest.mark.parametrize("variable", ["FEEDERS_PROFILE", "FEEDERS_MODEL", "KERAS_BACKEND", "TF_USE_LEGACY_KERAS"])
+@pytest.mark.parametrize(
+    "variable",
+    ["FEEDERS_PROFILE", "FEEDERS_MODEL", "KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "FEEDERS_TF_DATA_SERVICE"],
+)
 def test_another_setting_starts_anew(tmp_path, clock, monkeypatch, variable):
     first = begin(tmp_path, run_identity(ASKED))
     monkeypatch.setenv(variable, "another")
@@ -225,6 +228,20 @@ def test_only_a_range_that_may_name_several_is_interleaved(lab):
     assert all(call["record_samples"] for call in lab.calls)
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_releases_get_their_turns_in_this_process(lab, dry_run):
+    """With -j asv gives them in processes of a pool, and would measure one release under the names of all."""
+    lab.run(range_spec="ALL", parallel=4, dry_run=dry_run)
+    assert [call["parallel"] for call in lab.calls] == [1]
+
+
 def test_a_dry_run_writes_nothing(lab, tmp_path):
     lab.run(range_spec="ALL", dry_run=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_results_cant_be_kept_nothing_is_measured(lab, tmp_path):
+    (tmp_path / "results").touch()
+    with pytest.raises(FeedersError, match=r"results/lab: results can't be kept there \(Not a directory\)"):
+        lab.run(range_spec="2.16.2")
+    assert lab.calls == []

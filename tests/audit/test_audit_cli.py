@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from feeders import cli
+from feeders.releases.catalogue import Release
 
 HERE = Path(__file__).resolve().parent
 
@@ -62,6 +65,7 @@ def refused(capsys):
         (("mine.py:",), "mine.py:: expected FILE.py:NAME or package.module:NAME"),
         ((ARRAYS, "--start-method", "spawn"), "--start-method spawn is about processes. Try: add --processes"),
         ((ARRAYS, "--json", "no/such/folder/a.json"), "--json no/such/folder/a.json: no such folder. Try: one that is"),
+        ((ARRAYS, "--repro", "no/such/fault.py"), "--repro no/such/fault.py: no such folder. Try: one that is there"),
         (
             (ARRAYS, "--json", "results"),
             "--json results: a folder; expected the path of a file. Try: results/evidence.json",
@@ -80,6 +84,21 @@ def test_all_needs_the_folder_of_the_results(refused, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     text = f"audit --all: no folder results/ in {tmp_path}. Try: call it where asv.conf.json is, in a clone of "
     assert refused("--all").startswith(text)
+
+
+def test_all_audits_nothing_where_what_it_finds_could_not_be_kept(refused, monkeypatch, tmp_path):
+    """It takes 40 minutes, and a damaged line of the file refused all of them at the end."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FEEDERS_MACHINE", "lab")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    release = Release("2.16.2", "2024-06-28", "TensorFlow 2.16.2, Keras 3.4.1")
+    monkeypatch.setattr("feeders.releases.installed.require_installed", lambda: release)
+    monkeypatch.setattr(import_module("feeders.audit"), "audit_all", lambda *_: pytest.fail("it was begun"))
+    path = Path("results/lab/2.16.2-audits.jsonl")
+    path.parent.mkdir(parents=True)
+    path.write_text("{half\n")
+    assert refused("--all").startswith("results/lab/2.16.2-audits.jsonl, line 1: damaged (")
 
 
 @pytest.mark.parametrize(
@@ -235,3 +254,16 @@ def test_without_tensorflow_it_says_so_and_how_to_get_it():
     assert ended.stderr.startswith("feeders: TensorFlow can't be imported (import of tensorflow halted")
     assert "Try: pip install -e '.[cpu]' (or '.[gpu]' on a GPU host); or KERAS_BACKEND=jax" in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_the_evidence_is_written_before_anything_is_printed(monkeypatch, tmp_path):
+    """As ``audit ... --json FILE | head -1``: who reads may be gone before the last line."""
+
+    def to_text(width):
+        raise BrokenPipeError("nobody reads")
+
+    done = SimpleNamespace(to_text=to_text, to_json=lambda: {"schema": 1}, safe=True)
+    monkeypatch.setattr(import_module("feeders.audit"), "audit", lambda request, progress, announce: done)
+    with pytest.raises(BrokenPipeError, match="nobody reads"):
+        cli.main(["audit", "sequence", "--json", str(tmp_path / "evidence.json")])
+    assert json.loads((tmp_path / "evidence.json").read_text()) == {"schema": 1}

@@ -27,7 +27,7 @@ from feeders.measure import Record
 from feeders.releases.catalogue import age
 from feeders.releases.installed import installed
 from feeders.releases.stacks import stacks
-from feeders.results.series import SERIES_VARIABLES
+from feeders.results.series import LONGEST, SERIES_VARIABLES, environment_in_file_names, environment_name
 from tests.compare.made import HUNG, Bench
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -375,6 +375,17 @@ def test_a_machine_without_results_is_one_line(slower, call, monkeypatch):
 def test_takes_of_another_model_are_another_history(slower, call, monkeypatch):
     monkeypatch.setenv("FEEDERS_MODEL", "real")
     assert "holds nothing of machine 'lab' in environment 'stack-FEEDERS_MODELreal'" in refused(call("regressions"))
+
+
+def test_a_history_whose_environment_has_a_long_name_is_found(slower, call, monkeypatch):
+    """Names of files have a digest in its place."""
+    monkeypatch.setenv("FEEDERS_IMAGES", f"/{LONGEST * 'x'}")
+    own = environment_in_file_names(environment_name())
+    for path in list(Path("results/lab").glob("*-stack-takes.jsonl")):
+        path.rename(path.with_name(path.name.replace("-stack-", f"-{own}-")))
+    status, out, _ = call("regressions")
+    assert (status, out.splitlines()[0]) == (0, "machine lab: 2 cells, 16 releases, 160 takes: 1 suspects")
+    assert Path(f"results/lab/{own}-changes.jsonl").exists()
 
 
 def test_no_results_at_all_are_one_line(bench, call):

@@ -73,7 +73,10 @@ def takes(monkeypatch):
             ("my.py:Old", "my.py:New", "--workload", "text"),
             "compare my.py:Old my.py:New: --cells and --workload are not",
         ),
-        (("my.py:Old", "my.py:New", "--with", "x"), "--with x: goes beside the pins of two releases. Try: pip install"),
+        (
+            ("my.py:Old", "my.py:New", "--with", "x"),
+            "--with x: goes beside the pins of a release, this one is installed. Try: pip install",
+        ),
         (("sequense", "arrays", "--loader", "my.py:Old"), "sequense: not a feeder. Nearest: sequence,"),
         (("sequence", "arrays", "--step-ms", "5"), "compare sequence arrays: --step-ms: for a loader of your own. Try"),
     ],
@@ -135,6 +138,17 @@ def test_a_release_that_breaks_the_loader_is_an_outcome(takes, monkeypatch):
     assert "delivery of A: exactly-once" in str(found)
 
 
+def test_a_loader_that_breaks_on_both_releases_is_bad(takes):
+    """It breaks on the newer one, which is not good for its breaking on the older one too."""
+    broken = {"outcome": "failed", "message": "ValueError: planted", "metrics": {}, "guarantee": ""}
+    takes.update({release: measured("my.py:Old", **broken) for release in ("2.15.1", "2.16.2")})
+    request = first_takes(parse_own("2.15.1", "2.16.2", "my.py:Old", None), SETTINGS, silent)
+    found = evidence(request, dict(run.compare(request, silent)))
+    assert found.is_bad
+    assert "my.py:Old  A failed, B failed" in str(found)
+    assert all(f"my.py:Old: {side} failed: ValueError: planted" in str(found) for side in "AB")
+
+
 def test_a_loader_that_can_be_opened_on_neither_release_is_a_wrong_call(takes):
     takes.update({"2.15.1": FeedersError("my.py: no such file"), "2.16.2": FeedersError("my.py: no such file")})
     with pytest.raises(FeedersError, match=r"^my\.py: no such file$"):
@@ -146,6 +160,17 @@ def test_a_package_that_the_pins_lack_is_asked_for(takes):
     takes.update({"2.15.1": error, "2.16.2": error})
     with pytest.raises(FeedersError, match=r"at my\.py:1\. Try: --with PACKAGE, the name by which pip knows cv2$"):
         first_takes(parse_own("2.15.1", "2.16.2", "my.py:Old", None), SETTINGS, silent)
+
+
+def test_packages_go_beside_the_pins_of_a_release_that_is_not_installed(takes, monkeypatch):
+    """pip would bring them into another environment."""
+    monkeypatch.setattr(own, "installed", lambda: None)
+    takes.update(Old=measured("my.py:Old"), New=measured("my.py:New"))
+    sides = OwnSide("Old", "2.16.2", "my.py:Old"), OwnSide("New", "2.16.2", "my.py:New")
+    assert first_takes(sides, SETTINGS, silent, ("h5py",)).packages == ("h5py",)
+    takes["Old"] = FeedersError("my.py: ModuleNotFoundError: No module named 'h5py' at my.py:1")
+    with pytest.raises(FeedersError, match=r"at my\.py:1\. Try: --with PACKAGE, the name by which pip knows h5py$"):
+        first_takes(sides, SETTINGS, silent)
 
 
 def test_what_is_fast_because_it_is_wrong_is_said_first(takes, monkeypatch, capsys):

@@ -13,7 +13,7 @@ import pytest
 
 from feeders.compare import lockstep
 from feeders.compare.lockstep import Pair, Side, TurnTimes, measure_pair, numbers, plan
-from feeders.compare.lockstep_client import LockstepProcess
+from feeders.compare.lockstep_client import BrokenTake, LockstepProcess
 from feeders.errors import FeedersError
 from feeders.measure import Cell, Settings
 from feeders.results.changes import BrokenPair
@@ -143,6 +143,50 @@ def test_ten_times_the_work_is_seen_and_so_is_work_between_epochs(stand_ins):
 def test_the_side_that_breaks_is_named(stand_ins, a, b, side, at):
     seen = stand_ins(StandIn(fault=a, at=at), StandIn(fault=b, at=at))
     assert seen == BrokenPair(side, "failed", "ValueError: planted")
+
+
+class StartedTake:
+    """Stands for a take that is warm: notes whether it was ended."""
+
+    def __init__(self):
+        self.ended = False
+
+    def end(self):
+        self.ended = True
+
+
+@pytest.fixture
+def starts(monkeypatch):
+    """Return a function that lets the takes of these sides be refused, and which sides were started."""
+    begun = {}
+
+    def starts(*refused):
+        def start_take(process, cell, settings):
+            begun[process] = StartedTake()
+            if process in refused:
+                raise BrokenTake("refused", f"not by {process}")
+            return begun[process]
+
+        monkeypatch.setattr(lockstep, "start_take", start_take)
+        return begun
+
+    return starts
+
+
+@pytest.mark.parametrize("launched", ["ab", "ba"])
+def test_what_neither_side_does_is_told_of_a_whichever_was_launched_first(starts, launched):
+    """Else chance says that B alone is refused, and decides the exit status."""
+    starts("a", "b")
+    sides = {name: Side(name, StandIn(), SETTINGS) for name in "ab"}
+    assert lockstep._in_lockstep(sides, launched, "a", TURN_SECONDS) == BrokenPair("a", "refused", "not by a")
+
+
+@pytest.mark.parametrize("launched", ["ab", "ba"])
+def test_what_b_alone_does_not_do_is_told_of_b_and_a_is_ended(starts, launched):
+    begun = starts("b")
+    sides = {name: Side(name, StandIn(), SETTINGS) for name in "ab"}
+    assert lockstep._in_lockstep(sides, launched, "a", TURN_SECONDS) == BrokenPair("b", "refused", "not by b")
+    assert begun["a"].ended
 
 
 def test_epochs_of_different_length_are_no_pair(stand_ins):

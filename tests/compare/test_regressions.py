@@ -329,6 +329,18 @@ def test_no_comparison_begins_after_the_budget_and_what_it_cuts_off_has_no_answe
     assert [each.suspect.after for each in unmeasured(suspects, [found, open_])] == [OLDER]
 
 
+def test_what_was_decided_before_the_budget_ended_is_told_once(bench, monkeypatch):
+    """A pair takes a minute here. The budget ends between the tenth pairs of two suspects."""
+    clock = SimpleNamespace(monotonic=lambda: 60.0 * len(bench.sides))
+    monkeypatch.setattr(confirm_module, "time", clock)
+    monkeypatch.setattr("feeders.compare.run.time", clock)
+    bench.answers = lambda a, b, name, number: STEP
+    said = []
+    found, open_ = confirmed(suspected(), suspected(REMOTE), tell=said.append, budget=18.5 * 60)
+    assert (found.confirmed, open_.confirmed) == (True, None)
+    assert [line.split(":")[0] for line in said] == ["1 of 2"]
+
+
 def test_releases_that_can_not_be_compared_are_told_and_the_others_are_compared(bench):
     """What became of an hour is a line, terminal or not."""
     error = FeedersError("its environment can't be made")

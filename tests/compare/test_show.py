@@ -194,6 +194,14 @@ def test_keras_of_a_tensorflow_that_brings_its_own_is_said():
     assert "Keras built in" in comparison_text(found(slow=SLOW, releases=("2.4.4", "2.15.1"))).splitlines()[0]
 
 
+def test_keras_of_a_nightly_build_is_said(monkeypatch):
+    pins = (("keras-nightly", "3.31.0.dev2026102704"), ("tensorflow-cpu", "2.30.0rc0"))
+    monkeypatch.setattr(show, "stacks", lambda: {**stacks(), "x1a2b3c4": Stack("x1a2b3c4", "3.11", "2026-10-27", pins)})
+    head = comparison_text(found(slow=SLOW, releases=("2.15.1", "x1a2b3c4"))).splitlines()
+    assert head[1] == "B: x1a2b3c4 (TensorFlow 2.30.0rc0, Keras 3.31.0.dev2026102704, Python 3.11, CPU)"
+    assert ", keras-nightly none -> 3.31.0.dev2026102704, " in what_changed("2.15.1", "x1a2b3c4", most=5)
+
+
 @pytest.mark.parametrize(
     ("answers", "bad"),
     [
@@ -202,6 +210,7 @@ def test_keras_of_a_tensorflow_that_brings_its_own_is_said():
         ({"fast": FAST, "slow": SLOW}, True),
         ({"b": [HUNG, HUNG]}, True),
         ({"a": [A_HUNG, A_HUNG]}, False),
+        ({"both": [HUNG, A_HUNG]}, True),
         ({"once": [HUNG, *SAME]}, False),
         ({"few": SLOW[:9]}, False),
         ({"none": []}, False),

@@ -158,3 +158,18 @@ def test_everything_of_the_package_has_its_place_in_the_table_of_rooms():
     there = [path for path in (ROOT / "feeders").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()]
     names = {f"{path.name}/" if path.is_dir() else path.name for path in there} - {"__init__.py"}
     assert sorted(name for name in names if f"`{name}`" not in rooms) == []
+
+
+def test_all_packages_that_an_installation_adds_are_named():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    listed = re.search(r"^dependencies = \[\n(.*?)^\]", project, re.DOTALL | re.MULTILINE)[1]
+    packages = re.findall(r'^    "([\w-]+)', listed, re.MULTILINE)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").lower()
+    (said,) = re.findall(r"^it adds (.+), and changes nothing else\.$", readme, re.MULTILINE)
+    assert sorted(re.split(r", | and ", said)) == sorted(packages)
+
+
+def test_the_releases_of_keras_that_have_a_stack_are_counted():
+    text = (ROOT / "docs/how-to/suite.md").read_text(encoding="utf-8")
+    assert len(list((ROOT / "feeders/releases/stacks").glob("k*.txt"))) == 8
+    assert "and eight releases of Keras 3 are revisions to asv." in text

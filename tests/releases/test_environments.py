@@ -78,6 +78,16 @@ def test_what_a_kill_left_half_made_is_made_anew(cache, planted_uv, stack):
     assert not (path_of(stack) / "half").exists()
 
 
+def test_one_whose_python_has_gone_is_made_anew(cache, planted_uv, stack):
+    """Its interpreter is a link to one that uv keeps, and that a person may remove."""
+    build_environment(stack, quiet)
+    python_of(stack).unlink()
+    python_of(stack).symlink_to(cache / "gone")
+    assert not is_built(stack)
+    build_environment(stack, quiet)
+    assert is_built(stack)
+
+
 @pytest.mark.parametrize("step", ["venv", "pip"])
 def test_a_failure_leaves_nothing_and_tells_what_uv_said(cache, planted_uv, stack, step):
     planted_uv.ends_with(f"test $1 != {step} || {{ printf 'no such\\n  wheel\\n' >&2; exit 2; }}")
@@ -126,6 +136,13 @@ def test_too_little_disk_is_said_before_anything_is_made(cache, planted_uv, stac
     ):
         build_environment(stack, quiet)
     assert planted_uv.calls() == left(cache) == []
+
+
+def test_a_cache_that_cant_be_written_is_told(cache, planted_uv, stack):
+    cache.parent.touch()
+    with pytest.raises(FeedersError, match=r"stacks: environments of releases can't be kept there .+ FEEDERS_CACHE="):
+        build_environment(stack, quiet)
+    assert planted_uv.calls() == []
 
 
 def test_a_removed_environment_is_not_there_and_is_made_again(cache, planted_uv, stack):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -210,3 +211,15 @@ def test_the_command_line_refuses_what_is_no_release_with_one_line():
         in done.stderr
     )
     assert "Traceback" not in done.stderr
+
+
+def test_adding_needs_what_a_stack_has_of_the_suite(monkeypatch, capsys):
+    """uv alone is not enough: a stack pins the asv_runner that is installed here."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "asv_runner" else find(name, *rest)
+    )
+    assert main(["releases", "add", "2.16.2"]) == 2
+    assert capsys.readouterr().err == (
+        "feeders: releases add: needs asv_runner, which is not installed. Try: pip install 'keras-feeders[suite]'\n"
+    )

@@ -144,6 +144,19 @@ def test_a_release_that_no_python_has_wheels_for_tells_what_is_missing(index):
     assert "Linux on x86-64" in str(error.value)
 
 
+def test_an_index_that_cant_be_reached_is_not_taken_for_one_without_wheels(monkeypatch):
+    tried = []
+
+    def compiled(asked, *options):
+        tried.append(asked)
+        raise FeedersError("uv can't resolve keras==3.4.1: error: Failed to fetch: `https://pypi.org/simple/keras/`")
+
+    monkeypatch.setattr(resolve, "_compile", compiled)
+    with pytest.raises(FeedersError, match=r"^releases add 2\.16\.2: uv can't resolve .* Failed to fetch: "):
+        resolve.resolve(Wanted("2.16.2", "3.4.1", "2024-06-28"))
+    assert len(tried) == 1
+
+
 def test_the_newest_of_a_package_is_that_of_today(index):
     index.days["keras"]["3.99.0"] = (datetime.date.today() + datetime.timedelta(2)).isoformat()
     index.days["keras"]["3.98.0"] = datetime.date.today().isoformat()
@@ -196,3 +209,12 @@ def test_packages_that_do_not_go_with_the_pins_are_told(stack, monkeypatch):
     assert str(error.value) == (
         "--with numpy>=2: not beside the pins of 2.16.2 (Python 3.11). uv says: they are incompatible"
     )
+
+
+def test_a_package_that_is_on_no_index_is_told(stack, monkeypatch):
+    """uv resolves a path or an address to a line without a version."""
+    monkeypatch.setattr(resolve, "_compile", lambda wanted, *options: [*wanted[:-1], "mine @ file:///mine"])
+    with pytest.raises(
+        FeedersError, match=r"^--with \./mine: mine @ file:///mine is no version on the package index; "
+    ):
+        resolve.with_packages(stack, ("./mine",))

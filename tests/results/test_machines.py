@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
 from feeders.errors import FeedersError
-from feeders.results.machines import asv_results, description_file, name_of_host, read_description
+from feeders.results.machines import asv_results, description_file, name_of_host, read_description, writable_folder
 
 
 def test_this_host_is_called_as_the_variable_says(monkeypatch):
@@ -39,3 +40,15 @@ def test_releases_with_results_of_asv_are_known_by_their_ids(tmp_path):
     for name in ("2.16.2-stack.json", "k3.6.0-stack-KERAS_BACKENDjax.json", "machine.json", "2.15.1-stack-takes.jsonl"):
         (tmp_path / "lab" / name).touch()
     assert list(asv_results(tmp_path)) == ["2.16.2", "k3.6.0"]
+
+
+def test_a_folder_in_which_nothing_can_be_written_is_refused_before_anything_is_measured(tmp_path, monkeypatch):
+    folder = writable_folder(tmp_path / "results", "lab")
+    assert folder == tmp_path / "results" / "lab"
+    assert folder.is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(FeedersError, match=r"lab: results can't be kept there \(Not a directory\)\. Try: a clone of"):
+        writable_folder(tmp_path / "file", "lab")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # whoever runs the tests may be root
+    with pytest.raises(FeedersError, match=r"lab: results can't be kept there \(no right to write\)\. Try: .*MACHINE="):
+        writable_folder(tmp_path / "results", "lab")
