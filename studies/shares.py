@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from feeders.loaders import WORKLOADS  # noqa: E402
+from feeders.measure.cells import OWN_WORKLOAD  # noqa: E402
 from feeders.measure.epochs import EPOCH_BATCHES  # noqa: E402
 from feeders.report.cells import cells_table, of_other_length, subject_of  # noqa: E402
 from feeders.results.takes import read_takes  # noqa: E402
@@ -39,7 +40,7 @@ def main() -> None:
 
 def table(cells) -> str:
     """Return the shares of one machine, release and device."""
-    order = [row.name for row in WORKLOADS]
+    order = [*(row.name for row in WORKLOADS), OWN_WORKLOAD]
     columns = sorted({*zip(cells["workload"], cells["workers"])}, key=lambda each: (order.index(each[0]), each[1]))
     shares = {tuple(key): share for *key, share in cells[["feeder", "workload", "workers", "share_of_limit"]].values}
     lines = [

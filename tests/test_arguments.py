@@ -53,15 +53,13 @@ def test_a_file_is_refused_before_anything_runs_where_it_could_not_be_written(tm
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
     os.mkfifo("pipe")
-    for path in ("new.json", "folder/new.json", tmp_path / "new.json"):
+    for path in ("new.json", "folder/new.json", tmp_path / "new.json", "pipe"):
         writable(Path(path))
     with pytest.raises(FeedersError, match=r"^--json no/new\.json: no such folder\. Try: one that is there$"):
         writable(Path("no/new.json"))
     with pytest.raises(FeedersError, match=r"^--json folder: a folder; expected the path of a file\. Try: folder/"):
         writable(Path("folder"))
-    with pytest.raises(FeedersError, match=r"^--json pipe: no regular file; expected the path of one\. Try: evidence"):
-        writable(Path("pipe"))
-    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != "folder")  # whoever runs the tests may be root
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name != "folder")  # whoever runs the tests may be root
     writable(Path("new.json"))
     with pytest.raises(FeedersError, match=r"^-o folder/new\.html: nothing can be written in its folder\. Try: anoth"):
         writable(Path("folder/new.html"), "-o", "page.html")

@@ -99,13 +99,14 @@ def writable(path: Path, option: str = "--json", example: str = "evidence.json")
         example: name of a file that it could be.
 
     Raises:
-        FeedersError: its folder is missing or can't be written in, or it is anything but a file itself.
+        FeedersError: its folder is missing or can't be written in, or it is a folder itself.
     """
-    if not path.resolve().parent.is_dir():
-        raise FeedersError(f"{option} {path}: no such folder. Try: one that is there")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise FeedersError(f"{option} {path}: nothing can be written in its folder. Try: another one")
     if path.is_dir():
         raise FeedersError(f"{option} {path}: a folder; expected the path of a file. Try: {path}/{example}")
-    if path.exists() and not path.is_file():  # such as /dev/stdout, in whose place a file would come
-        raise FeedersError(f"{option} {path}: no regular file; expected the path of one. Try: {example}")
+    if path.exists() and not path.is_file():  # such as /dev/stdout: the text goes there
+        return
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise FeedersError(f"{option} {path}: no such folder. Try: one that is there")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FeedersError(f"{option} {path}: nothing can be written in its folder. Try: another one")
