@@ -19,6 +19,9 @@ from .request import AdviseRequest
 # How a loader is read: by one thread at a time, by several threads at once, or by processes, each with a copy.
 ONE, THREADS, PROCESSES = "one reader", "threads", "processes"
 
+# It gives the batch that is ready first.
+UNORDERED = "queue-threads"
+
 # Feeders that are never advised, though they may be safe, and why.
 PASSED_OVER: Mapping[str, str] = {
     "sequence-lock": "one worker at a time, as prefetch-thread, which needs no lock",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from feeders.loaders.opening import SEQUENCE
 from feeders.measure import METRICS, Cell
 
+from .candidates import UNORDERED
 from .evidence import Evidence
 from .look import Look
 
@@ -84,7 +85,7 @@ def of_order(look: Look, cell: Cell) -> list[str]:
     if look.kind != SEQUENCE or not look.sized or cell.feeder in ("sequence", "sequence-processes"):
         return []
     kind = "PyDataset" if look.generation == 3 else "Sequence"
-    order = "give the batch that is ready first" if cell.feeder == "queue-threads" else "keep the order of the index"
+    order = "give the batch that is ready first" if cell.feeder == UNORDERED else "keep the order of the index"
     return [
         f"`fit()` draws a new order of the batches of a {kind} for each epoch, unless it gets `shuffle=False`. These "
         f"lines {order}. Where training needs another order, draw it in `on_epoch_end`."

@@ -8,7 +8,7 @@ from typing import Sequence
 from feeders.compare.verdict import MARGIN
 from feeders.measure import METRICS, Cell
 
-from .candidates import ONE
+from .candidates import ONE, UNORDERED
 from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried, faults_of, is_of_keras, simplest
 from .patches import lifted_file
 from .search import NEAR
@@ -79,7 +79,7 @@ def _better_at(other: Tried, best: Tried) -> list[str]:
         if one is not None and two is not None and one <= CHEAPER * two:
             say = METRICS.named(metric).format
             texts.append(f"{title} ({say(one)} against {say(two)})")
-    if best.metric("disordered") and other.metric("disordered") == 0:
+    if (best.metric("disordered") or best.cell.feeder == UNORDERED) and not other.metric("disordered"):
         texts.append("order, which it keeps")
     if lifted_file(best.cell) and not lifted_file(other.cell):
         texts.append("simplicity, as plain Keras does it")
