@@ -91,8 +91,10 @@ class LookaheadProcesses:
     Every batch comes exactly once per epoch. Each worker has its own copy of the loader. A loader without hooks is read
     ahead across the end of an epoch. One with hooks is not: ``on_epoch_end`` and ``on_epoch_begin`` are called when the
     next epoch's first batch is asked for and no worker reads, in this process and then in every worker. So the end of
-    the last epoch calls none. An exception of the loader is raised where its batch was due, with the worker's
-    traceback. A worker that is killed ends training with an error.
+    the last epoch calls none. In hooks all copies draw the same random numbers, so they shuffle alike. An order must be
+    drawn there, or when the loader is made: each worker would draw another one with its first batch. An exception of
+    the loader is raised where its batch was due, with the worker's traceback. A worker that is killed ends training
+    with an error.
 
     A batch is written once, into a slot of shared memory, and what you get are arrays over that slot, which you may
     change. The slot is used again when the last of them, and of what was made of them without a copy, is gone. Whoever
@@ -104,9 +106,10 @@ class LookaheadProcesses:
             batch is anything that pickles; arrays in it, but those of Python objects, are not pickled.
         workers: processes.
         ahead: batches that are in work or wait for training, at most; twice the workers by default.
-        seed: of ``random`` and ``np.random``, which are seeded anew for every batch from this, the epoch and the index:
-            no two batches draw the same numbers, whichever workers prepare them. By default ``random`` gives one. A
-            generator that the loader keeps is not seeded: every worker has a copy of it.
+        seed: of ``random`` and ``np.random``, which are seeded anew for every batch from this, the epoch and the index,
+            and for the hooks from this and the epoch that begins: no two batches draw the same numbers, whichever
+            workers prepare them. By default ``random`` gives one. A generator that the loader keeps is not seeded:
+            every worker has a copy of it. One that hooks draw an order from must serve nothing else.
         start: "fork", "forkserver" or "spawn", if you know better.
     """
 
@@ -133,7 +136,8 @@ class LookaheadProcesses:
         self._held: dict[int, int] = {}  # slots that training holds, and which batch since then
         self._opened = 0
         self._memory = _Memory(_memory_file((max(self._slots, MOST_SLOTS) + 1) * STRIDE))
-        self._crew = _Crew(loader, workers, random.getrandbits(64) if seed is None else seed, start, self._memory)
+        self._seed = random.getrandbits(64) if seed is None else seed
+        self._crew = _Crew(loader, workers, self._seed, start, self._memory)
         self._lock = self._crew.lock  # held in a step of a generator
         self._finalizer = weakref.finalize(self, self._crew.leave)
 
@@ -156,7 +160,8 @@ class LookaheadProcesses:
         Only the newest generator yields: one that was left earlier ends.
 
         Args:
-            epoch: number of the first epoch, which ``batch(index, epoch)`` gets.
+            epoch: number of the first epoch, which ``batch(index, epoch)`` gets. Random numbers depend on it: two
+                generators that begin with the same epoch draw the same ones.
         """
         with self._lock:
             self._check(self._run)
@@ -183,7 +188,7 @@ class LookaheadProcesses:
             if isinstance(item, list):
                 while waiting:
                     yield self._receive(run, waiting.popleft())
-                self._call(run, item)
+                self._call(run, *item)
             elif len(waiting) < self._ahead:
                 waiting.append(self._send(run, *item))
             else:
@@ -249,16 +254,17 @@ class LookaheadProcesses:
                 self._free.append(self._slots)
                 self._slots += 1
 
-    def _call(self, run: int, hooks: list[str]) -> None:
+    def _call(self, run: int, epoch: int, *hooks: str) -> None:
         """Call the hooks here, then in every worker; nobody reads before all have returned."""
+        bits = sum(1 << HOOKS.index(hook) for hook in hooks)
         with self._lock:
             self._check(run)
             while self._busy:  # left by an earlier generator
                 self._take()
-            for hook in hooks:
-                getattr(self._loader, hook)()
+            with _restored_randomness():  # training draws too, and is not to feel it
+                _call_hooks(self._loader, self._seed, epoch, bits)
             for _ in self._crew.processes:
-                self._send_task(HOOK, sum(1 << HOOKS.index(hook) for hook in hooks), 0)
+                self._send_task(HOOK, epoch, bits)
             while len(self._ready) < len(self._crew.processes):
                 self._take()
             self._crew.open_gates()
@@ -273,16 +279,19 @@ class LookaheadProcesses:
 
 
 def _plan(loader: Any, epoch: int) -> Iterator[Any]:
-    """Yield (epoch, index) of every batch without end, and a list of hooks wherever some are to be called."""
+    """Yield (epoch, index) of every batch without end, and a list wherever hooks are to be called.
+
+    The list begins with the epoch that begins there.
+    """
     hooks = [name for name in HOOKS if _has_hook(loader, name)]
     if "on_epoch_begin" in hooks:
-        yield ["on_epoch_begin"]
+        yield [epoch, "on_epoch_begin"]
     for number in itertools.count(epoch):
         if len(loader) < 1:
             raise ValueError(f"LookaheadProcesses: epoch {number} has {len(loader)} batches; expected 1 or more")
         yield from ((number, index) for index in range(len(loader)))
         if hooks:
-            yield hooks
+            yield [number + 1, *hooks]
 
 
 def _has_hook(loader: Any, name: str) -> bool:
@@ -475,9 +484,10 @@ class _Crew:
             raise RuntimeError(f"LookaheadProcesses: your script has no guard; {WITHOUT_GUARD}")
         worker = self.processes.index(ended[0])
         epoch, batches = map(int, self._memory.control[2 * worker + 1 : 2 * worker + 3])
-        where = f"at or after batch {batches - 1} of epoch {epoch}" if batches else NO_BATCH
+        at = "the hooks before" if batches == HOOK else f"batch {batches - 1} of"
         raise RuntimeError(
-            f"LookaheadProcesses: worker {worker + 1} of {len(self.processes)} {_ending(ended[0].exitcode)}, {where}"
+            f"LookaheadProcesses: worker {worker + 1} of {len(self.processes)} {_ending(ended[0].exitcode)}, "
+            + (f"at or after {at} epoch {epoch}" if batches else NO_BATCH)
         )
 
     def leave(self) -> None:
@@ -690,7 +700,7 @@ def _work(worker: int, loader: Any, seed: int, memory: _Memory, theirs: Any, our
             number, epoch, index, slot = TASK.unpack(os.read(tasks, TASK.size) or TASK.pack(LEAVE, 0, 0, 0))
             if number == LEAVE or memory.control[0] == NOTHING:
                 return
-            memory.control[2 * worker + 1 : 2 * worker + 3] = epoch, index + 1
+            memory.control[2 * worker + 1 : 2 * worker + 3] = epoch, HOOK if number == HOOK else index + 1
             size, start = _answer(loader, seed, memory, number, epoch, index, slot)
             os.write(done, DONE.pack(number, slot, size, start))
             if number == HOOK:
@@ -700,9 +710,7 @@ def _work(worker: int, loader: Any, seed: int, memory: _Memory, theirs: Any, our
 def _answer(loader: Any, seed: int, memory: _Memory, number: int, epoch: int, index: int, slot: int) -> tuple[int, int]:
     try:
         if number == HOOK:
-            for bit, hook in enumerate(HOOKS):
-                if epoch >> bit & 1:
-                    getattr(loader, hook)()
+            _call_hooks(loader, seed, epoch, index)
             return memory.write(slot, None)
         if number < memory.control[0]:  # not wanted any more
             return memory.write(slot, None)
@@ -712,12 +720,35 @@ def _answer(loader: Any, seed: int, memory: _Memory, number: int, epoch: int, in
 
 
 def _prepare(loader: Any, seed: int, epoch: int, index: int) -> Any:
+    _set_seeds(seed, epoch, index)
+    batch = getattr(loader, "batch", None)
+    return loader[index] if batch is None else batch(index, epoch)
+
+
+def _call_hooks(loader: Any, seed: int, epoch: int, bits: int) -> None:
+    """Call those of `HOOKS` that the bits say; every copy of the loader draws the same order in them."""
+    _set_seeds(seed, epoch, HOOK % (1 << 32))
+    for bit, hook in enumerate(HOOKS):
+        if bits >> bit & 1:
+            getattr(loader, hook)()
+
+
+def _set_seeds(seed: int, epoch: int, index: int) -> None:
     random.seed(seed << 64 | epoch << 32 | index)
     # NumPy's legacy seed has 32 bits. Steps of the golden ratio keep epochs apart: no two batches share one while
     # epochs times batches stay below 1,900 million.
     np.random.seed((seed + epoch * 0x9E3779B1 + index) % (1 << 32))
-    batch = getattr(loader, "batch", None)
-    return loader[index] if batch is None else batch(index, epoch)
+
+
+@contextlib.contextmanager
+def _restored_randomness() -> Iterator[None]:
+    """Give the generators back the states that they had."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 def _follow_parent(parent: int) -> None:

@@ -120,6 +120,28 @@ class Random:
         return random.random(), np.random.random()
 
 
+class Shuffled:
+    """Its batches are numbers in an order, which is drawn anew between epochs.
+
+    Args:
+        meet: called in each batch. Two workers that wait for each other there prepare half an epoch each.
+    """
+
+    def __init__(self, meet):
+        self.order, self.meet = list(range(8)), meet
+
+    def __len__(self):
+        return len(self.order)
+
+    def __getitem__(self, index):
+        self.meet()
+        return self.order[index]
+
+    def on_epoch_end(self):
+        random.shuffle(self.order)
+        self.order = [self.order[place] for place in np.random.permutation(8)]
+
+
 class Unpicklable(Numbered):
     def __init__(self):
         super().__init__()

@@ -13,6 +13,7 @@ import sys
 import textwrap
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -24,6 +25,7 @@ from pool_loaders import (
     Hooked,
     Numbered,
     Random,
+    Shuffled,
     Sized,
     Unpicklable,
     Various,
@@ -55,6 +57,11 @@ def leaves(batch):
     if isinstance(batch, (list, tuple)):
         return [leaf for part in batch for leaf in leaves(part)]
     return [batch]
+
+
+def random_states():
+    _, key, place, *_ = np.random.get_state()
+    return random.getstate(), key.tolist(), place
 
 
 class TestSlots:
@@ -176,6 +183,24 @@ class TestRandomness:
             drawn.append(take(pool(Random(), 1).batches(), 1))
         assert drawn[0] == drawn[1]
 
+    def test_hooks_draw_one_order_for_all_workers(self, pool):
+        """Else each would shuffle for itself: some batches would come twice, and others never."""
+        loader = Shuffled(partial(multiprocessing.get_context("fork").Barrier(2).wait, DEADLINE_SECONDS))
+        batches = pool(loader, 2, seed=5).batches()
+        orders = [take(batches, 8)]
+        for _ in range(3):
+            orders.append(take(batches, 8))
+            assert orders[-1] == loader.order
+        assert all(sorted(order) == list(range(8)) for order in orders)
+        assert len(set(map(tuple, orders))) == 4
+
+    def test_hooks_take_no_random_numbers_from_training(self, pool):
+        batches = pool(Shuffled(int), 1, seed=5).batches()
+        take(batches, 8)
+        before = random_states()
+        take(batches, 2 * 8)
+        assert random_states() == before
+
 
 class TestDeath:
     @pytest.mark.parametrize(
@@ -188,6 +213,14 @@ class TestDeath:
             take(made.batches(), 100)
         del made
         nothing_left_here()
+
+    def test_one_that_dies_in_a_hook_says_so(self, pool, tmp_path):
+        loader, here = Hooked(tmp_path / "events"), os.getpid()
+        loader.on_epoch_end = lambda: os.getpid() == here or kill_worker()
+        batches = pool(loader, 1).batches()
+        take(batches, STEPS)
+        with pytest.raises(RuntimeError, match=r"was killed by SIGKILL .*, at or after the hooks before epoch 1"):
+            next(batches)
 
     def test_an_idle_one_too(self, pool):
         made = pool(Numbered(), 2)
