@@ -40,8 +40,9 @@ from typing import Any, Iterator
 
 import numpy as np
 
-# Base classes of Keras define the hooks too, and do nothing in them.
+# Keras defines the hooks too. In these classes they do nothing; its iterators of images shuffle in them.
 KERAS = ("keras", "tf_keras", "tensorflow")
+BASES = ("Sequence", "PyDataset")
 HOOKS = ("on_epoch_end", "on_epoch_begin")  # in the order in which they are called between two epochs
 
 # Slots beside those for batches ahead: for batches that training still holds. TensorFlow held 11 in trials, as its
@@ -296,7 +297,8 @@ def _plan(loader: Any, epoch: int) -> Iterator[Any]:
 
 def _has_hook(loader: Any, name: str) -> bool:
     hook = getattr(loader, name, None)
-    return callable(hook) and (getattr(hook, "__module__", None) or "").split(".")[0] not in KERAS
+    package, kind = (str(getattr(hook, key, "")).split(".")[0] for key in ("__module__", "__qualname__"))
+    return callable(hook) and not (package in KERAS and kind in BASES)
 
 
 class _Lease:

@@ -108,6 +108,7 @@ class Telling(Hooked):
 
     on_epoch_end = on_epoch_begin
     on_epoch_begin.__module__ = "keras.src.trainers.data_adapters.py_dataset_adapter"
+    on_epoch_begin.__qualname__ = "PyDataset.on_epoch_begin"
 
 
 def test_without_hooks_it_reads_ahead_across_the_end_of_an_epoch(pool, tmp_path):
@@ -141,6 +142,27 @@ def test_hooks_are_called_while_nobody_reads(pool, name, tmp_path):
     assert len(processes) == (4 if name == "lookahead-processes" else 1)
     for process in processes:
         assert [what for one, what in calls if one == process] == ["begin"] + 5 * ["end", "begin"]
+
+
+class ShuffledByKeras(Numbered):
+    """As an iterator of images: a class of Keras, whose hook draws a new order."""
+
+    ended = 0
+
+    def batch(self, index, epoch):
+        return self.ended
+
+    def on_epoch_end(self):
+        self.ended += 1
+
+    on_epoch_end.__module__ = "keras.src.legacy.preprocessing.image"
+    on_epoch_end.__qualname__ = "Iterator.on_epoch_end"
+
+
+def test_a_hook_of_keras_that_does_something_is_called(pool):
+    """Else photographs would come in one order in every epoch."""
+    batches = pool(ShuffledByKeras(), 2).batches()
+    assert list(itertools.islice(batches, 2 * STEPS)) == STEPS * [0] + STEPS * [1]
 
 
 def test_a_hook_that_raises_ends_training(pool, tmp_path):
