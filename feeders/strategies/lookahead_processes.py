@@ -457,14 +457,15 @@ class _Crew:
             self._poll.register(source, select.POLLIN)
 
     def send(self, task: bytes) -> bool:
-        """Send a task, and tell whether there was room for it in the pipe."""
-        with contextlib.suppress(BlockingIOError):
+        """Send a task, and tell whether there was room for it in the pipe, and a worker to read it."""
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
             return os.write(self._tasks.fileno(), task) > 0
         return False
 
     def open_gates(self) -> None:
         for gate in self._gates:
-            os.write(gate.fileno(), b".")
+            with contextlib.suppress(BrokenPipeError):  # its worker has ended, and the others wait
+                os.write(gate.fileno(), b".")
 
     def receive(self) -> bytes:
         """Return the records of batches that are done, after a wait if there are none."""
@@ -497,10 +498,9 @@ class _Crew:
         if os.getpid() != self._owner:
             return  # a copy in a forked process: the workers are not its own
         self._memory.control[0] = NOTHING
-        with contextlib.suppress(BrokenPipeError):
-            self.open_gates()
-            for _ in self.processes:
-                self.send(TASK.pack(LEAVE, 0, 0, 0))  # if there is no room, all are at work, and will look
+        self.open_gates()
+        for _ in self.processes:
+            self.send(TASK.pack(LEAVE, 0, 0, 0))  # if there is no room, all are at work, and will look
         with contextlib.suppress(BlockingIOError):
             while os.read(self._done.fileno(), 1 << 16):  # a worker may wait for room to answer
                 pass

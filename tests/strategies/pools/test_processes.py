@@ -231,6 +231,28 @@ class TestDeath:
         with pytest.raises(RuntimeError, match="was killed by SIGKILL"):
             take(batches, 100)
 
+    def test_the_only_one_too(self, pool):
+        """Nobody is there then to read the next task; its batches are, which are ready."""
+        made = pool(Numbered(), 1)
+        batches = made.batches()
+        next(batches)
+        while made._memory.control[2] < 3:  # batch 1 is ready as soon as batch 2 is in work
+            time.sleep(0.001)
+        made._crew.processes[0].kill()
+        made._crew.processes[0].join()
+        with pytest.raises(RuntimeError, match=r"worker 1 of 1 was killed by SIGKILL .*, at or after batch 2 of epoch"):
+            take(batches, 100)
+
+    def test_the_others_are_told_to_leave_after_one_has_died(self, pool, monkeypatch):
+        """A new interpreter has its own gate alone, so that nobody can read there once it is gone."""
+        made = pool(Numbered(), 2)
+        nobody, made._crew._gates[0] = multiprocessing.Pipe(duplex=False)
+        nobody.close()
+        told, send = [], made._crew.send
+        monkeypatch.setattr(made._crew, "send", lambda task: told.append(task) or send(task))
+        made.close()
+        assert len(told) == 2
+
     def test_an_exception_that_does_not_pickle_is_told_by_its_name(self, pool):
         with pytest.raises(RuntimeError, match="OddError: 1 and 2"):
             take(pool(Numbered(before=At(raise_odd)), 1).batches(), STEPS)
