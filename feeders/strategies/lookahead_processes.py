@@ -724,7 +724,7 @@ def _answer(loader: Any, seed: int, memory: _Memory, number: int, epoch: int, in
 def _prepare(loader: Any, seed: int, epoch: int, index: int) -> Any:
     _set_seeds(seed, epoch, index)
     batch = getattr(loader, "batch", None)
-    return loader[index] if batch is None else batch(index, epoch)
+    return batch(index, epoch) if callable(batch) else loader[index]  # many keep the size of a batch by that name
 
 
 def _call_hooks(loader: Any, seed: int, epoch: int, bits: int) -> None:

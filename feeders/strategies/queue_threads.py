@@ -187,7 +187,7 @@ def _hook(loader: Any, name: str) -> Callable[[], Any] | None:
 
 def _prepare(loader: Any, epoch: int, index: int) -> Any:
     batch = getattr(loader, "batch", None)
-    return loader[index] if batch is None else batch(index, epoch)
+    return batch(index, epoch) if callable(batch) else loader[index]  # many keep the size of a batch by that name
 
 
 def _work(loader: Any, tasks: queue.SimpleQueue[Any], done: queue.SimpleQueue[Any]) -> None:

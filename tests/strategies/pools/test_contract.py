@@ -81,6 +81,13 @@ def test_a_loader_without_epochs_is_indexed(pool):
     assert sorted(int(next(batches)[0]) for _ in range(STEPS)) == list(range(STEPS))
 
 
+def test_a_loader_may_call_the_size_of_its_batches_batch(pool):
+    loader = Indexed()
+    loader.batch = 32
+    batches = pool(loader, 2).batches()
+    assert sorted(int(next(batches)[0]) for _ in range(STEPS)) == list(range(STEPS))
+
+
 def test_the_first_epoch_may_have_any_number(pool):
     assert by_epoch(take(pool(Numbered(), 2).batches(epoch=4), 2 * STEPS)) == epochs(4, 5)
 
