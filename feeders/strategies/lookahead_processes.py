@@ -107,10 +107,10 @@ class LookaheadProcesses:
             batch is anything that pickles; arrays in it, but those of Python objects, are not pickled.
         workers: processes.
         ahead: batches that are in work or wait for training, at most; twice the workers by default.
-        seed: of ``random`` and ``np.random``, which are seeded anew for every batch from this, the epoch and the index,
-            and for the hooks from this and the epoch that begins: no two batches draw the same numbers, whichever
-            workers prepare them. By default ``random`` gives one. A generator that the loader keeps is not seeded:
-            every worker has a copy of it. One that hooks draw an order from must serve nothing else.
+        seed: of ``random``, ``np.random`` and torch's CPU generator, which are seeded anew for every batch from this,
+            the epoch and the index, and for the hooks from this and the epoch that begins: no two batches draw the same
+            numbers, whichever workers prepare them. By default ``random`` gives one. A generator that the loader keeps
+            is not seeded: every worker has a copy of it. One that hooks draw an order from must serve nothing else.
         start: "fork", "forkserver" or "spawn", if you know better.
     """
 
@@ -739,18 +739,30 @@ def _set_seeds(seed: int, epoch: int, index: int) -> None:
     random.seed(seed << 64 | epoch << 32 | index)
     # NumPy's legacy seed has 32 bits. Steps of the golden ratio keep epochs apart: no two batches share one while
     # epochs times batches stay below 1,900 million.
-    np.random.seed((seed + epoch * 0x9E3779B1 + index) % (1 << 32))
+    short = (seed + epoch * 0x9E3779B1 + index) % (1 << 32)
+    np.random.seed(short)
+    generator = _torch_generator()
+    if generator is not None:
+        generator.manual_seed(short)
+
+
+def _torch_generator() -> Any:
+    """Return the generator that torch's functions draw from on a CPU; None if nobody has imported torch."""
+    return getattr(sys.modules.get("torch"), "default_generator", None)
 
 
 @contextlib.contextmanager
 def _restored_randomness() -> Iterator[None]:
     """Give the generators back the states that they had."""
-    python, numpy = random.getstate(), np.random.get_state()
+    generator = _torch_generator()
+    python, numpy, torch = random.getstate(), np.random.get_state(), generator and generator.get_state()
     try:
         yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
+        if generator is not None:
+            generator.set_state(torch)
 
 
 def _follow_parent(parent: int) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import sys
 import threading
 import time
 
@@ -118,6 +119,17 @@ class Random:
 
     def __getitem__(self, index):
         return random.random(), np.random.random()
+
+
+class RandomOfTorch:
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, index):
+        return sys.modules["torch"].default_generator.random()
+
+    def on_epoch_end(self):
+        sys.modules["torch"].default_generator.random()
 
 
 class Shuffled:

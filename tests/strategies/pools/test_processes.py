@@ -25,6 +25,7 @@ from pool_loaders import (
     Hooked,
     Numbered,
     Random,
+    RandomOfTorch,
     Shuffled,
     Sized,
     Unpicklable,
@@ -62,6 +63,12 @@ def leaves(batch):
 def random_states():
     _, key, place, *_ = np.random.get_state()
     return random.getstate(), key.tolist(), place
+
+
+class Generator(random.Random):
+    """What a pool calls of torch's."""
+
+    manual_seed, get_state, set_state = random.Random.seed, random.Random.getstate, random.Random.setstate
 
 
 class TestSlots:
@@ -182,6 +189,17 @@ class TestRandomness:
             random.seed(8)
             drawn.append(take(pool(Random(), 1).batches(), 1))
         assert drawn[0] == drawn[1]
+
+    def test_torchs_generator_is_seeded_too(self, pool, monkeypatch):
+        """A worker is forked with a copy of it: all would draw the same numbers."""
+        torch = SimpleNamespace(default_generator=Generator(1), set_num_threads=int)
+        monkeypatch.setitem(sys.modules, "torch", torch)
+        made = pool(RandomOfTorch(), 3, seed=5)
+        before = torch.default_generator.get_state()
+        drawn = [take(made.batches(), 80) for _ in range(2)]
+        assert drawn[0] == drawn[1]
+        assert len(set(drawn[0])) == 80
+        assert torch.default_generator.get_state() == before
 
     def test_hooks_draw_one_order_for_all_workers(self, pool):
         """Else each would shuffle for itself: some batches would come twice, and others never."""
