@@ -38,7 +38,7 @@ def pool_dataset(pool: Any, steps: int | None = None, signature: Any = None) -> 
 
     steps = len(pool) if steps is None else steps
     passes = Passes(pool, steps)
-    signature = _signature(passes.batches(passes.begin())) if signature is None else signature
+    signature = _signature(pool.batches()) if signature is None else signature
     leaves = tf.nest.flatten(signature)
     shapes = [leaf.shape for leaf in leaves * GROUP]
     as_it_is = tf.autograph.experimental.do_not_convert
