@@ -249,7 +249,9 @@ class LookaheadProcesses:
 
     def _replace_kept(self) -> None:
         """Add a slot for each that is not going to come back."""
-        for slot, since in list(self._held.items()):
+        # A copy is one step. A list of the items is not: before Python 3.12 their tuples may start a collection of
+        # garbage, which ends leases in the midst of it.
+        for slot, since in self._held.copy().items():
             if self._opened - since > KEPT_BATCHES and self._slots < MOST_SLOTS:
                 self._held.pop(slot, None)  # it may come back at any moment, and is one more then
                 self._free.append(self._slots)
