@@ -36,7 +36,7 @@ class QueueThreads:
     Every batch comes exactly once per epoch, and none before the epoch's turn. A loader without hooks is read ahead
     across the end of an epoch. One with hooks is not: ``on_epoch_end`` and ``on_epoch_begin`` are called when the next
     epoch's first batch is asked for, and no thread reads. So the end of the last epoch calls none. An exception of the
-    loader is raised as soon as it is found, with the thread's traceback.
+    loader is raised as soon as it is found and its epoch has its turn, with the thread's traceback.
 
     Args:
         loader: has ``__len__`` and ``__getitem__``, like a ``Sequence`` or ``PyDataset``, and may have ``on_epoch_end``
@@ -131,7 +131,13 @@ class QueueThreads:
             self._check(run)
             while not self._ready[epoch]:
                 self._take()
-            return self._ready[epoch].popleft()
+            batch, error = self._ready[epoch].popleft()
+        if error is not None:
+            try:
+                raise error
+            finally:
+                error = None  # or the traceback's frame would keep itself alive
+        return batch
 
     def _take(self) -> None:
         run, epoch, batch, error = self._done.get()
@@ -140,15 +146,8 @@ class QueueThreads:
             why = "was closed" if error is None else "lost a thread, by what is shown above"
             raise RuntimeError(f"QueueThreads: a batch was due, and the pool {why}") from error
         self._received += 1
-        if run != self._run:
-            return
-        if error is None:
-            self._ready[epoch].append(batch)
-            return
-        try:
-            raise error
-        finally:
-            error = None  # or the traceback's frame would keep itself alive
+        if run == self._run:
+            self._ready[epoch].append((batch, error))
 
     def _call(self, run: int, hooks: list[Callable[[], Any]]) -> None:
         with self._lock:

@@ -54,6 +54,26 @@ def test_a_slow_batch_holds_up_nobody_in_a_queue(pool, name):
     assert by_epoch(take(batches, STEPS)) == epochs(1)
 
 
+def test_an_error_of_the_next_epoch_ends_no_epoch_before_it(pool, name):
+    """It may never come to that epoch: training reads ahead at the end of the last one too."""
+    if name != "queue-threads":
+        pytest.skip("its errors come in the order of the batches")
+    free = threading.Event()
+
+    def before(epoch, index):
+        At(free.wait, index=6)(epoch, index)
+        At(raise_in_worker, index=0, epoch=1)(epoch, index)
+
+    made = pool(Numbered(before=before), 2, 6)
+    batches = made.batches()
+    assert sorted(take(batches, STEPS - 1)) == [0, 1, 2, 3, 4, 5]
+    wait_for(lambda: made._done.qsize() or made._ready[1])
+    free.set()
+    assert take(batches, 1) == [6]
+    with pytest.raises(KeyError, match="planted"):
+        next(batches)
+
+
 class MadeAtFirst(Numbered):
     """It makes at its first call what all threads share then, as many loaders do."""
 
