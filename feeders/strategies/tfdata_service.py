@@ -38,6 +38,9 @@ class DataService:
     for an hour. `distribute` says how many batches an epoch has, so that a loss ends training with an error. Nothing
     tells a loss of a dataset that does not know its length, as after ``filter``.
 
+    Each worker runs ``batch``, ``take`` and ``skip`` on its own share: with several workers the count may differ then,
+    which is an error. Call them on what `distribute` returns, where the source is not made of batches already.
+
     Args:
         workers: processes that prepare.
     """
