@@ -137,7 +137,7 @@ class LookaheadProcesses:
         self._held: dict[int, int] = {}  # slots that training holds, and which batch since then
         self._opened = 0
         self._memory = _Memory(_memory_file((max(self._slots, MOST_SLOTS) + 1) * STRIDE))
-        self._seed = random.getrandbits(64) if seed is None else seed
+        self._seed = random.getrandbits(64) if seed is None else int(seed)  # a number of NumPy's is too short
         self._crew = _Crew(loader, workers, self._seed, start, self._memory)
         self._lock = self._crew.lock  # held in a step of a generator
         self._finalizer = weakref.finalize(self, self._crew.leave)
@@ -171,7 +171,7 @@ class LookaheadProcesses:
             for slot, _, _ in self._ready.values():
                 self._give_back(slot)
             self._ready.clear()
-            return self._batches(self._run, epoch)
+            return self._batches(self._run, int(epoch))
 
     def _batches(self, run: int, epoch: int) -> Iterator[Any]:
         try:

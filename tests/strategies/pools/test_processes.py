@@ -183,6 +183,14 @@ class TestRandomness:
         one, two = (take(pool(Random(), 1, seed=seed).batches(), 1) for seed in (1, 2))
         assert one != two
 
+    def test_numbers_of_numpy_are_numbers(self, pool):
+        def drawn(kind):
+            loader = Shuffled(int)
+            loader.on_epoch_begin = loader.on_epoch_end
+            return take(pool(loader, 1, seed=kind(5)).batches(kind(1)), 16)
+
+        assert drawn(np.int64) == drawn(int)
+
     def test_without_a_seed_the_programs_own_decides(self, pool):
         drawn = []
         for _ in range(2):
