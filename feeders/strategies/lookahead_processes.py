@@ -111,6 +111,7 @@ class LookaheadProcesses:
             the epoch and the index, and for the hooks from this and the epoch that begins: no two batches draw the same
             numbers, whichever workers prepare them. By default ``random`` gives one. A generator that the loader keeps
             is not seeded: every worker has a copy of it. One that hooks draw an order from must serve nothing else.
+            A hook that makes one must give it a seed.
         start: "fork", "forkserver" or "spawn", if you know better.
     """
 
