@@ -71,7 +71,7 @@ class DataService:
         if not self._finalizer.alive:
             raise RuntimeError("DataService: it is closed; make a new one to train again")
         served = distributed(dataset, self.target)
-        served._service = self  # the other way round the first dataset that goes would end that of the second
+        served._service = self  # keeps it alive: a dataset that ended it would end it under the next one
         return served
 
 
