@@ -40,8 +40,9 @@ from typing import Any, Iterator
 
 import numpy as np
 
-# Base classes of Keras define the hooks too, and do nothing in them.
+# Keras defines the hooks too. In these classes they do nothing; its iterators of images shuffle in them.
 KERAS = ("keras", "tf_keras", "tensorflow")
+BASES = ("Sequence", "PyDataset")
 HOOKS = ("on_epoch_end", "on_epoch_begin")  # in the order in which they are called between two epochs
 
 # Slots beside those for batches ahead: for batches that training still holds. TensorFlow held 11 in trials, as its
@@ -91,8 +92,10 @@ class LookaheadProcesses:
     Every batch comes exactly once per epoch. Each worker has its own copy of the loader. A loader without hooks is read
     ahead across the end of an epoch. One with hooks is not: ``on_epoch_end`` and ``on_epoch_begin`` are called when the
     next epoch's first batch is asked for and no worker reads, in this process and then in every worker. So the end of
-    the last epoch calls none. An exception of the loader is raised where its batch was due, with the worker's
-    traceback. A worker that is killed ends training with an error.
+    the last epoch calls none. In hooks all copies draw the same random numbers, so they shuffle alike. An order must be
+    drawn there, or when the loader is made: each worker would draw another one with its first batch. An exception of
+    the loader is raised where its batch was due, with the worker's traceback. A worker that is killed ends training
+    with an error.
 
     A batch is written once, into a slot of shared memory, and what you get are arrays over that slot, which you may
     change. The slot is used again when the last of them, and of what was made of them without a copy, is gone. Whoever
@@ -104,9 +107,11 @@ class LookaheadProcesses:
             batch is anything that pickles; arrays in it, but those of Python objects, are not pickled.
         workers: processes.
         ahead: batches that are in work or wait for training, at most; twice the workers by default.
-        seed: of ``random`` and ``np.random``, which are seeded anew for every batch from this, the epoch and the index:
-            no two batches draw the same numbers, whichever workers prepare them. By default ``random`` gives one. A
-            generator that the loader keeps is not seeded: every worker has a copy of it.
+        seed: of ``random``, ``np.random`` and torch's CPU generator, which are seeded anew for every batch from this,
+            the epoch and the index, and for the hooks from this and the epoch that begins: no two batches draw the same
+            numbers, whichever workers prepare them. By default ``random`` gives one. A generator that the loader keeps
+            is not seeded: every worker has a copy of it. One that hooks draw an order from must serve nothing else.
+            A hook that makes one must give it a seed.
         start: "fork", "forkserver" or "spawn", if you know better.
     """
 
@@ -133,7 +138,8 @@ class LookaheadProcesses:
         self._held: dict[int, int] = {}  # slots that training holds, and which batch since then
         self._opened = 0
         self._memory = _Memory(_memory_file((max(self._slots, MOST_SLOTS) + 1) * STRIDE))
-        self._crew = _Crew(loader, workers, random.getrandbits(64) if seed is None else seed, start, self._memory)
+        self._seed = random.getrandbits(64) if seed is None else int(seed)  # a number of NumPy's is too short
+        self._crew = _Crew(loader, workers, self._seed, start, self._memory)
         self._lock = self._crew.lock  # held in a step of a generator
         self._finalizer = weakref.finalize(self, self._crew.leave)
 
@@ -156,7 +162,8 @@ class LookaheadProcesses:
         Only the newest generator yields: one that was left earlier ends.
 
         Args:
-            epoch: number of the first epoch, which ``batch(index, epoch)`` gets.
+            epoch: number of the first epoch, which ``batch(index, epoch)`` gets. Random numbers depend on it: two
+                generators that begin with the same epoch draw the same ones.
         """
         with self._lock:
             self._check(self._run)
@@ -165,7 +172,7 @@ class LookaheadProcesses:
             for slot, _, _ in self._ready.values():
                 self._give_back(slot)
             self._ready.clear()
-            return self._batches(self._run, epoch)
+            return self._batches(self._run, int(epoch))
 
     def _batches(self, run: int, epoch: int) -> Iterator[Any]:
         try:
@@ -183,7 +190,7 @@ class LookaheadProcesses:
             if isinstance(item, list):
                 while waiting:
                     yield self._receive(run, waiting.popleft())
-                self._call(run, item)
+                self._call(run, *item)
             elif len(waiting) < self._ahead:
                 waiting.append(self._send(run, *item))
             else:
@@ -243,22 +250,25 @@ class LookaheadProcesses:
 
     def _replace_kept(self) -> None:
         """Add a slot for each that is not going to come back."""
-        for slot, since in list(self._held.items()):
+        # A copy is one step. A list of the items is not: before Python 3.12 their tuples may start a collection of
+        # garbage, which ends leases in the midst of it.
+        for slot, since in self._held.copy().items():
             if self._opened - since > KEPT_BATCHES and self._slots < MOST_SLOTS:
                 self._held.pop(slot, None)  # it may come back at any moment, and is one more then
                 self._free.append(self._slots)
                 self._slots += 1
 
-    def _call(self, run: int, hooks: list[str]) -> None:
+    def _call(self, run: int, epoch: int, *hooks: str) -> None:
         """Call the hooks here, then in every worker; nobody reads before all have returned."""
+        bits = sum(1 << HOOKS.index(hook) for hook in hooks)
         with self._lock:
             self._check(run)
             while self._busy:  # left by an earlier generator
                 self._take()
-            for hook in hooks:
-                getattr(self._loader, hook)()
+            with _restored_randomness():  # training draws too, and is not to feel it
+                _call_hooks(self._loader, self._seed, epoch, bits)
             for _ in self._crew.processes:
-                self._send_task(HOOK, sum(1 << HOOKS.index(hook) for hook in hooks), 0)
+                self._send_task(HOOK, epoch, bits)
             while len(self._ready) < len(self._crew.processes):
                 self._take()
             self._crew.open_gates()
@@ -273,21 +283,25 @@ class LookaheadProcesses:
 
 
 def _plan(loader: Any, epoch: int) -> Iterator[Any]:
-    """Yield (epoch, index) of every batch without end, and a list of hooks wherever some are to be called."""
+    """Yield (epoch, index) of every batch without end, and a list wherever hooks are to be called.
+
+    The list begins with the epoch that begins there.
+    """
     hooks = [name for name in HOOKS if _has_hook(loader, name)]
     if "on_epoch_begin" in hooks:
-        yield ["on_epoch_begin"]
+        yield [epoch, "on_epoch_begin"]
     for number in itertools.count(epoch):
         if len(loader) < 1:
             raise ValueError(f"LookaheadProcesses: epoch {number} has {len(loader)} batches; expected 1 or more")
         yield from ((number, index) for index in range(len(loader)))
         if hooks:
-            yield hooks
+            yield [number + 1, *hooks]
 
 
 def _has_hook(loader: Any, name: str) -> bool:
     hook = getattr(loader, name, None)
-    return callable(hook) and (getattr(hook, "__module__", None) or "").split(".")[0] not in KERAS
+    package, kind = (str(getattr(hook, key, "")).split(".")[0] for key in ("__module__", "__qualname__"))
+    return callable(hook) and not (package in KERAS and kind in BASES)
 
 
 class _Lease:
@@ -446,14 +460,15 @@ class _Crew:
             self._poll.register(source, select.POLLIN)
 
     def send(self, task: bytes) -> bool:
-        """Send a task, and tell whether there was room for it in the pipe."""
-        with contextlib.suppress(BlockingIOError):
+        """Send a task, and tell whether there was room for it in the pipe, and a worker to read it."""
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
             return os.write(self._tasks.fileno(), task) > 0
         return False
 
     def open_gates(self) -> None:
         for gate in self._gates:
-            os.write(gate.fileno(), b".")
+            with contextlib.suppress(BrokenPipeError):  # its worker has ended, and the others wait
+                os.write(gate.fileno(), b".")
 
     def receive(self) -> bytes:
         """Return the records of batches that are done, after a wait if there are none."""
@@ -475,9 +490,10 @@ class _Crew:
             raise RuntimeError(f"LookaheadProcesses: your script has no guard; {WITHOUT_GUARD}")
         worker = self.processes.index(ended[0])
         epoch, batches = map(int, self._memory.control[2 * worker + 1 : 2 * worker + 3])
-        where = f"at or after batch {batches - 1} of epoch {epoch}" if batches else NO_BATCH
+        at = "the hooks before" if batches == HOOK else f"batch {batches - 1} of"
         raise RuntimeError(
-            f"LookaheadProcesses: worker {worker + 1} of {len(self.processes)} {_ending(ended[0].exitcode)}, {where}"
+            f"LookaheadProcesses: worker {worker + 1} of {len(self.processes)} {_ending(ended[0].exitcode)}, "
+            + (f"at or after {at} epoch {epoch}" if batches else NO_BATCH)
         )
 
     def leave(self) -> None:
@@ -485,10 +501,9 @@ class _Crew:
         if os.getpid() != self._owner:
             return  # a copy in a forked process: the workers are not its own
         self._memory.control[0] = NOTHING
-        with contextlib.suppress(BrokenPipeError):
-            self.open_gates()
-            for _ in self.processes:
-                self.send(TASK.pack(LEAVE, 0, 0, 0))  # if there is no room, all are at work, and will look
+        self.open_gates()
+        for _ in self.processes:
+            self.send(TASK.pack(LEAVE, 0, 0, 0))  # if there is no room, all are at work, and will look
         with contextlib.suppress(BlockingIOError):
             while os.read(self._done.fileno(), 1 << 16):  # a worker may wait for room to answer
                 pass
@@ -690,7 +705,7 @@ def _work(worker: int, loader: Any, seed: int, memory: _Memory, theirs: Any, our
             number, epoch, index, slot = TASK.unpack(os.read(tasks, TASK.size) or TASK.pack(LEAVE, 0, 0, 0))
             if number == LEAVE or memory.control[0] == NOTHING:
                 return
-            memory.control[2 * worker + 1 : 2 * worker + 3] = epoch, index + 1
+            memory.control[2 * worker + 1 : 2 * worker + 3] = epoch, HOOK if number == HOOK else index + 1
             size, start = _answer(loader, seed, memory, number, epoch, index, slot)
             os.write(done, DONE.pack(number, slot, size, start))
             if number == HOOK:
@@ -700,9 +715,7 @@ def _work(worker: int, loader: Any, seed: int, memory: _Memory, theirs: Any, our
 def _answer(loader: Any, seed: int, memory: _Memory, number: int, epoch: int, index: int, slot: int) -> tuple[int, int]:
     try:
         if number == HOOK:
-            for bit, hook in enumerate(HOOKS):
-                if epoch >> bit & 1:
-                    getattr(loader, hook)()
+            _call_hooks(loader, seed, epoch, index)
             return memory.write(slot, None)
         if number < memory.control[0]:  # not wanted any more
             return memory.write(slot, None)
@@ -712,12 +725,47 @@ def _answer(loader: Any, seed: int, memory: _Memory, number: int, epoch: int, in
 
 
 def _prepare(loader: Any, seed: int, epoch: int, index: int) -> Any:
+    _set_seeds(seed, epoch, index)
+    batch = getattr(loader, "batch", None)
+    return batch(index, epoch) if callable(batch) else loader[index]  # many keep the size of a batch by that name
+
+
+def _call_hooks(loader: Any, seed: int, epoch: int, bits: int) -> None:
+    """Call those of `HOOKS` that the bits say; every copy of the loader draws the same order in them."""
+    _set_seeds(seed, epoch, HOOK % (1 << 32))
+    for bit, hook in enumerate(HOOKS):
+        if bits >> bit & 1:
+            getattr(loader, hook)()
+
+
+def _set_seeds(seed: int, epoch: int, index: int) -> None:
     random.seed(seed << 64 | epoch << 32 | index)
     # NumPy's legacy seed has 32 bits. Steps of the golden ratio keep epochs apart: no two batches share one while
     # epochs times batches stay below 1,900 million.
-    np.random.seed((seed + epoch * 0x9E3779B1 + index) % (1 << 32))
-    batch = getattr(loader, "batch", None)
-    return loader[index] if batch is None else batch(index, epoch)
+    short = (seed + epoch * 0x9E3779B1 + index) % (1 << 32)
+    np.random.seed(short)
+    generator = _torch_generator()
+    if generator is not None:
+        generator.manual_seed(short)
+
+
+def _torch_generator() -> Any:
+    """Return the generator that torch's functions draw from on a CPU; None if nobody has imported torch."""
+    return getattr(sys.modules.get("torch"), "default_generator", None)
+
+
+@contextlib.contextmanager
+def _restored_randomness() -> Iterator[None]:
+    """Give the generators back the states that they had."""
+    generator = _torch_generator()
+    python, numpy, torch = random.getstate(), np.random.get_state(), generator and generator.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        if generator is not None:
+            generator.set_state(torch)
 
 
 def _follow_parent(parent: int) -> None:

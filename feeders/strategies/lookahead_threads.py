@@ -14,8 +14,9 @@ import weakref
 from collections import deque
 from typing import Any, Callable, Iterator
 
-# Base classes of Keras define the hooks too, and do nothing in them.
+# Keras defines the hooks too. In these classes they do nothing; its iterators of images shuffle in them.
 KERAS = ("keras", "tf_keras", "tensorflow")
+BASES = ("Sequence", "PyDataset")
 
 # How long close() waits for a thread in the middle of a batch. The thread is a daemon: it can't keep Python alive.
 LEAVE_SECONDS = 5.0
@@ -178,13 +179,14 @@ def _plan(loader: Any, epoch: int) -> Iterator[Any]:
 
 def _hook(loader: Any, name: str) -> Callable[[], Any] | None:
     hook = getattr(loader, name, None)
-    inherited = (getattr(hook, "__module__", None) or "").split(".")[0] in KERAS
+    package, kind = (str(getattr(hook, key, "")).split(".")[0] for key in ("__module__", "__qualname__"))
+    inherited = package in KERAS and kind in BASES
     return hook if callable(hook) and not inherited else None
 
 
 def _prepare(loader: Any, epoch: int, index: int) -> Any:
     batch = getattr(loader, "batch", None)
-    return loader[index] if batch is None else batch(index, epoch)
+    return batch(index, epoch) if callable(batch) else loader[index]  # many keep the size of a batch by that name
 
 
 def _work(loader: Any, tasks: queue.SimpleQueue[Any], done: queue.SimpleQueue[Any]) -> None:

@@ -25,8 +25,9 @@ def pool_dataset(pool: Any, steps: int | None = None, signature: Any = None) -> 
         with LookaheadProcesses(loader, workers=4) as pool:
             model.fit(pool_dataset(pool), epochs=10)
 
-    A pass that is left before its end is begun anew. A generator costs ``tf.data`` a call of Python for each batch; a
-    call brings four here, and the first batch waits for three more. The pool is not closed with the dataset.
+    A pass that is left before its end is begun anew. One of a few batches may have been read ahead to its end: it
+    counts as an epoch. A generator costs ``tf.data`` a call of Python for each batch; a call brings four here, and the
+    first batch waits for three more. The pool is not closed with the dataset.
 
     Args:
         pool: `LookaheadProcesses`, `LookaheadThreads` or `QueueThreads`, which give nobody else batches meanwhile.
@@ -38,7 +39,7 @@ def pool_dataset(pool: Any, steps: int | None = None, signature: Any = None) -> 
 
     steps = len(pool) if steps is None else steps
     passes = Passes(pool, steps)
-    signature = _signature(passes.batches(passes.begin())) if signature is None else signature
+    signature = _signature(pool.batches()) if signature is None else signature
     leaves = tf.nest.flatten(signature)
     shapes = [leaf.shape for leaf in leaves * GROUP]
     as_it_is = tf.autograph.experimental.do_not_convert

@@ -14,8 +14,9 @@ import weakref
 from collections import defaultdict, deque
 from typing import Any, Callable, Iterator
 
-# Base classes of Keras define the hooks too, and do nothing in them.
+# Keras defines the hooks too. In these classes they do nothing; its iterators of images shuffle in them.
 KERAS = ("keras", "tf_keras", "tensorflow")
+BASES = ("Sequence", "PyDataset")
 
 # How long close() waits for a thread in the middle of a batch. The thread is a daemon: it can't keep Python alive.
 LEAVE_SECONDS = 5.0
@@ -35,7 +36,7 @@ class QueueThreads:
     Every batch comes exactly once per epoch, and none before the epoch's turn. A loader without hooks is read ahead
     across the end of an epoch. One with hooks is not: ``on_epoch_end`` and ``on_epoch_begin`` are called when the next
     epoch's first batch is asked for, and no thread reads. So the end of the last epoch calls none. An exception of the
-    loader is raised as soon as it is found, with the thread's traceback.
+    loader is raised as soon as it is found and its epoch has its turn, with the thread's traceback.
 
     Args:
         loader: has ``__len__`` and ``__getitem__``, like a ``Sequence`` or ``PyDataset``, and may have ``on_epoch_end``
@@ -130,7 +131,13 @@ class QueueThreads:
             self._check(run)
             while not self._ready[epoch]:
                 self._take()
-            return self._ready[epoch].popleft()
+            batch, error = self._ready[epoch].popleft()
+        if error is not None:
+            try:
+                raise error
+            finally:
+                error = None  # or the traceback's frame would keep itself alive
+        return batch
 
     def _take(self) -> None:
         run, epoch, batch, error = self._done.get()
@@ -139,15 +146,8 @@ class QueueThreads:
             why = "was closed" if error is None else "lost a thread, by what is shown above"
             raise RuntimeError(f"QueueThreads: a batch was due, and the pool {why}") from error
         self._received += 1
-        if run != self._run:
-            return
-        if error is None:
-            self._ready[epoch].append(batch)
-            return
-        try:
-            raise error
-        finally:
-            error = None  # or the traceback's frame would keep itself alive
+        if run == self._run:
+            self._ready[epoch].append((batch, error))
 
     def _call(self, run: int, hooks: list[Callable[[], Any]]) -> None:
         with self._lock:
@@ -179,13 +179,14 @@ def _plan(loader: Any, epoch: int) -> Iterator[Any]:
 
 def _hook(loader: Any, name: str) -> Callable[[], Any] | None:
     hook = getattr(loader, name, None)
-    inherited = (getattr(hook, "__module__", None) or "").split(".")[0] in KERAS
+    package, kind = (str(getattr(hook, key, "")).split(".")[0] for key in ("__module__", "__qualname__"))
+    inherited = package in KERAS and kind in BASES
     return hook if callable(hook) and not inherited else None
 
 
 def _prepare(loader: Any, epoch: int, index: int) -> Any:
     batch = getattr(loader, "batch", None)
-    return loader[index] if batch is None else batch(index, epoch)
+    return batch(index, epoch) if callable(batch) else loader[index]  # many keep the size of a batch by that name
 
 
 def _work(loader: Any, tasks: queue.SimpleQueue[Any], done: queue.SimpleQueue[Any]) -> None:

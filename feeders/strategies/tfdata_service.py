@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 import weakref
 from typing import Any
 
@@ -34,7 +35,11 @@ class DataService:
     Sharding is dynamic: the workers ask for the elements of the dataset's source, one after the other, so every element
     is prepared once, in no order. Without sharding each worker would deliver the whole dataset. What a worker that dies
     has in work is lost: at most once. It is started again at the same address, since whoever reads would wait for it
-    for an hour. `distribute` says how many batches an epoch has, so that a loss ends training with an error.
+    for an hour. `distribute` says how many batches an epoch has, so that a loss ends training with an error. Nothing
+    tells a loss of a dataset that does not know its length, as after ``filter``.
+
+    Each worker runs ``batch``, ``take`` and ``skip`` on its own share: with several workers the count may differ then,
+    which is an error. Call them on what `distribute` returns, where the source is not made of batches already.
 
     Args:
         workers: processes that prepare.
@@ -58,14 +63,20 @@ class DataService:
         self._finalizer()
 
     def distribute(self, dataset: Any) -> Any:
-        """Return the dataset, prepared by the workers; the processes live as long as it does."""
+        """Return the dataset, prepared by the workers; the processes live as long as it does, or this object.
+
+        Raises:
+            RuntimeError: they have ended. A dataset would wait for them for an hour.
+        """
+        if not self._finalizer.alive:
+            raise RuntimeError("DataService: it is closed; make a new one to train again")
         served = distributed(dataset, self.target)
-        weakref.finalize(served, self.close)
+        served._service = self  # keeps it alive: a dataset that ended it would end it under the next one
         return served
 
 
 def distributed(dataset: Any, target: str) -> Any:
-    """Return a dataset of a known length, prepared by the service at an address.
+    """Return a dataset, of a known length if it has one, prepared by the service at an address.
 
     Raises:
         ValueError: it has several sources, as one made by ``zip``. Dynamic sharding splits each on its own: their
@@ -77,7 +88,10 @@ def distributed(dataset: Any, target: str) -> Any:
     if count > 1:
         raise ValueError(f"dynamic sharding takes a dataset of one source; this one has {count}, which it would mix up")
     served = dataset.apply(tf.data.experimental.service.distribute(DYNAMIC, target))
-    return served.apply(tf.data.experimental.assert_cardinality(dataset.cardinality()))
+    length = dataset.cardinality()
+    if int(length) == tf.data.experimental.UNKNOWN_CARDINALITY:  # that is -2, which no number of elements is
+        return served
+    return served.apply(tf.data.experimental.assert_cardinality(length))
 
 
 def _sources(dataset: Any) -> int:
@@ -156,6 +170,9 @@ def _start(servers: dict[int, tuple[str, ...]], *arguments: str) -> int:
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             _serve(writing, *arguments)
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
         finally:
             os._exit(1)
     os.close(writing)

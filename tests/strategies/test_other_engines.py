@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -14,7 +16,7 @@ from feeders.errors import Unsupported
 from feeders.keras_api import generation
 from feeders.loaders import STATIC_EPOCH, Leaf, Loader, workload
 from feeders.measure.recording import recording_model
-from feeders.strategies import feeder
+from feeders.strategies import feeder, tfdata_service
 from feeders.strategies.tfdata_service import DataService, distributed
 
 OTHERS = ("torch-dataloader", "grain", "spdl")
@@ -193,6 +195,54 @@ def test_a_dataset_of_several_sources_is_refused(in_child):
     assert told.startswith("tfdata-service on records: its dataset has 2 sources, and dynamic sharding splits each on")
 
 
+def test_a_dataset_of_unknown_length_is_served(in_child):
+    """A person's may filter: then nobody can say how many elements to expect."""
+
+    def work():
+        import tensorflow as tf
+
+        tf.data.experimental.service.distribute = lambda mode, target: lambda dataset: dataset
+        late = tf.data.Dataset.range(6).filter(lambda number: number > 2)
+        return list(map(int, distributed(late, "grpc://nowhere:1").as_numpy_iterator()))
+
+    assert in_child(work) == [3, 4, 5]
+
+
+class Served:
+    """Stands for a dataset."""
+
+
+@pytest.fixture
+def left(monkeypatch):
+    """A `DataService` starts nothing; a list gets longer where it would end its processes."""
+    left = []
+    servers = SimpleNamespace(target=lambda: "grpc://nowhere:1", leave=lambda: left.append("left"))
+    monkeypatch.setattr(tfdata_service, "_Servers", lambda workers: servers)
+    monkeypatch.setattr(tfdata_service, "distributed", lambda dataset, target: Served())
+    return left
+
+
+def test_a_service_outlives_a_dataset_of_its_own(left):
+    """There may be a second ``fit()``: it would wait for an hour for a service that has ended."""
+    with DataService() as service:
+        for _ in range(2):
+            service.distribute(None)
+            gc.collect()
+            assert not left
+    assert left == ["left"]
+    with pytest.raises(RuntimeError, match=r"^DataService: it is closed; make a new one"):
+        service.distribute(None)
+
+
+def test_a_service_that_nobody_holds_ends_with_its_dataset(left):
+    served = DataService().distribute(None)
+    gc.collect()
+    assert not left
+    del served
+    gc.collect()
+    assert left == ["left"]
+
+
 @pytest.mark.slow
 def test_an_address_of_a_cluster_is_used(in_child, monkeypatch, tiny):
     """FEEDERS_TF_DATA_SERVICE: the row starts nothing of its own."""
@@ -216,3 +266,17 @@ def test_a_server_that_does_not_start_is_one_error(monkeypatch):
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(RuntimeError, match=r"^DataService: its processes ended with status 1 before"):
         DataService(1)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_server_that_fails_tells_why(monkeypatch, capfd):
+    def fail(*_):
+        raise OSError("planted")
+
+    monkeypatch.setattr(tfdata_service, "_serve", fail)
+    servers = {}
+    reading = tfdata_service._start(servers, "worker", "0")
+    with pytest.raises(SystemExit):
+        tfdata_service._said(reading)
+    os.waitpid(*servers, 0)
+    assert "OSError: planted" in capfd.readouterr().err

@@ -105,3 +105,24 @@ def test_a_dataset_takes_some_at_a_time_and_gives_each_once(in_child):
     assert length == 7
     for epoch, batches in enumerate(eval(seen)):
         assert batches == [((n + 1) * [float(epoch)], *3 * [(n + 1) * [n]]) for n in range(7)]
+
+
+class Single:
+    """One batch, which tells its epoch."""
+
+    def __len__(self):
+        return 1
+
+    def batch(self, index, epoch):
+        return (np.full(2, epoch),)
+
+
+def test_a_look_at_the_only_batch_of_an_epoch_is_no_pass(in_child):
+    """It is taken to learn the shapes: the first epoch is still to come."""
+
+    def work():
+        with LookaheadThreads(Single(), 1) as pool:
+            dataset = pool_dataset(pool)
+            return [[x.tolist() for (x,) in dataset.as_numpy_iterator()] for _ in range(2)]
+
+    assert in_child(work) == [[[0, 0]], [[1, 1]]]

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import sys
 import threading
 import time
 
@@ -118,6 +119,39 @@ class Random:
 
     def __getitem__(self, index):
         return random.random(), np.random.random()
+
+
+class RandomOfTorch:
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, index):
+        return sys.modules["torch"].default_generator.random()
+
+    def on_epoch_end(self):
+        sys.modules["torch"].default_generator.random()
+
+
+class Shuffled:
+    """Its batches are numbers in an order, which is drawn anew between epochs.
+
+    Args:
+        meet: called in each batch. Two workers that wait for each other there prepare half an epoch each.
+    """
+
+    def __init__(self, meet):
+        self.order, self.meet = list(range(8)), meet
+
+    def __len__(self):
+        return len(self.order)
+
+    def __getitem__(self, index):
+        self.meet()
+        return self.order[index]
+
+    def on_epoch_end(self):
+        random.shuffle(self.order)
+        self.order = [self.order[place] for place in np.random.permutation(8)]
 
 
 class Unpicklable(Numbered):

@@ -54,6 +54,26 @@ def test_a_slow_batch_holds_up_nobody_in_a_queue(pool, name):
     assert by_epoch(take(batches, STEPS)) == epochs(1)
 
 
+def test_an_error_of_the_next_epoch_ends_no_epoch_before_it(pool, name):
+    """It may never come to that epoch: training reads ahead at the end of the last one too."""
+    if name != "queue-threads":
+        pytest.skip("its errors come in the order of the batches")
+    free = threading.Event()
+
+    def before(epoch, index):
+        At(free.wait, index=6)(epoch, index)
+        At(raise_in_worker, index=0, epoch=1)(epoch, index)
+
+    made = pool(Numbered(before=before), 2, 6)
+    batches = made.batches()
+    assert sorted(take(batches, STEPS - 1)) == [0, 1, 2, 3, 4, 5]
+    wait_for(lambda: made._done.qsize() or made._ready[1])
+    free.set()
+    assert take(batches, 1) == [6]
+    with pytest.raises(KeyError, match="planted"):
+        next(batches)
+
+
 class MadeAtFirst(Numbered):
     """It makes at its first call what all threads share then, as many loaders do."""
 
@@ -78,6 +98,13 @@ def test_the_first_call_of_a_loader_is_made_alone(pool, name):
 
 def test_a_loader_without_epochs_is_indexed(pool):
     batches = pool(Indexed(), 2).batches()
+    assert sorted(int(next(batches)[0]) for _ in range(STEPS)) == list(range(STEPS))
+
+
+def test_a_loader_may_call_the_size_of_its_batches_batch(pool):
+    loader = Indexed()
+    loader.batch = 32
+    batches = pool(loader, 2).batches()
     assert sorted(int(next(batches)[0]) for _ in range(STEPS)) == list(range(STEPS))
 
 
@@ -108,6 +135,7 @@ class Telling(Hooked):
 
     on_epoch_end = on_epoch_begin
     on_epoch_begin.__module__ = "keras.src.trainers.data_adapters.py_dataset_adapter"
+    on_epoch_begin.__qualname__ = "PyDataset.on_epoch_begin"
 
 
 def test_without_hooks_it_reads_ahead_across_the_end_of_an_epoch(pool, tmp_path):
@@ -141,6 +169,27 @@ def test_hooks_are_called_while_nobody_reads(pool, name, tmp_path):
     assert len(processes) == (4 if name == "lookahead-processes" else 1)
     for process in processes:
         assert [what for one, what in calls if one == process] == ["begin"] + 5 * ["end", "begin"]
+
+
+class ShuffledByKeras(Numbered):
+    """As an iterator of images: a class of Keras, whose hook draws a new order."""
+
+    ended = 0
+
+    def batch(self, index, epoch):
+        return self.ended
+
+    def on_epoch_end(self):
+        self.ended += 1
+
+    on_epoch_end.__module__ = "keras.src.legacy.preprocessing.image"
+    on_epoch_end.__qualname__ = "Iterator.on_epoch_end"
+
+
+def test_a_hook_of_keras_that_does_something_is_called(pool):
+    """Else photographs would come in one order in every epoch."""
+    batches = pool(ShuffledByKeras(), 2).batches()
+    assert list(itertools.islice(batches, 2 * STEPS)) == STEPS * [0] + STEPS * [1]
 
 
 def test_a_hook_that_raises_ends_training(pool, tmp_path):

@@ -13,6 +13,7 @@ import sys
 import textwrap
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -24,6 +25,8 @@ from pool_loaders import (
     Hooked,
     Numbered,
     Random,
+    RandomOfTorch,
+    Shuffled,
     Sized,
     Unpicklable,
     Various,
@@ -55,6 +58,17 @@ def leaves(batch):
     if isinstance(batch, (list, tuple)):
         return [leaf for part in batch for leaf in leaves(part)]
     return [batch]
+
+
+def random_states():
+    _, key, place, *_ = np.random.get_state()
+    return random.getstate(), key.tolist(), place
+
+
+class Generator(random.Random):
+    """What a pool calls of torch's."""
+
+    manual_seed, get_state, set_state = random.Random.seed, random.Random.getstate, random.Random.setstate
 
 
 class TestSlots:
@@ -169,12 +183,49 @@ class TestRandomness:
         one, two = (take(pool(Random(), 1, seed=seed).batches(), 1) for seed in (1, 2))
         assert one != two
 
+    def test_numbers_of_numpy_are_numbers(self, pool):
+        def drawn(kind):
+            loader = Shuffled(int)
+            loader.on_epoch_begin = loader.on_epoch_end
+            return take(pool(loader, 1, seed=kind(5)).batches(kind(1)), 16)
+
+        assert drawn(np.int64) == drawn(int)
+
     def test_without_a_seed_the_programs_own_decides(self, pool):
         drawn = []
         for _ in range(2):
             random.seed(8)
             drawn.append(take(pool(Random(), 1).batches(), 1))
         assert drawn[0] == drawn[1]
+
+    def test_torchs_generator_is_seeded_too(self, pool, monkeypatch):
+        """A worker is forked with a copy of it: all would draw the same numbers."""
+        torch = SimpleNamespace(default_generator=Generator(1), set_num_threads=int)
+        monkeypatch.setitem(sys.modules, "torch", torch)
+        made = pool(RandomOfTorch(), 3, seed=5)
+        before = torch.default_generator.get_state()
+        drawn = [take(made.batches(), 80) for _ in range(2)]
+        assert drawn[0] == drawn[1]
+        assert len(set(drawn[0])) == 80
+        assert torch.default_generator.get_state() == before
+
+    def test_hooks_draw_one_order_for_all_workers(self, pool):
+        """Else each would shuffle for itself: some batches would come twice, and others never."""
+        loader = Shuffled(partial(multiprocessing.get_context("fork").Barrier(2).wait, DEADLINE_SECONDS))
+        batches = pool(loader, 2, seed=5).batches()
+        orders = [take(batches, 8)]
+        for _ in range(3):
+            orders.append(take(batches, 8))
+            assert orders[-1] == loader.order
+        assert all(sorted(order) == list(range(8)) for order in orders)
+        assert len(set(map(tuple, orders))) == 4
+
+    def test_hooks_take_no_random_numbers_from_training(self, pool):
+        batches = pool(Shuffled(int), 1, seed=5).batches()
+        take(batches, 8)
+        before = random_states()
+        take(batches, 2 * 8)
+        assert random_states() == before
 
 
 class TestDeath:
@@ -189,6 +240,14 @@ class TestDeath:
         del made
         nothing_left_here()
 
+    def test_one_that_dies_in_a_hook_says_so(self, pool, tmp_path):
+        loader, here = Hooked(tmp_path / "events"), os.getpid()
+        loader.on_epoch_end = lambda: os.getpid() == here or kill_worker()
+        batches = pool(loader, 1).batches()
+        take(batches, STEPS)
+        with pytest.raises(RuntimeError, match=r"was killed by SIGKILL .*, at or after the hooks before epoch 1"):
+            next(batches)
+
     def test_an_idle_one_too(self, pool):
         made = pool(Numbered(), 2)
         batches = made.batches()
@@ -197,6 +256,28 @@ class TestDeath:
             os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(RuntimeError, match="was killed by SIGKILL"):
             take(batches, 100)
+
+    def test_the_only_one_too(self, pool):
+        """Nobody is there then to read the next task; its batches are, which are ready."""
+        made = pool(Numbered(), 1)
+        batches = made.batches()
+        next(batches)
+        while made._memory.control[2] < 3:  # batch 1 is ready as soon as batch 2 is in work
+            time.sleep(0.001)
+        made._crew.processes[0].kill()
+        made._crew.processes[0].join()
+        with pytest.raises(RuntimeError, match=r"worker 1 of 1 was killed by SIGKILL .*, at or after batch 2 of epoch"):
+            take(batches, 100)
+
+    def test_the_others_are_told_to_leave_after_one_has_died(self, pool, monkeypatch):
+        """A new interpreter has its own gate alone, so that nobody can read there once it is gone."""
+        made = pool(Numbered(), 2)
+        nobody, made._crew._gates[0] = multiprocessing.Pipe(duplex=False)
+        nobody.close()
+        told, send = [], made._crew.send
+        monkeypatch.setattr(made._crew, "send", lambda task: told.append(task) or send(task))
+        made.close()
+        assert len(told) == 2
 
     def test_an_exception_that_does_not_pickle_is_told_by_its_name(self, pool):
         with pytest.raises(RuntimeError, match="OddError: 1 and 2"):
