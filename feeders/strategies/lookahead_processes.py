@@ -93,7 +93,8 @@ class LookaheadProcesses:
     ahead across the end of an epoch. One with hooks is not: ``on_epoch_end`` and ``on_epoch_begin`` are called when the
     next epoch's first batch is asked for and no worker reads, in this process and then in every worker. So the end of
     the last epoch calls none. In hooks all copies draw the same random numbers, so they shuffle alike. An order must be
-    drawn there, or when the loader is made: each worker would draw another one with its first batch. An exception of
+    drawn there, or when the loader is made: each worker would draw another one with its first batch. Keras' iterators
+    of images do that; their ``on_epoch_end`` is called before the first epoch too, which draws it. An exception of
     the loader is raised where its batch was due, with the worker's traceback. A worker that is killed ends training
     with an error.
 
@@ -288,8 +289,10 @@ def _plan(loader: Any, epoch: int) -> Iterator[Any]:
     The list begins with the epoch that begins there.
     """
     hooks = [name for name in HOOKS if _has_hook(loader, name)]
-    if "on_epoch_begin" in hooks:
-        yield [epoch, "on_epoch_begin"]
+    # Keras' iterators of images would draw their first order in their first call, each copy another one.
+    first = [name for name in hooks if name == "on_epoch_begin" or _origin(getattr(loader, name))[0] in KERAS]
+    if first:
+        yield [epoch, *first]
     for number in itertools.count(epoch):
         if len(loader) < 1:
             raise ValueError(f"LookaheadProcesses: epoch {number} has {len(loader)} batches; expected 1 or more")
@@ -300,8 +303,13 @@ def _plan(loader: Any, epoch: int) -> Iterator[Any]:
 
 def _has_hook(loader: Any, name: str) -> bool:
     hook = getattr(loader, name, None)
-    package, kind = (str(getattr(hook, key, "")).split(".")[0] for key in ("__module__", "__qualname__"))
+    package, kind = _origin(hook)
     return callable(hook) and not (package in KERAS and kind in BASES)
+
+
+def _origin(hook: Any) -> list[str]:
+    """Return the package and the class that a method comes from, as far as it has them."""
+    return [str(getattr(hook, key, "")).split(".")[0] for key in ("__module__", "__qualname__")]
 
 
 class _Lease:

@@ -154,6 +154,24 @@ class Shuffled:
         self.order = [self.order[place] for place in np.random.permutation(8)]
 
 
+class ShuffledLate(Shuffled):
+    """As Keras' iterators of images: the first call draws the first order, if no hook has done it."""
+
+    drawn = False
+
+    def __getitem__(self, index):
+        if not self.drawn:
+            self.on_epoch_end()
+        return super().__getitem__(index)
+
+    def on_epoch_end(self):
+        self.drawn = True
+        super().on_epoch_end()
+
+    on_epoch_end.__module__ = "keras.src.legacy.preprocessing.image"
+    on_epoch_end.__qualname__ = "Iterator.on_epoch_end"
+
+
 class Unpicklable(Numbered):
     def __init__(self):
         super().__init__()

@@ -27,6 +27,7 @@ from pool_loaders import (
     Random,
     RandomOfTorch,
     Shuffled,
+    ShuffledLate,
     Sized,
     Unpicklable,
     Various,
@@ -209,9 +210,10 @@ class TestRandomness:
         assert len(set(drawn[0])) == 80
         assert torch.default_generator.get_state() == before
 
-    def test_hooks_draw_one_order_for_all_workers(self, pool):
+    @pytest.mark.parametrize("kind", [Shuffled, ShuffledLate])
+    def test_hooks_draw_one_order_for_all_workers(self, pool, kind):
         """Else each would shuffle for itself: some batches would come twice, and others never."""
-        loader = Shuffled(partial(multiprocessing.get_context("fork").Barrier(2).wait, DEADLINE_SECONDS))
+        loader = kind(partial(multiprocessing.get_context("fork").Barrier(2).wait, DEADLINE_SECONDS))
         batches = pool(loader, 2, seed=5).batches()
         orders = [take(batches, 8)]
         for _ in range(3):
