@@ -6,11 +6,15 @@ from typing import Any
 
 ON_EPOCH_BEGIN, ON_EPOCH_END = HOOKS = ("on_epoch_begin", "on_epoch_end")
 
+# Packages of which Keras is part.
+KERAS = ("keras", "keras_preprocessing", "tf_keras", "tensorflow")
+
 
 def overrides(x: Any, hook: str) -> bool:
     """Whether a loader has such a hook of its own."""
     method = getattr(type(x), hook, None)
-    return method is not None and not getattr(method, "__module__", "").startswith(("keras", "tf_keras", "tensorflow"))
+    # A file of the person may be called keras_data.py.
+    return method is not None and getattr(method, "__module__", "").split(".")[0] not in KERAS
 
 
 def call_hook(x: Any, hook: str) -> None:

@@ -11,6 +11,7 @@ from types import SimpleNamespace as Thing
 import numpy as np
 import pytest
 
+from feeders.audit.hooks import overrides
 from feeders.audit.inspection import handles, memory_owner, reachable
 from feeders.loaders.pickling import pickling_fault
 
@@ -77,3 +78,14 @@ def test_a_walk_ends_where_things_hold_each_other_or_much():
     paths = [path for path, _ in itertools.islice(reachable(loader), 1000)]
     assert len(paths) == len(set(paths)) < 100
     assert {"self", "self.name", "self.parts['many'][49]", "self.deep.inner.inner.inner"} <= set(paths)
+
+
+@pytest.mark.parametrize(("module", "own"), [("keras_data", True), ("tensorflow_rows", True), ("keras.src.utils", False)])
+def test_a_hook_is_the_loaders_own_whatever_its_file_is_called(module, own):
+    def on_epoch_end(self):
+        """Draw an order."""
+
+    on_epoch_end.__module__ = module
+    mine = type("Mine", (), {"on_epoch_end": on_epoch_end})()
+    assert overrides(mine, "on_epoch_end") is own
+    assert not overrides(mine, "on_epoch_begin")
