@@ -75,7 +75,9 @@ def own_files(source: Source) -> Callable[[str], bool]:
     def theirs(file: str) -> bool:
         if file.startswith("<") or Path(file).name.startswith("__autograph_generated_file"):
             return False
-        return file.startswith(own) or not file.startswith(foreign)
+        # An environment may lie in the person's folder, and the person's package in an environment.
+        inner = max((len(folder) for folder in foreign if file.startswith(folder)), default=0)
+        return not inner or (file.startswith(own) and len(own) >= inner)
 
     return theirs
 
