@@ -191,12 +191,16 @@ class Growth:
         lines: that hold more memory at the end.
         targets: where the functions are that its threads run.
         cut: the time was up before there were enough epochs to judge.
+        broken: how its process ended, where it gave no answer.
+        read: epochs that it had read by then.
     """
 
     epochs: tuple[Held, ...] = ()
     lines: tuple[HeavyLine, ...] = ()
     targets: tuple[Frame, ...] = ()
     cut: bool = False
+    broken: BrokenReading | None = None
+    read: int = 0
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from feeders.results.record import FAILED, REFUSED, UNSUPPORTED
 
 from . import wire
 from .bounds import bounds
-from .events import BatchRead, BatchTrained, Event, Foreseen, Found, LinesRan, LoaderOpened, TrialBegan
+from .events import BatchRead, BatchTrained, EpochEnded, Event, Foreseen, Found, LinesRan, LoaderOpened, TrialBegan
 from .evidence import ENDED, Bounds, Draws, FitAnswer, FitRun, Growth, Key, StressAnswer, StressRun
 from .exceptions import RaisedException
 from .fits import fit
@@ -226,7 +226,9 @@ class Probes:
         """Read epoch after epoch; see `leaks.growth`."""
         request = self.request
         with self._run(Growth, lambda journal: growth(request, steps, seconds, journal)) as running:
-            return running.wait().answer or Growth()
+            result = running.wait()
+        read = sum(isinstance(event, EpochEnded) for event in result.events)
+        return result.answer or Growth(broken=BrokenReading(result.outcome, result.message), read=read)
 
 
 def _fit_run(request: AuditRequest, result: ProbeResult[FitAnswer], provoked: bool) -> FitRun:

@@ -712,6 +712,26 @@ def test_growth_that_there_was_no_time_to_judge_is_said(cut, notes):
     assert len(said) == notes
 
 
+@pytest.mark.parametrize(
+    ("message", "read", "named"),
+    [
+        ("over its limit of 2.0 GiB of memory. ", 3, ["grows-memory"]),
+        ("OSError: [Errno 24] Too many open files: 'a.bin'", 3, ["grows-files"]),
+        ("over its limit of 2.0 GiB of memory. ", 1, []),
+        ("ValueError: no", 3, []),
+    ],
+    ids=["memory", "files", "no more epochs than fit() had", "another reason"],
+)
+def test_what_grows_until_nothing_is_left_is_named_and_another_end_is_told(message, read, named):
+    """The process that reads epoch after epoch can tell nothing any more."""
+    verdict = judged(growth=Growth(broken=BrokenReading("failed", message), read=read))
+    assert names(verdict) == named
+    told = f"read epoch after epoch by one thread it failed after {read} epochs"
+    assert [note.startswith(told) for note in verdict.notes] == ([] if named else [True])
+    if named:
+        assert verdict.faults[0].seen == f"after 3 epochs in one thread: {message}"
+
+
 def test_a_generator_that_ends_before_its_epochs_loses_what_was_wanted():
     runs = [fit(epoch(), epoch(missing=5, delivered=0), events=[BATCH] * 3) for _ in range(2)]
     verdict = judged(known=GENERATOR, reference={"addressed": False}, fits=runs)
