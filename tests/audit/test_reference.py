@@ -1,0 +1,52 @@
+"""What one thread reads of a loader: where an epoch of a generator ends."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from feeders.audit.loader import AuditedLoader
+from feeders.audit.readings import Description
+from feeders.audit.reference import _Reader
+from feeders.audit.request import AuditRequest
+
+
+class Journal:
+    def write(self, event):
+        """Nobody reads it."""
+
+
+def read(numbers):
+    """Read a generator of batches that are known by a number each."""
+    batches = ((np.full((2, 1), number, np.float32), np.zeros(2)) for number in numbers)
+    loader = AuditedLoader(batches, None, "generator", workers=1, processes=False)
+    reader = _Reader(loader, AuditRequest("mine.py:mine"), backward=False, journal=Journal(), making=0.0)
+    reader.run()
+    reading = reader.reading(Description("generator"), None)
+    return [len(epoch) for epoch in reading.epochs], reading.steps, reading.endless
+
+
+def first_twice():
+    """A batch to show the shapes, and then all of them, again and again."""
+    yield 0
+    while True:
+        yield from range(20)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "epochs", "steps"),
+    [
+        (lambda: itertools.cycle(range(3)), [3, 3], 3),
+        (lambda: itertools.cycle(range(30)), [30, 30], 30),
+        (first_twice, [21, 21], 21),
+        (lambda: itertools.chain([7, 7], range(5)), [7], None),
+        (lambda: range(4), [4], None),
+        (lambda: [0, 1, 0, 1], [2, 2], 2),
+        (lambda: [0, 1, 0, 1, 0], [5], None),
+    ],
+    ids=["short", "long", "the first one twice", "alike and an end", "an end", "two passes", "two passes and more"],
+)
+def test_an_epoch_of_a_generator_ends_where_all_that_follows_is_the_same_again(loaded, numbers, epochs, steps):
+    assert read(numbers()) == (epochs, steps, steps is not None)
