@@ -80,7 +80,9 @@ def test_a_walk_ends_where_things_hold_each_other_or_much():
     assert {"self", "self.name", "self.parts['many'][49]", "self.deep.inner.inner.inner"} <= set(paths)
 
 
-@pytest.mark.parametrize(("module", "own"), [("keras_data", True), ("tensorflow_rows", True), ("keras.src.utils", False)])
+@pytest.mark.parametrize(
+    ("module", "own"), [("keras_data", True), ("tensorflow_rows", True), ("keras.src.utils", False)]
+)
 def test_a_hook_is_the_loaders_own_whatever_its_file_is_called(module, own):
     def on_epoch_end(self):
         """Draw an order."""

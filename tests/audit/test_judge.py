@@ -199,6 +199,14 @@ def test_a_fit_that_counts_wrong_once_is_looked_for_again():
     assert verdict.word == "exactly-once"
     assert verdict.safe
     assert verdict.pending
+    text = "counted in one fit() and in no other one, so not judged: of 5 samples in an epoch: 1 missing"
+    assert verdict.notes == (text,)
+
+
+def test_fits_that_each_count_something_else_wrong_are_two_observations():
+    verdict = judged(fits=[fit(epoch(missing=1)), fit(epoch(duplicated=2)), fit(epoch())])
+    assert (verdict.word, verdict.content, names(verdict)) == ("none", "whole", ["unexplained"])
+    assert verdict.notes == ()
 
 
 # Words.
