@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import numbers
 import random
 import threading
 from typing import Any, Callable
@@ -69,17 +70,25 @@ def fix_calls(x: Any) -> None:
     of another class would pickle as something else.
     """
     cls: Any = type(x)
-    cls.__getitem__ = _seeded(cls.__getitem__, lambda index: int(index))
+    cls.__getitem__ = _seeded(cls.__getitem__, _batch_number)
     for hook in HOOKS:
         if overrides(x, hook):
             calls = itertools.count()
             setattr(cls, hook, _seeded(getattr(cls, hook), lambda calls=calls: next(calls)))
 
 
-def _seeded(method: Callable[..., Any], number: Callable[..., int]) -> Callable[..., Any]:
+def _batch_number(index: Any) -> int | None:
+    """Return None for what is no batch: a loader may ask itself for a column, or for a slice."""
+    return int(index) if isinstance(index, numbers.Integral) else None
+
+
+def _seeded(method: Callable[..., Any], number: Callable[..., int | None]) -> Callable[..., Any]:
     @functools.wraps(method)
     def seeded(self: Any, *args: Any) -> Any:
-        _seed(number(*args))
+        seed = number(*args)
+        if seed is None:
+            return method(self, *args)
+        _seed(seed)
         _generators.depth += 1
         try:
             return method(self, *args)

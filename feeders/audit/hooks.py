@@ -10,11 +10,15 @@ ON_EPOCH_BEGIN, ON_EPOCH_END = HOOKS = ("on_epoch_begin", "on_epoch_end")
 KERAS = ("keras", "keras_preprocessing", "tf_keras", "tensorflow")
 
 
+def is_of_keras(module: str) -> bool:
+    """Whether a module is one of Keras; a file of the person may be called keras_data.py."""
+    return module.split(".")[0] in KERAS
+
+
 def overrides(x: Any, hook: str) -> bool:
     """Whether a loader has such a hook of its own."""
     method = getattr(type(x), hook, None)
-    # A file of the person may be called keras_data.py.
-    return method is not None and getattr(method, "__module__", "").split(".")[0] not in KERAS
+    return method is not None and not is_of_keras(getattr(method, "__module__", ""))
 
 
 def call_hook(x: Any, hook: str) -> None:

@@ -14,6 +14,9 @@ from feeders.errors import FeedersError
 
 from ._making import PACKAGE
 
+# Folders of installed packages, also those of a user and of the system, which no path of this environment names.
+INSTALLED = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
+
 
 @dataclass(frozen=True)
 class Source:
@@ -76,7 +79,9 @@ def own_files(source: Source) -> Callable[[str], bool]:
         if file.startswith("<") or Path(file).name.startswith("__autograph_generated_file"):
             return False
         # An environment may lie in the person's folder, and the person's package in an environment.
-        inner = max((len(folder) for folder in foreign if file.startswith(folder)), default=0)
+        ends = [len(folder) for folder in foreign if file.startswith(folder)]
+        ends += [file.rfind(folder) + len(folder) for folder in INSTALLED if folder in file]
+        inner = max(ends, default=0)
         return not inner or (file.startswith(own) and len(own) >= inner)
 
     return theirs

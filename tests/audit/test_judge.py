@@ -618,6 +618,14 @@ def test_samples_beyond_the_length_are_lost_if_nobody_has_seen_them(contents, na
     assert (names(verdict), verdict.word) == (named, word)
 
 
+def test_of_a_long_epoch_it_is_said_how_much_was_looked_at():
+    verdict = judged(replace(REQUEST, cut=24), known=replace(SEQUENCE, length=5000))
+    assert verdict.safe
+    assert [note.partition(" were audited")[0] for note in verdict.notes] == [
+        "of the 5,000 batches of an epoch the first 24"
+    ]
+
+
 SHUFFLED = (EPOCH, (Columns((5, 6), (5, 6)), Columns((1, 2), (1, 2)), Columns((3,), (3,))))
 
 

@@ -229,6 +229,8 @@ def test_an_environment_in_the_persons_folder_is_not_under_audit(mine, monkeypat
     theirs = audited_files(AuditRequest(f"{mine}:Plain"))
     assert theirs(str(mine.resolve()))
     assert not theirs(str(packages / "numpy" / "linalg.py"))
+    for place in (".local/lib/python3.12/site-packages", "usr/lib/python3/dist-packages"):
+        assert not theirs(f"/{place}/keras/src/trainers/trainer.py"), place
 
 
 def test_a_person_may_audit_code_that_lies_among_the_packages(tmp_path, monkeypatch):

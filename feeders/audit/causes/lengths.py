@@ -75,4 +75,14 @@ def _too_short(case: Case) -> Iterator[Fault]:
         yield Fault(LAST_BATCH_LOST if short else LENGTH_TOO_SHORT, seen, delivery=(MISSING,))
 
 
-FAMILY = Family((LENGTH_TOO_LONG, LAST_BATCH_LOST, LENGTH_TOO_SHORT), find)
+def notes(case: Case) -> Iterator[str]:
+    """Say how much of a long epoch was looked at."""
+    cut, length = case.request.cut, case.description.length
+    if cut and length and case.can_be_counted:
+        yield (
+            f"of the {length:,} batches of an epoch the first {cut:,} were audited, since each takes long; not the "
+            "others, nor the end of an epoch. Try: a larger --seconds"
+        )
+
+
+FAMILY = Family((LENGTH_TOO_LONG, LAST_BATCH_LOST, LENGTH_TOO_SHORT), find, notes)

@@ -1,0 +1,72 @@
+"""What an audit changes in a person's class, so that the class notices nothing of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from feeders.audit.events import BatchRead
+from feeders.audit.fits import _noted, _shorten
+from feeders.audit.fixed_random import fix_calls
+
+# Code of another file: Keras, which asks for the length of an epoch.
+KERAS = {"__name__": "keras.src.trainers"}
+ASKED_BY_KERAS = eval("lambda x: (len(x) if hasattr(x, '__len__') else None, x.num_batches)", KERAS)
+
+
+class Sized:
+    """A loader of 50 batches, which tells it in one way or another."""
+
+    def __len__(self):
+        return 50
+
+
+class Both(Sized):
+    @property
+    def num_batches(self):
+        return len(self)
+
+
+class Told:
+    @property
+    def num_batches(self):
+        return 50
+
+
+class OfKeras(Sized):
+    num_batches = property(eval("lambda self: len(self)", KERAS))
+
+
+@pytest.mark.parametrize("base", [Both, Told, OfKeras])
+def test_keras_is_told_of_a_shorter_epoch_and_the_persons_code_is_not(base):
+    cls = type("Mine", (base,), {})
+    _shorten(cls, 24)
+    mine = cls()
+    assert ASKED_BY_KERAS(mine) == (24 if hasattr(cls, "__len__") else None, 24)
+    assert mine.num_batches == 50
+    assert not hasattr(cls, "__len__") or len(mine) == 50
+
+
+class Table:
+    """Asks itself for its columns."""
+
+    def __getitem__(self, key):
+        return [1, 2, 3] if isinstance(key, str) else self["rows"][key]
+
+
+def test_what_a_loader_asks_itself_for_is_no_batch():
+    class Journal:
+        events = []
+
+        def write(self, event):
+            self.events.append(event)
+
+    cls = type("Mine", (Table,), {})
+    cls.__getitem__ = _noted(Table.__getitem__, Journal())
+    assert cls()[1] == 2
+    assert Journal.events == [BatchRead(1)]
+
+
+def test_random_numbers_are_fixed_by_index_also_where_a_loader_asks_itself_for_more():
+    mine = type("Mine", (Table,), {})()
+    fix_calls(mine)
+    assert (mine[2], mine["rows"]) == (3, [1, 2, 3])
