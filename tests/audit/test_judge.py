@@ -29,7 +29,7 @@ from feeders.audit.evidence import (
 )
 from feeders.audit.exceptions import Frame, RaisedException
 from feeders.audit.findings import ChangedBatch, Finding, RaisedCall, WrongBatch
-from feeders.audit.inspection import Handle
+from feeders.audit.inspection import DtypeChange, Handle
 from feeders.audit.judge import judge
 from feeders.audit.readings import Agreement, BrokenReading, Description, FailedRead, Reading, Remainder, ReusedBuffer
 from feeders.audit.request import AuditRequest
@@ -87,7 +87,7 @@ def failed(error, index=1):
     return FailedRead(index, 0, index, RaisedException(error))
 
 
-OF_A_PASS = ("wrapped", "empty", "overlap", "reused", "failed", "reselected", "remainder", "unordered")
+OF_A_PASS = ("wrapped", "empty", "overlap", "reused", "failed", "reselected", "remainder", "unordered", "changed_dtype")
 
 
 def evidence(known=SEQUENCE, reference=None, backward=None, stress=(), **values):
@@ -665,6 +665,32 @@ def test_a_remainder_is_named_with_its_samples():
     verdict = judged(known=replace(GENERATOR, kind="dataset"), remainder=Remainder(3, 8))
     assert (names(verdict), verdict.word) == (["remainder-dropped"], "at-most-once")
     assert verdict.faults[0].seen == "3 of 8 samples of a pass are left out"
+
+
+LATER_DECIMALS = DtypeChange(14, "x", "int64", "float64")
+
+
+@pytest.mark.parametrize(
+    ("backend", "reproducible", "corrupt", "named"),
+    [
+        ("tensorflow", True, 2, ["dtype-changes"]),
+        ("tensorflow", False, None, ["dtype-changes"]),
+        ("tensorflow", True, 0, []),
+        ("jax", True, 0, []),
+        ("jax", False, None, []),
+    ],
+    ids=["spoilt", "not compared", "whole", "taken as it is", "taken as it is, not compared"],
+)
+def test_another_dtype_is_a_fault_where_keras_may_have_cut_something_off(
+    monkeypatch, backend, reproducible, corrupt, named
+):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    runs = [fit(epoch(corrupt=corrupt)) for _ in range(2)]
+    verdict = judged(changed_dtype=LATER_DECIMALS, reference={"reproducible": reproducible}, fits=runs)
+    assert names(verdict) == named
+    said = "x is int64 in batch 0 and float64 in batch 14"
+    assert [fault.seen for fault in verdict.faults] == ([said] if named else [])
+    assert [note.startswith(said) for note in verdict.notes] == ([] if named else [True])
 
 
 def test_shards_that_overlap_deliver_at_least_once():
