@@ -152,7 +152,7 @@ class Course:
     # What else can be wrong.
 
     def _batches(self) -> int:
-        return self.evidence.reference.batches if self.evidence.reference else 0
+        return self.evidence.indices
 
     def _look_beyond(self) -> None:
         known = self.evidence.description

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from feeders.loaders.opening import SEQUENCE
 from feeders.measure.counts import Epoch, Reference
 
 from .events import BatchRead, BatchTrained, EpochEnded, Event, HookEnded, Logged
@@ -265,6 +266,13 @@ class Evidence:
     memory_limit: int = 0
     random: bool = False
     key: str = ""
+
+    @property
+    def indices(self) -> int:
+        """How many batches can be asked for: those of an epoch, or of a sequence that is shorter than its epochs."""
+        due = self.reference.batches if self.reference else 0
+        length = self.description.length if self.description.kind == SEQUENCE else None
+        return min(due, length or due)
 
     @property
     def description(self) -> Description:

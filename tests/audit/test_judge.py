@@ -257,6 +257,31 @@ def test_a_loader_that_breaks_now_and_then_has_a_verdict_without_a_reference(fit
     assert "OSError: now and then" in verdict.message + "".join(fault.seen for fault in verdict.faults)
 
 
+UNKNOWN = {"keyed": False, "reproducible": False}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            {"reference": UNKNOWN, "backward": {"failed": failed("AttributeError: no rows", index=2)}},
+            "read from its last batch to its first it raised AttributeError: no rows. Try: let each index give",
+        ),
+        (
+            {"reference": {"keyed": False, "through": True}},
+            "its order is new in the middle of a pass, so what is due is not known. Try: leave --steps away",
+        ),
+        ({"epochs": ((Columns((7,) * 30, (7,) * 30),),)}, "fewer than 5% of its samples differ. Try: --key EXPRESSION"),
+        ({"reference": UNKNOWN, "key": "x[:, 0]"}, 'no two passes gave the same samples. Try: --key "x[:, 0]"'),
+    ],
+    ids=["no other order", "parts in a new order", "alike", "new each time"],
+)
+def test_why_nothing_was_counted_is_said_with_what_would_count(values, said):
+    verdict = judged(**values)
+    assert (verdict.word, verdict.safe) == ("not-counted", False)
+    assert verdict.message.startswith(said)
+
+
 # Power.
 
 

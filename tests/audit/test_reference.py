@@ -1,4 +1,4 @@
-"""What one thread reads of a loader: where an epoch of a generator ends."""
+"""What one thread reads of a loader: where an epoch of a generator ends, and what follows from two passes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import itertools
 import numpy as np
 import pytest
 
+from feeders.audit.epochs import reference_of
+from feeders.audit.evidence import Evidence
+from feeders.audit.exceptions import RaisedException
 from feeders.audit.loader import AuditedLoader
-from feeders.audit.readings import Description
+from feeders.audit.readings import Description, FailedRead, Reading
 from feeders.audit.reference import _Reader
 from feeders.audit.request import AuditRequest
+from feeders.audit.stress_plan import plan_stress
+from feeders.measure.identity import Columns
 
 
 class Journal:
@@ -50,3 +55,23 @@ def first_twice():
 )
 def test_an_epoch_of_a_generator_ends_where_all_that_follows_is_the_same_again(loaded, numbers, epochs, steps):
     assert read(numbers()) == (epochs, steps, steps is not None)
+
+
+def passes(batches):
+    return Reading(Description("sequence", length=batches), (tuple(Columns((n,), (n,)) for n in range(batches)),))
+
+
+def test_a_pass_that_broke_agrees_with_nothing():
+    error = FailedRead(4, 0, 0, RaisedException("AttributeError: no rows"))
+    request, forward = AuditRequest("mine.py:Mine"), passes(5)
+    agreed = reference_of(request, forward, passes(5))
+    broken = reference_of(request, forward, Reading(forward.description, failed=error))
+    assert (agreed.keyed, agreed.reproducible) == (True, True)
+    assert (broken.keyed, broken.reproducible) == (False, False)
+
+
+def test_no_batch_beyond_a_sequence_is_asked_for_where_epochs_go_on_through_it():
+    request, forward = AuditRequest("mine.py:Mine", steps=2, epochs=3), passes(5)
+    evidence = Evidence(forward=forward, backward=forward, reference=reference_of(request, forward, forward))
+    assert evidence.reference.batches == 6
+    assert plan_stress(request, evidence, 1, 1.0).steps == evidence.indices == 5
