@@ -11,7 +11,7 @@ import numpy as np
 from feeders.keras_api import seed_everything
 from feeders.loaders.opening import DATASET, SEQUENCE
 from feeders.loaders.own import one_at_a_time
-from feeders.measure.identity import as_array
+from feeders.measure.identity import as_array, named_parts
 
 from .events import Heartbeat
 from .evidence import Key
@@ -39,7 +39,7 @@ def find_key(request: AuditRequest, steps: int, journal: Journal) -> Key:
             loader = open_loader(request, alone=True)
         for number, batch in enumerate(itertools.islice(_batches(loader), steps)):
             journal.write(Heartbeat())
-            parts = dict(zip("xyw", batch if isinstance(batch, (tuple, list)) else (batch,)))
+            parts = named_parts(batch)
             if not number:
                 values = {expression: [] for name, part in parts.items() for expression in _candidates(name, part)}
             for expression in list(values):

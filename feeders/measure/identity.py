@@ -80,15 +80,14 @@ class ByKey:
         Raises:
             FeedersError: the expression fails, or has not one entry per sample.
         """
-        parts = batch if isinstance(batch, (tuple, list)) else (batch,)
-        names = {"np": np, **dict(zip("xyw", parts))}
+        names = {"np": np, **named_parts(batch)}
         contents = content_hashes(batch)
         try:
             value = as_array(eval(self._code, names))
         except Exception as error:
             raise FeedersError(
                 f"--key {self.expression!r}: {type(error).__name__}: {error}; x, y and w are the parts of a batch, "
-                f"here {', '.join(name for name in names if name in 'xyw')}"
+                f"here {', '.join(name for name in names if name in 'xyw')}, as arrays of NumPy"
             ) from None
         if value.ndim == 0 or len(value) != len(contents):
             raise FeedersError(
@@ -118,6 +117,16 @@ def leaves(batch: Any) -> list[Any]:
 def as_array(leaf: Any) -> Any:
     """Return an array, a tensor of any backend, or a frame or series of pandas as an array of NumPy."""
     return np.asarray(leaf.detach().cpu() if hasattr(leaf, "detach") else leaf)
+
+
+def named_parts(batch: Any) -> dict[str, Any]:
+    """Return x, y and w of a batch, as far as it has them, as the arrays of NumPy that a training step gets."""
+    parts = batch if isinstance(batch, (tuple, list)) else (batch,)
+    return {name: map_structure(_plain, part) for name, part in zip("xyw", parts)}
+
+
+def _plain(leaf: Any) -> Any:
+    return as_array(leaf) if hasattr(leaf, "__array__") else leaf
 
 
 def content_hashes(batch: Any) -> tuple[int, ...]:

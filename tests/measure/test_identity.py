@@ -106,6 +106,16 @@ def test_a_key_is_an_expression_over_the_parts_of_a_batch(key, batch):
     assert columns.contents == content_hashes(batch)
 
 
+def test_a_key_sees_arrays_whatever_the_loader_gives():
+    """The training step gets arrays: a key that only a frame or a tensor knows would fail there."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"id": Y, "price": X[:, 0]})
+    assert len(set(ByKey("x[:, 0]").columns((frame, pandas.Series(Y))).keys)) == 4
+    assert ByKey("y").columns((frame, pandas.Series(Y))).keys == tuple(Y.tolist())
+    with pytest.raises(FeedersError, match="here x, y, as arrays of NumPy"):
+        ByKey("x['id']").columns((frame, Y))
+
+
 @pytest.mark.parametrize("key", ["x", "np.array(['a', 'b', 'c', 'd'])", "y * 0.5"])
 def test_a_key_that_is_no_whole_number_is_known_by_its_hash(key):
     keys = ByKey(key).columns((X, Y)).keys
