@@ -17,12 +17,13 @@ from .request import FORWARD, AuditRequest
 FAR = 1000
 
 
-def bounds(request: AuditRequest, length: int, journal: Journal) -> Bounds:
+def bounds(request: AuditRequest, length: int, column: str, journal: Journal) -> Bounds:
     """Ask a sequence for the batches at its length and beyond.
 
     Args:
         request: what is audited.
         length: of the sequence.
+        column: of `Columns` by which samples are known: contents, or keys where those are random.
         journal: gets an event per batch.
     """
     seed_everything(FORWARD)
@@ -31,15 +32,15 @@ def bounds(request: AuditRequest, length: int, journal: Journal) -> Bounds:
     if generation() == 3:
         call_hook(loader.x, ON_EPOCH_BEGIN)
 
-    def contents(index: int) -> tuple[int, ...]:
+    def samples(index: int) -> tuple[int, ...]:
         journal.write(Heartbeat())
         try:
-            return loader.identity.columns(loader.x[index]).contents
+            return loader.identity.columns(loader.x[index]).column(column)
         except Exception:
             return ()
 
-    first = contents(0)
-    if contents(length * 10 + FAR):
+    first = samples(0)
+    if samples(length * 10 + FAR):
         return Bounds(None, first)
-    beyond = (contents(length + number) for number in range(length + FAR))
+    beyond = (samples(length + number) for number in range(length + FAR))
     return Bounds(tuple(itertools.takewhile(bool, beyond)), first)

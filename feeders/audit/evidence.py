@@ -209,9 +209,9 @@ class Bounds:
     """What a sequence gives beyond its length.
 
     Attributes:
-        contents: of the batches from there to the first empty or refused one; None if it answers far beyond, so that
-            its length is a choice and no end of its data.
-        first: contents of its first batch, by which its order is known again.
+        contents: of the batches from there to the first empty or refused one, or their keys where content is random;
+            None if it answers far beyond, so that its length is a choice and no end of its data.
+        first: the same of its first batch, by which its order is known again.
     """
 
     contents: tuple[tuple[int, ...], ...] | None

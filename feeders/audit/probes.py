@@ -216,10 +216,10 @@ class Probes:
         with self._run(Draws, lambda journal: draws(request, steps, seed, journal)) as running:
             return running.wait().answer
 
-    def bounds(self, length: int) -> Bounds | None:
+    def bounds(self, length: int, column: str) -> Bounds | None:
         """Ask beyond its length; see `bounds.bounds`."""
         request = self.request
-        with self._run(Bounds, lambda journal: bounds(request, length, journal)) as running:
+        with self._run(Bounds, lambda journal: bounds(request, length, column, journal)) as running:
             return running.wait().answer
 
     def growth(self, steps: int, seconds: float) -> Growth:

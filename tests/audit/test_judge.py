@@ -651,6 +651,17 @@ def test_of_a_long_epoch_it_is_said_how_much_was_looked_at():
     ]
 
 
+@pytest.mark.parametrize(
+    ("reference", "named"),
+    [({"reproducible": False, "named": True}, ["last-batch-lost"]), ({"reproducible": False, "keyed": False}, [])],
+    ids=["by its keys", "not at all"],
+)
+def test_samples_of_random_content_beyond_the_length_are_known_by_their_keys(reference, named):
+    epochs = (tuple(Columns(batch.keys, tuple(100 + key for key in batch.keys)) for batch in EPOCH),)
+    verdict = judged(epochs=epochs, reference=reference, bounds=Bounds(((6,),), (1, 2)))
+    assert names(verdict) == named
+
+
 SHUFFLED = (EPOCH, (Columns((5, 6), (5, 6)), Columns((1, 2), (1, 2)), Columns((3,), (3,))))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator
 
+from feeders.audit.findings import CONTENTS, KEYS
 from feeders.results.record import FAILED
 
 from ._case import Case
@@ -58,18 +59,23 @@ def _too_long(case: Case) -> Iterator[Fault]:
 
 def _too_short(case: Case) -> Iterator[Fault]:
     bounds, reference, forward = case.evidence.bounds, case.evidence.reference, case.evidence.forward
-    if not (bounds and bounds.contents and reference and reference.reproducible and forward):
+    if not (bounds and bounds.contents and reference and forward):
         return
-    epoch = {content for batch in forward.epochs[0] for content in batch.contents} if forward.epochs else set()
+    if not (reference.reproducible or (reference.named and reference.tells)):
+        return
+    column = CONTENTS if reference.reproducible else KEYS
+    epochs = [{sample for batch in epoch for sample in batch.column(column)} for epoch in forward.epochs]
+    epoch: set[int] = epochs[0] if epochs else set()
+    every: set[int] = set().union(*epochs)
     # In an order that is drawn anew, what one epoch leaves out is in the next.
-    is_same_order = bool(epoch) and bounds.first == forward.epochs[0][0].contents
-    known = epoch if is_same_order else forward.contents()
+    is_same_order = bool(epoch) and bounds.first == forward.epochs[0][0].column(column)
+    known = epoch if is_same_order else every
     new = [sum(content not in known for content in batch) for batch in bounds.contents]
     lost = sum(new)
     if lost:
         length = case.description.length
         short = sum(map(bool, new)) == 1 and lost < len(bounds.first)
-        others = any(content in forward.contents() - epoch for batch in bounds.contents for content in batch)
+        others = any(content in every - epoch for batch in bounds.contents for content in batch)
         missed = "are left out of the epoch, others of the next" if others else "are never reached"
         seen = f"the length is {length}; batch {length} holds {len(bounds.contents[0])} samples, {lost} {missed}"
         yield Fault(LAST_BATCH_LOST if short else LENGTH_TOO_SHORT, seen, delivery=(MISSING,))
