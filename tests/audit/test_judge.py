@@ -621,6 +621,9 @@ def test_what_can_not_be_pickled_is_a_fault_only_where_it_is_pickled():
 def test_a_length_that_counts_too_many_batches_is_named_by_what_is_there():
     assert names(judged(empty=(2,))) == ["length-too-long"]
     assert names(judged(wrapped=True)) == ["length-too-long"]
+    (fault,) = judged(ONCE, known=replace(GENERATOR, length=None), empty=(2,)).faults
+    assert (fault.cause.name, fault.seen) == ("length-too-long", "batch 2 is empty")
+    assert "range(0, samples, batch_size)" in fault.cause.advice
     too_long = failed("IndexError: 3", index=3)
     verdict = judged(known=replace(SEQUENCE, length=5), failed=too_long, fits=ended("failed", "IndexError: 3"))
     assert names(verdict) == ["length-too-long"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Iterator
 
 from feeders.audit.findings import CONTENTS, KEYS
@@ -14,6 +15,12 @@ LENGTH_TOO_LONG = Cause(
     "length-too-long",
     "The length counts batches that are not there.",
     "Return math.ceil(samples / batch_size).",
+)
+# The same of a generator, which has no length.
+EMPTY_BATCH = replace(
+    LENGTH_TOO_LONG,
+    meaning="It yields a batch without samples.",
+    advice="End before it: for start in range(0, samples, batch_size).",
 )
 LAST_BATCH_LOST = Cause(
     "last-batch-lost",
@@ -50,8 +57,11 @@ def _too_long(case: Case) -> Iterator[Fault]:
     if not (forward and backward):
         return
     if forward.empty and backward.empty:
-        seen = f"the length is {length}, and batch {forward.empty[0]} is empty"
-        yield Fault(LENGTH_TOO_LONG, seen, explains=("raises",))
+        seen = f"batch {forward.empty[0]} is empty"
+        if case.description.iterates:
+            yield Fault(EMPTY_BATCH, seen, explains=("raises",))
+        else:
+            yield Fault(LENGTH_TOO_LONG, f"the length is {length}, and {seen}", explains=("raises",))
     if length and forward.wrapped and backward.wrapped:
         seen = f"the length is {length}, and its last batch comes a second time"
         yield Fault(LENGTH_TOO_LONG, seen)
