@@ -624,6 +624,8 @@ def test_a_length_that_counts_too_many_batches_is_named_by_what_is_there():
     (fault,) = judged(ONCE, known=replace(GENERATOR, length=None), empty=(2,)).faults
     assert (fault.cause.name, fault.seen) == ("length-too-long", "batch 2 is empty")
     assert "range(0, samples, batch_size)" in fault.cause.advice
+    assert judged(empty=(1,)).faults[0].seen == "batch 1 is empty"
+    assert judged(empty=(2,)).faults[0].seen == "the length is 3, and batch 2 is empty"
     too_long = failed("IndexError: 3", index=3)
     verdict = judged(known=replace(SEQUENCE, length=5), failed=too_long, fits=ended("failed", "IndexError: 3"))
     assert names(verdict) == ["length-too-long"]

@@ -16,11 +16,11 @@ LENGTH_TOO_LONG = Cause(
     "The length counts batches that are not there.",
     "Return math.ceil(samples / batch_size).",
 )
-# The same of a generator, which has no length.
+# The same of a generator, which has no length, and in the middle of an epoch.
 EMPTY_BATCH = replace(
     LENGTH_TOO_LONG,
-    meaning="It yields a batch without samples.",
-    advice="End before it: for start in range(0, samples, batch_size).",
+    meaning="It gives a batch without samples.",
+    advice="End before it: for start in range(0, samples, batch_size). Or look for a filter that keeps nothing.",
 )
 LAST_BATCH_LOST = Cause(
     "last-batch-lost",
@@ -58,7 +58,7 @@ def _too_long(case: Case) -> Iterator[Fault]:
         return
     if forward.empty and backward.empty:
         seen = f"batch {forward.empty[0]} is empty"
-        if case.description.iterates:
+        if case.description.iterates or forward.empty[-1] != len(forward.epochs[0]) - 1:
             yield Fault(EMPTY_BATCH, seen, explains=("raises",))
         else:
             yield Fault(LENGTH_TOO_LONG, f"the length is {length}, and {seen}", explains=("raises",))
