@@ -131,7 +131,7 @@ def _plain(leaf: Any) -> Any:
 
 def content_hashes(batch: Any) -> tuple[int, ...]:
     """Hash each sample of a batch; the whole batch where its arrays do not share a first axis."""
-    arrays = [_canonical(leaf) for leaf in leaves(map_structure(_by_row, batch))]
+    arrays = [_canonical(leaf) for leaf in leaves(map_structure(_by_row, _sparse_by_row(batch)))]
     sizes = {len(array) if array.ndim else -1 for array in arrays}
     if len(sizes) != 1 or -1 in sizes:
         return (_hash(arrays),)
@@ -146,6 +146,30 @@ def _by_row(leaf: Any) -> Any:
     for splits in reversed(leaf.nested_row_splits):
         ends = np.asarray(splits).tolist()
         rows = [rows[start:end] for start, end in zip(ends, ends[1:])]
+    return np.array([*map(repr, rows), None], object)[:-1]
+
+
+def _sparse_by_row(part: Any) -> Any:
+    """Give a sparse matrix of scipy or TensorFlow an entry per row; leave anything else as it is."""
+    if hasattr(part, "tocoo"):
+        matrix = part.tocoo()
+        return _rows(np.stack([matrix.row, matrix.col], 1), matrix.data, matrix.shape[0])
+    if hasattr(part, "dense_shape"):
+        return _rows(np.asarray(part.indices), part.values, int(np.asarray(part.dense_shape)[0]))
+    if isinstance(part, dict):
+        return {name: _sparse_by_row(inner) for name, inner in part.items()}
+    if isinstance(part, (tuple, list)):
+        parts = [_sparse_by_row(inner) for inner in part]
+        return parts if isinstance(part, list) else tuple(parts)
+    return part
+
+
+def _rows(indices: Any, values: Any, size: int) -> Any:
+    """Return an entry per row of a sparse matrix: where it holds something, and what."""
+    order = np.lexsort(indices.T[::-1])
+    indices, values = indices[order], _canonical(values)[order]
+    ends = np.searchsorted(indices[:, 0], np.arange(size + 1)).tolist()
+    rows = [(indices[start:end, 1:].tolist(), values[start:end].tolist()) for start, end in zip(ends, ends[1:])]
     return np.array([*map(repr, rows), None], object)[:-1]
 
 

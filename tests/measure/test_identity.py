@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -59,6 +60,27 @@ def test_a_part_that_is_none_counts_for_nothing():
 def test_a_sample_is_known_in_whichever_batch_it_comes():
     assert content_hashes((X[2:], Y[2:])) == content_hashes((X, Y))[2:]
     assert len(set(content_hashes((X, Y)))) == 4
+
+
+class Held(NamedTuple):
+    """A sparse tensor as TensorFlow hands it to NumPy."""
+
+    indices: Any
+    values: Any
+    dense_shape: Any
+
+
+def test_a_row_of_a_sparse_matrix_is_a_sample_however_it_is_held():
+    sparse = pytest.importorskip("scipy.sparse")
+    dense = np.array([[0, 1.5, 0], [0, 0, 0], [2, 0, 3], [0, 0, 4]])
+    rows = content_hashes((sparse.csr_matrix(dense), Y))
+    held = Held(np.argwhere(dense), dense[dense != 0].astype(np.float32), np.array(dense.shape))
+    assert len(set(rows)) == 4
+    assert content_hashes((sparse.csc_matrix(dense), Y)) == content_hashes((held, Y)) == rows
+    assert content_hashes({"a": sparse.csr_matrix(dense)[2:], "b": Y[2:]}) == rows[2:]
+    dense[3, 2] = 5
+    assert content_hashes((sparse.csr_matrix(dense), Y))[:3] == rows[:3]
+    assert content_hashes((sparse.csr_matrix(dense), Y))[3] != rows[3]
 
 
 def test_a_changed_number_is_another_sample():
