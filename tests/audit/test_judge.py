@@ -822,6 +822,17 @@ def test_a_generator_that_ends_before_its_epochs_loses_what_was_wanted():
     assert verdict.faults[0].seen == "3 batches came for 2 epochs; 6 were wanted"
 
 
+def test_a_sequence_that_is_shorter_than_the_steps_is_told_so_and_how_to_repair_that():
+    """Keras begins it anew in each epoch: of 6 batches that are due 4 come."""
+    request, two = replace(REQUEST, steps=3), (EPOCH[0], EPOCH[1])
+    runs = [fit(epoch(), epoch(missing=4), batches=2) for _ in range(2)]
+    known = replace(SEQUENCE, length=2)
+    verdict = judged(request, known=known, epochs=(two * 3,), reference={"through": True}, fits=runs)
+    assert (names(verdict), verdict.word) == (["ends-early"], "at-most-once")
+    assert verdict.faults[0].seen == "4 batches came for 2 epochs; 6 were wanted"
+    assert verdict.faults[0].cause.advice.startswith("Leave steps_per_epoch out")
+
+
 CUDA = "RuntimeError: Cannot re-initialize CUDA in forked subprocess. To use CUDA with multiprocessing, use 'spawn'"
 
 
