@@ -694,6 +694,18 @@ def test_samples_drawn_several_times_are_no_batch_in_the_place_of_another():
     assert names(judged(ONCE, known=GENERATOR, epochs=(apart,), backward={"epochs": (LATER,)})) == []
 
 
+def test_a_slice_that_is_one_too_long_is_a_note():
+    """It may be meant: a loader may hold a sample several times."""
+    slices = tuple(Columns(keys, keys) for keys in ((1, 2, 3), (3, 4, 5), (5, 6)))
+    verdict = judged(epochs=(slices,))
+    assert verdict.safe
+    assert [note.partition(",")[0] for note in verdict.notes] == [
+        "each batch begins with the last sample of the one before it"
+    ]
+    apart = (*slices[:2], Columns((6, 7), (6, 7)))
+    assert judged(epochs=(apart,)).notes == ()
+
+
 def test_a_part_that_is_selected_anew_is_named_if_another_one_was_seen():
     selected = {"known": replace(GENERATOR, kind="dataset"), "reselected": True}
     verdict = judged(epochs=SHUFFLED, **selected)

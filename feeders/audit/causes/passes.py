@@ -150,10 +150,24 @@ def _same_batches(case: Case, reading: Reading) -> tuple[int, int] | None:
 
 
 def notes(case: Case) -> Iterator[str]:
-    """Say that dtypes differ where nothing is lost by it."""
-    changed = case.evidence.forward.changed_dtype if case.evidence.forward else None
-    if changed and case.evidence.backward and not _is_cast(case):
-        yield f"{_said_of(changed)}: nothing was lost by it here. One dtype for all batches is safer"
+    """Say that dtypes differ where nothing is lost by it, and what a slice that is too long looks like."""
+    forward, backward = case.evidence.forward, case.evidence.backward
+    if not (forward and backward):
+        return
+    if forward.changed_dtype and not _is_cast(case):
+        yield f"{_said_of(forward.changed_dtype)}: nothing was lost by it here. One dtype for all batches is safer"
+    if _overlaps(forward) and _overlaps(backward):
+        yield (
+            "each batch begins with the last sample of the one before it, also where one thread reads it: "
+            "a slice may be one too long, as [i * n : (i + 1) * n + 1]"
+        )
+
+
+def _overlaps(reading: Reading) -> bool:
+    """Whether each batch of an epoch begins with the last sample of the one before, another one each time."""
+    batches = [batch.keys for batch in (reading.epochs[0] if reading.epochs else ()) if batch.keys]
+    ends = {one[-1] for one, other in zip(batches, batches[1:]) if len(one) > 1 and one[-1] == other[0]}
+    return len(batches) > 2 and len(ends) == len(batches) - 1
 
 
 FAMILY = Family(
