@@ -12,10 +12,7 @@ from typing import Callable
 
 from feeders.errors import FeedersError
 
-from ._making import PACKAGE
-
-# Folders of installed packages, also those of a user and of the system, which no path of this environment names.
-INSTALLED = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
+from ._making import INSTALLED, PACKAGE
 
 
 @dataclass(frozen=True)
