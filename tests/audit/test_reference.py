@@ -75,3 +75,38 @@ def test_no_batch_beyond_a_sequence_is_asked_for_where_epochs_go_on_through_it()
     evidence = Evidence(forward=forward, backward=forward, reference=reference_of(request, forward, forward))
     assert evidence.reference.batches == 6
     assert plan_stress(request, evidence, 1, 1.0).steps == evidence.indices == 5
+
+
+class TurnedInPlace:
+    """Gives views of an array that it changes between epochs, when nobody has a batch any more."""
+
+    def __init__(self):
+        self.x = np.arange(12, dtype=np.float32).reshape(6, 2)
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return (self.x[2 * index : 2 * index + 2],)
+
+    def on_epoch_end(self):
+        self.x[:] = self.x[::-1].copy()
+
+
+class OneBuffer(TurnedInPlace):
+    """Gives one array for all batches."""
+
+    def __getitem__(self, index):
+        buffer = self.__dict__.setdefault("buffer", np.empty((2, 2), np.float32))
+        buffer[:] = self.x[2 * index : 2 * index + 2]
+        return (buffer,)
+
+
+@pytest.mark.parametrize(("kind", "reused"), [(TurnedInPlace, False), (OneBuffer, True)])
+def test_a_batch_is_reused_by_another_call_and_not_by_what_happens_between_epochs(loaded, kind, reused):
+    loader = AuditedLoader(kind(), None, "sequence", workers=1, processes=False)
+    reader = _Reader(loader, AuditRequest("mine.py:Mine"), backward=False, journal=Journal(), making=0.0)
+    reader.run()
+    reading = reader.reading(Description("sequence", length=3), None)
+    assert len(reading.epochs) > 2
+    assert bool(reading.reused) is reused
