@@ -369,6 +369,32 @@ def test_changed_attributes_are_named_where_no_file_is_read(source):
     )
 
 
+def test_what_is_changed_below_a_lock_and_read_outside_of_it_is_named(source):
+    line = source("""\
+        def get(self, index):
+            with self.lock:
+                self.rows = index
+            return self.x[self.rows]
+    """)
+    (fault,) = race(line("return")).faults
+    assert fault.summary == "One thread changes self.rows while another one still needs what it held."
+    assert [(mark.line, mark.name) for mark in fault.marks] == [(3, "self.rows"), (4, "self.rows")]
+    assert "Changed by several at once: self.rows (line 3)." in fault.advice
+
+
+def test_what_is_changed_below_a_lock_alone_is_not_blamed(source):
+    line = source("""\
+        def get(self, index):
+            with self.lock:
+                self.hits += 1
+            np.save(self.scratch, self.x[index])
+            return np.load(self.scratch)
+    """)
+    (fault,) = race(line("return"), line("np.save")).faults
+    assert "a file of a fixed name" in fault.advice
+    assert fault.marks == ()
+
+
 def test_a_race_on_what_is_no_variable_points_outside_of_the_program(source):
     line = source("""\
         def get(self, index):
