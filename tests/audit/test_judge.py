@@ -608,6 +608,21 @@ def test_a_reading_that_breaks_counts_beside_a_fit_that_does():
     assert judge(REQUEST, broken).word == "crashed"
 
 
+@pytest.mark.parametrize(
+    ("outcome", "message", "named"),
+    [
+        ("hung", "no end after 8 s. ", "hangs"),
+        ("crashed", "ended by SIGSEGV. ", "killed"),
+        ("failed", "ValueError: no", "raises"),
+    ],
+)
+def test_a_second_pass_that_gives_no_answer_is_named_by_how_it_ended(outcome, message, named):
+    broken = BrokenReading(outcome, message, SEQUENCE)
+    verdict = judge(REQUEST, Evidence(forward=Reading(SEQUENCE, (EPOCH,)), broken=broken, fits=(fit(), fit())))
+    assert (names(verdict), verdict.safe) == ([named], False)
+    assert verdict.faults[0].seen.startswith(f"read by one thread, from its last batch to its first, it {outcome}: ")
+
+
 # What needs no race.
 
 
