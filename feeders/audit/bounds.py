@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 
-from feeders.keras_api import generation, seed_everything
+from feeders.keras_api import seed_everything
 
 from .events import Heartbeat
 from .evidence import Bounds
-from .hooks import ON_EPOCH_BEGIN, call_hook
+from .hooks import begin_epoch
 from .journal import Journal
 from .loader import open_loader
 from .request import FORWARD, AuditRequest
@@ -29,8 +29,7 @@ def bounds(request: AuditRequest, length: int, column: str, journal: Journal) ->
     seed_everything(FORWARD)
     with journal.kept_alive():
         loader = open_loader(request)
-    if generation() == 3:
-        call_hook(loader.x, ON_EPOCH_BEGIN)
+    begin_epoch(loader.x)
 
     def samples(index: int) -> tuple[int, ...]:
         journal.write(Heartbeat())

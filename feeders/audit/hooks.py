@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from feeders.keras_api import generation
+
 ON_EPOCH_BEGIN, ON_EPOCH_END = HOOKS = ("on_epoch_begin", "on_epoch_end")
 
 # Packages of which Keras is part.
@@ -25,3 +27,9 @@ def call_hook(x: Any, hook: str) -> None:
     """Call a hook of the loader's own, if it has it."""
     if overrides(x, hook):
         getattr(x, hook)()
+
+
+def begin_epoch(x: Any) -> None:
+    """Call the hook of a loader's own that Keras 3 calls before its first epoch."""
+    if generation() == 3:
+        call_hook(x, ON_EPOCH_BEGIN)

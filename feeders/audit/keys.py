@@ -15,6 +15,7 @@ from feeders.measure.identity import as_array, named_parts
 
 from .events import Heartbeat
 from .evidence import Key
+from .hooks import begin_epoch
 from .journal import Journal
 from .loader import AuditedLoader, open_loader
 from .request import BACKWARD, FORWARD, AuditRequest
@@ -37,6 +38,7 @@ def find_key(request: AuditRequest, steps: int, journal: Journal) -> Key:
         values: dict[str, list[Any]] = {}
         with journal.kept_alive():
             loader = open_loader(request, alone=True)
+        begin_epoch(loader.x)
         for number, batch in enumerate(itertools.islice(_batches(loader), steps)):
             journal.write(Heartbeat())
             parts = named_parts(batch)

@@ -178,6 +178,15 @@ def test_what_was_seen_once_is_a_note_and_no_fault():
     assert verdict.notes == (text,)
 
 
+def test_that_nobody_could_pull_it_is_a_note():
+    failed_once = StressRun("failed", "AttributeError: no order")
+    verdict = judged(stress=[failed_once])
+    text = "workers of our own could not pull it, so races were looked for in fit() alone: AttributeError: no order"
+    assert (verdict.safe, verdict.notes) == (True, (text,))
+    assert judged(stress=[failed_once, pull()]).notes == ()
+    assert judged(known=replace(SEQUENCE, workers=1), stress=[failed_once]).notes == ()
+
+
 def test_two_findings_of_one_trial_are_one_observation():
     verdict = judged(stress=[pull(wrong(trial=4), wrong(trial=4, index=2))])
     assert verdict.safe

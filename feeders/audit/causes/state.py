@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Iterator, Sequence
 
 from feeders.audit.evidence import ENDED
+from feeders.audit.exceptions import first_line
 from feeders.audit.source import Mark, changed_names, functions_in, guarded_lines, name_reads, seeded_generator
 from feeders.loaders.opening import SEQUENCE
+from feeders.results.record import FAILED
 
 from ._case import Case
 from ._cause import OBSERVATIONS, Cause, Family, Fault
@@ -173,9 +175,13 @@ def _changed(race: Race, state: _State | None) -> str:
 
 
 def notes(case: Case) -> Iterator[str]:
-    """Say what was seen once."""
+    """Say what was seen once, and that nobody could look."""
     if is_seen_once(case):
         yield f"seen once and never again, so not judged: {suspicions(case)[0][1].seen.text()}"
+    stress = case.evidence.stress
+    if case.is_pulled_as_by_keras and stress and all(run.outcome == FAILED for run in stress):
+        said = first_line(stress[0].message)
+        yield f"workers of our own could not pull it, so races were looked for in fit() alone: {said}"
 
 
 def is_seen_once(case: Case) -> bool:
