@@ -62,6 +62,23 @@ def test_a_sample_is_known_in_whichever_batch_it_comes():
     assert len(set(content_hashes((X, Y)))) == 4
 
 
+def test_rows_of_a_ragged_pipeline_are_read_as_they_arrive(in_child):
+    """A training step gets them as rows, also those of a batch that are of one length."""
+
+    def hashes():
+        import tensorflow as tf
+
+        from feeders.loaders.own import one_at_a_time
+
+        rows = tf.ragged.constant([[1.0, 2.0], [3.0], [4.0, 5.0], [6.0, 7.0]])
+        made = tf.data.Dataset.from_tensor_slices((rows, Y)).batch(2)
+        read = [content_hashes(batch) for batch in one_at_a_time(made)]
+        arrived = [content_hashes((rows[start : start + 2], Y[start : start + 2])) for start in (0, 2)]
+        return [read == arrived, sum(map(len, read))]
+
+    assert in_child(hashes) == [True, 4]
+
+
 class Held(NamedTuple):
     """A sparse tensor as TensorFlow hands it to NumPy."""
 
