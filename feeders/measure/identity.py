@@ -106,7 +106,9 @@ class ByStamp:
         """See `Identity`; the content is 1 where the checksum holds and 0 where it does not."""
         x, y = (as_array(part) for part in batch)
         sums = np.array([zlib.crc32(row.tobytes()) for row in x], np.int64)
-        return Columns(*(tuple(column.tolist()) for column in (y[:, 1], (sums == y[:, 3]).astype(int), y[:, 2])))
+        # JAX has no 64-bit integers by default; a CRC-32 has 32 bits.
+        sound = (sums ^ y[:, 3]) & 0xFFFFFFFF == 0
+        return Columns(*(tuple(column.tolist()) for column in (y[:, 1], sound.astype(int), y[:, 2])))
 
 
 def leaves(batch: Any) -> list[Any]:

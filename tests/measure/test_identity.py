@@ -190,6 +190,7 @@ def test_a_sample_of_this_suite_tells_its_id_its_epoch_and_whether_it_is_whole(t
     x[2, 0] += 1
     columns = ByStamp().columns((x, y))
     assert (columns.keys, columns.contents, columns.stamps) == ((4, 5, 6, 7), (1, 1, 0, 1), (3,) * 4)
+    assert ByStamp().columns((x, y.astype(np.int32))) == columns  # as JAX brings it to a device
 
 
 def test_identifying_runs_no_tensorflow():
