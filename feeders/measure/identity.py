@@ -153,13 +153,13 @@ def _by_row(leaf: Any) -> Any:
 
 def _sparse_by_row(part: Any) -> Any:
     """Give a sparse matrix of scipy or TensorFlow an entry per row; leave anything else as it is."""
+    if isinstance(part, dict):
+        return {name: _sparse_by_row(inner) for name, inner in part.items()}
     if hasattr(part, "tocoo"):
         matrix = part.tocoo()
         return _rows(np.stack([matrix.row, matrix.col], 1), matrix.data, matrix.shape[0])
     if hasattr(part, "dense_shape"):
         return _rows(np.asarray(part.indices), part.values, int(np.asarray(part.dense_shape)[0]))
-    if isinstance(part, dict):
-        return {name: _sparse_by_row(inner) for name, inner in part.items()}
     if isinstance(part, (tuple, list)):
         parts = [_sparse_by_row(inner) for inner in part]
         return parts if isinstance(part, list) else tuple(parts)

@@ -61,6 +61,22 @@ def test_handles_are_found_and_whether_a_library_stands_before_them(tmp_path):
     ]
 
 
+class Keyed(dict):
+    """As people write it: an attribute for each key, and a KeyError for what is none."""
+
+    __getattr__ = dict.__getitem__
+
+
+class Anything:
+    def __getattr__(self, name):
+        return {}
+
+
+@pytest.mark.parametrize("held", [Keyed(size=4), Anything()], ids=["raises", "has any"])
+def test_what_makes_attributes_of_its_keys_is_no_handle(held):
+    assert handles(Thing(settings=held)) == ()
+
+
 def test_a_memory_map_is_no_handle(tmp_path):
     (tmp_path / "rows.bin").write_bytes(bytes(64))
     assert handles(Thing(rows=np.memmap(tmp_path / "rows.bin"))) == ()

@@ -53,6 +53,11 @@ def test_a_dictionary_is_known_whatever_the_order_of_its_names():
     assert content_hashes({"a": X, "b": X + 1}) != content_hashes({"a": X + 1, "b": X})
 
 
+def test_a_dictionary_may_make_attributes_of_its_keys():
+    keyed = type("Keyed", (dict,), {"__getattr__": dict.__getitem__})
+    assert content_hashes((keyed(a=X, b=Y), Y)) == content_hashes(({"a": X, "b": Y}, Y))
+
+
 def test_a_part_that_is_none_counts_for_nothing():
     assert content_hashes((X, Y, None)) == content_hashes((X, Y))
 
