@@ -37,6 +37,24 @@ def test_what_can_be_sent_has_no_fault():
     assert pickling_fault(Thing(rows=np.zeros(4), name="a")) is None
 
 
+class Careless:
+    """Takes its lock from itself, and not from a copy of its state."""
+
+    def __init__(self):
+        self.lock, self.rows = threading.Lock(), [1]
+
+    def __getstate__(self):
+        state = self.__dict__
+        del state["lock"]
+        return state
+
+
+def test_to_look_whether_a_loader_can_be_sent_leaves_it_as_it_is():
+    mine = Careless()
+    assert pickling_fault(mine) is None
+    assert list(vars(mine)) == ["rows", "lock"]
+
+
 def test_a_lambda_can_not_be_sent():
     assert pickling_fault(Thing(scale=lambda x: x)).attribute == "self.scale"
 
