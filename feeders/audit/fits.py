@@ -119,10 +119,10 @@ def _replace(cls: type, name: str, make: Callable[[Any], Any]) -> None:
 
 
 def _noted(get: Any, journal: Journal) -> Any:
-    def noted(self: Any, index: Any) -> Any:
-        batch = get(self, index)
-        if isinstance(index, numbers.Integral):  # a loader may ask itself for a column, or for a slice
-            journal.write(BatchRead(int(index)))
+    def noted(self: Any, *index: Any, **options: Any) -> Any:  # a loader may ask itself for more than a batch
+        batch = get(self, *index, **options)
+        if index and isinstance(index[0], numbers.Integral):
+            journal.write(BatchRead(int(index[0])))
         return batch
 
     return noted
@@ -148,9 +148,9 @@ def _shortened(length: Any, cut: int) -> Any:
 
 
 def _held_back(method: Any, hook: str, journal: Journal, hold: float) -> Any:
-    def held_back(self: Any) -> Any:
+    def held_back(self: Any, *args: Any, **options: Any) -> Any:
         time.sleep(hold)
-        result = method(self)
+        result = method(self, *args, **options)
         journal.write(HookEnded(hook))
         return result
 

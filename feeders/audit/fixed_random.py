@@ -74,24 +74,24 @@ def fix_calls(x: Any) -> None:
     for hook in HOOKS:
         if overrides(x, hook):
             calls = itertools.count()
-            setattr(cls, hook, _seeded(getattr(cls, hook), lambda calls=calls: next(calls)))
+            setattr(cls, hook, _seeded(getattr(cls, hook), lambda *_, calls=calls: next(calls)))
 
 
-def _batch_number(index: Any) -> int | None:
+def _batch_number(index: Any = None, *more: Any) -> int | None:
     """Return None for what is no batch: a loader may ask itself for a column, or for a slice."""
     return int(index) if isinstance(index, numbers.Integral) else None
 
 
 def _seeded(method: Callable[..., Any], number: Callable[..., int | None]) -> Callable[..., Any]:
     @functools.wraps(method)
-    def seeded(self: Any, *args: Any) -> Any:
+    def seeded(self: Any, *args: Any, **options: Any) -> Any:
         seed = number(*args)
         if seed is None:
-            return method(self, *args)
+            return method(self, *args, **options)
         _seed(seed)
         _generators.depth += 1
         try:
-            return method(self, *args)
+            return method(self, *args, **options)
         finally:
             _generators.depth -= 1
 
@@ -99,5 +99,5 @@ def _seeded(method: Callable[..., Any], number: Callable[..., int | None]) -> Ca
 
 
 def _seed(number: int) -> None:
-    _generators.numpy.seed([SALT, number])
+    _generators.numpy.seed([SALT, number % 2**32])  # an index may be counted from the end
     _generators.python.seed(SALT + number)

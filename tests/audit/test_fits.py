@@ -47,10 +47,15 @@ def test_keras_is_told_of_a_shorter_epoch_and_the_persons_code_is_not(base):
 
 
 class Table:
-    """Asks itself for its columns."""
+    """Asks itself for its columns, and for batches with an argument of its own."""
 
-    def __getitem__(self, key):
-        return [1, 2, 3] if isinstance(key, str) else self["rows"][key]
+    def __getitem__(self, key, shift=0):
+        if isinstance(key, str):
+            return [1, 2, 3]
+        return self["rows"][key] + shift if shift else self.__getitem__(key, shift=10)
+
+    def on_epoch_end(self, turn=0):
+        return turn
 
 
 def test_what_a_loader_asks_itself_for_is_no_batch():
@@ -62,11 +67,11 @@ def test_what_a_loader_asks_itself_for_is_no_batch():
 
     cls = type("Mine", (Table,), {})
     cls.__getitem__ = _noted(Table.__getitem__, Journal())
-    assert cls()[1] == 2
-    assert Journal.events == [BatchRead(1)]
+    assert cls()[1] == 12
+    assert Journal.events == [BatchRead(1)] * 2
 
 
 def test_random_numbers_are_fixed_by_index_also_where_a_loader_asks_itself_for_more():
     mine = type("Mine", (Table,), {})()
     fix_calls(mine)
-    assert (mine[2], mine["rows"]) == (3, [1, 2, 3])
+    assert (mine[2], mine[-1], mine["rows"], mine.on_epoch_end(turn=3)) == (13, 13, [1, 2, 3], 3)
