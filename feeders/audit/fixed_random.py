@@ -11,6 +11,8 @@ from typing import Any, Callable
 
 import numpy as np
 
+from feeders.keras_api import seed_everything
+
 from .hooks import HOOKS, overrides
 
 # Any number will do: it keeps index 0 from the seeds that people write.
@@ -37,8 +39,10 @@ def give_each_thread_its_own() -> None:
     """Let the functions of ``random`` and ``numpy.random`` draw from seeded generators of the calling thread.
 
     Call it before a person's file is imported, which may take the functions by name. Generators of TensorFlow and torch
-    stay as they are: theirs can't be had by thread.
+    stay as they are: theirs can't be had by thread. All begin alike in each process, for what is drawn when the loader
+    is made: sklearn splits by NumPy's global generator itself.
     """
+    seed_everything(SALT)
     for name in np.random.__all__:
         method = ALIASES.get(name, name)
         if name.islower() and hasattr(np.random.RandomState, method):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from feeders.audit.events import BatchRead
 from feeders.audit.fits import _noted, _shorten
-from feeders.audit.fixed_random import fix_calls
+from feeders.audit.fixed_random import fix_calls, give_each_thread_its_own
 
 # Code of another file: Keras, which asks for the length of an epoch.
 KERAS = {"__name__": "keras.src.trainers"}
@@ -75,3 +76,14 @@ def test_random_numbers_are_fixed_by_index_also_where_a_loader_asks_itself_for_m
     mine = type("Mine", (Table,), {})()
     fix_calls(mine)
     assert (mine[2], mine[-1], mine["rows"], mine.on_epoch_end(turn=3)) == (13, 13, [1, 2, 3], 3)
+
+
+def test_what_is_drawn_when_a_loader_is_made_is_the_same_in_each_process(in_child):
+    """As by `train_test_split`, which asks NumPy's global generator and none of its functions."""
+
+    def drawn(seed):
+        np.random.seed(seed)
+        give_each_thread_its_own()
+        return np.random.mtrand._rand.permutation(20).tolist()
+
+    assert in_child(lambda: drawn(1)) == in_child(lambda: drawn(2))
