@@ -27,7 +27,6 @@ class _Generators(threading.local):
 
     def __init__(self) -> None:
         self.numpy, self.python = np.random.RandomState(), random.Random()
-        self.depth = 0
 
 
 _generators = _Generators()
@@ -50,7 +49,7 @@ def give_each_thread_its_own() -> None:
     for name in random.__all__:
         if name.islower() and hasattr(random.Random, name):
             setattr(random, name, _of_thread("python", name))
-    np.random.default_rng = _default_rng_of_call
+    np.random.default_rng = _seeded_rng
     _seed(SALT)
 
 
@@ -61,10 +60,8 @@ def _of_thread(owner: str, method: str) -> Callable[..., Any]:
     return draw
 
 
-def _default_rng_of_call(seed: Any = None) -> np.random.Generator:
-    if seed is None and _generators.depth:
-        seed = _generators.numpy.randint(2**31)
-    return _default_rng(seed)
+def _seeded_rng(seed: Any = None) -> np.random.Generator:
+    return _default_rng(_generators.numpy.randint(2**31) if seed is None else seed)
 
 
 def fix_calls(x: Any) -> None:
@@ -90,14 +87,9 @@ def _seeded(method: Callable[..., Any], number: Callable[..., int | None]) -> Ca
     @functools.wraps(method)
     def seeded(self: Any, *args: Any, **options: Any) -> Any:
         seed = number(*args)
-        if seed is None:
-            return method(self, *args, **options)
-        _seed(seed)
-        _generators.depth += 1
-        try:
-            return method(self, *args, **options)
-        finally:
-            _generators.depth -= 1
+        if seed is not None:
+            _seed(seed)
+        return method(self, *args, **options)
 
     return seeded
 

@@ -84,6 +84,7 @@ def test_what_is_drawn_when_a_loader_is_made_is_the_same_in_each_process(in_chil
     def drawn(seed):
         np.random.seed(seed)
         give_each_thread_its_own()
-        return np.random.mtrand._rand.permutation(20).tolist()
+        drawn = np.random.mtrand._rand.permutation(20), np.random.default_rng().permutation(20)
+        return [order.tolist() for order in drawn]
 
     assert in_child(lambda: drawn(1)) == in_child(lambda: drawn(2))
