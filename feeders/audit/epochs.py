@@ -81,7 +81,7 @@ def _due(request: AuditRequest, batches: Sequence[Columns]) -> tuple[Columns, ..
 
 def _agree(one: Sequence[Sequence[Columns]], other: Sequence[Sequence[Columns]], column: str) -> bool:
     """Whether each epoch holds the same in both; with a pass that broke nothing agrees."""
-    return len(one) == len(other) and all(_samples(a, column) == _samples(b, column) for a, b in zip(one, other))
+    return 0 < len(one) == len(other) and all(_samples(a, column) == _samples(b, column) for a, b in zip(one, other))
 
 
 def _samples(epoch: Sequence[Columns], column: str) -> Counter[int]:

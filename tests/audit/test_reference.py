@@ -68,6 +68,8 @@ def test_a_pass_that_broke_agrees_with_nothing():
     broken = reference_of(request, forward, Reading(forward.description, failed=error))
     assert (agreed.keyed, agreed.reproducible) == (True, True)
     assert (broken.keyed, broken.reproducible) == (False, False)
+    neither = Reading(forward.description, failed=error)
+    assert not reference_of(request, neither, neither).reproducible  # as where fixed random numbers break a loader
 
 
 def test_no_batch_beyond_a_sequence_is_asked_for_where_epochs_go_on_through_it():
