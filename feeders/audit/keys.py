@@ -62,7 +62,10 @@ def _batches(loader: AuditedLoader) -> Iterator[Any]:
 
 
 def _rows(value: Any) -> list[Any]:
-    return [row.tobytes() for row in np.ascontiguousarray(as_array(value))]
+    array = np.ascontiguousarray(as_array(value))
+    if array.dtype.kind == "O":  # text, of which the bytes are addresses
+        return [repr(row) for row in array.tolist()]
+    return [row.tobytes() for row in array]
 
 
 def _candidates(path: str, part: Any) -> Iterator[str]:
