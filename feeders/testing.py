@@ -37,7 +37,7 @@ def assert_safe(
         seconds: budget; more shows rarer faults.
         processes: workers are processes, not threads.
         call: Python that makes the loader, evaluated in its module; by default it is called without arguments.
-        steps: batches per epoch of a loader without end.
+        steps: ``steps_per_epoch``; by default an epoch is as long as the loader says.
         key: expression that names a sample, by x, y and w, or "labels"; by default its content does.
 
     Raises:
@@ -51,7 +51,10 @@ def assert_safe(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path if isinstance(path, str)),
+        },
     )
     if answer.returncode == 1 and answer.stdout:
         raise AssertionError(answer.stdout.strip())

@@ -120,3 +120,18 @@ def test_what_another_interpreter_can_not_find_is_refused(monkeypatch, thing, te
     monkeypatch.setattr(testing.subprocess, "run", lambda *_, **__: pytest.fail("it was started"))
     with pytest.raises(FeedersError, match=f"^assert_safe: .*{text}"):
         assert_safe(thing)
+
+
+def test_what_python_itself_skips_among_its_places_is_left_away(monkeypatch):
+    """A path that is no text, as of pathlib, is none to Python either."""
+    seen = {}
+
+    def run(command, **options):
+        seen.update(options)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(testing.subprocess, "run", run)
+        patch.setattr(sys, "path", ["/a", Path("/b"), ""])
+        assert_safe("mine.py:Mine")
+    assert seen["env"]["PYTHONPATH"].split(":") == ["/a", str(Path.cwd())]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 
-from feeders.keras_api import generation, seed_everything
+from feeders.keras_api import seed_everything
 
 from .events import Heartbeat
 from .evidence import Bounds
-from .hooks import ON_EPOCH_BEGIN, call_hook
+from .hooks import begin_epoch
 from .journal import Journal
 from .loader import open_loader
 from .request import FORWARD, AuditRequest
@@ -17,29 +17,29 @@ from .request import FORWARD, AuditRequest
 FAR = 1000
 
 
-def bounds(request: AuditRequest, length: int, journal: Journal) -> Bounds:
+def bounds(request: AuditRequest, length: int, column: str, journal: Journal) -> Bounds:
     """Ask a sequence for the batches at its length and beyond.
 
     Args:
         request: what is audited.
         length: of the sequence.
+        column: of `Columns` by which samples are known: contents, or keys where those are random.
         journal: gets an event per batch.
     """
     seed_everything(FORWARD)
     with journal.kept_alive():
         loader = open_loader(request)
-    if generation() == 3:
-        call_hook(loader.x, ON_EPOCH_BEGIN)
+    begin_epoch(loader.x)
 
-    def contents(index: int) -> tuple[int, ...]:
+    def samples(index: int) -> tuple[int, ...]:
         journal.write(Heartbeat())
         try:
-            return loader.identity.columns(loader.x[index]).contents
+            return loader.identity.columns(loader.x[index]).column(column)
         except Exception:
             return ()
 
-    first = contents(0)
-    if contents(length * 10 + FAR):
+    first = samples(0)
+    if samples(length * 10 + FAR):
         return Bounds(None, first)
-    beyond = (contents(length + number) for number in range(length + FAR))
+    beyond = (samples(length + number) for number in range(length + FAR))
     return Bounds(tuple(itertools.takewhile(bool, beyond)), first)

@@ -12,6 +12,7 @@ from .budget import Budget
 from .causes import UNEXPLAINED
 from .epochs import count_epochs, reference_of
 from .evidence import ENDED, Evidence, FitRun, Growth
+from .findings import CONTENTS, KEYS
 from .forecast import GROWTH_SHARE
 from .inquiry import Inquiry
 from .other_uses import use_otherwise
@@ -152,7 +153,7 @@ class Course:
     # What else can be wrong.
 
     def _batches(self) -> int:
-        return self.evidence.reference.batches if self.evidence.reference else 0
+        return self.evidence.indices
 
     def _look_beyond(self) -> None:
         known = self.evidence.description
@@ -164,7 +165,9 @@ class Course:
         ):
             self._progress("asking beyond its length")
             self._allow("bounds", "asking beyond its length")
-            self._note(bounds=self._inquiry.probes.bounds(known.length))
+            reference = self.evidence.reference
+            column = CONTENTS if reference and reference.reproducible else KEYS
+            self._note(bounds=self._inquiry.probes.bounds(known.length, column))
 
     def _draw(self) -> None:
         """Look for equal random numbers, where content is random and workers are processes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from dataclasses import replace
-from typing import Iterable, Sequence
+from typing import Sequence
 
 from feeders.loaders.opening import DATASET, SEQUENCE
 from feeders.measure.counts import Epoch, Reference, count
@@ -79,9 +79,9 @@ def _due(request: AuditRequest, batches: Sequence[Columns]) -> tuple[Columns, ..
     return tuple(itertools.islice(itertools.cycle(batches), (request.steps or 0) * request.epochs))
 
 
-def _agree(one: Iterable[Sequence[Columns]], other: Iterable[Sequence[Columns]], column: str) -> bool:
-    """Whether each epoch holds the same in both."""
-    return all(_samples(a, column) == _samples(b, column) for a, b in zip(one, other))
+def _agree(one: Sequence[Sequence[Columns]], other: Sequence[Sequence[Columns]], column: str) -> bool:
+    """Whether each epoch holds the same in both; with a pass that broke nothing agrees."""
+    return 0 < len(one) == len(other) and all(_samples(a, column) == _samples(b, column) for a, b in zip(one, other))
 
 
 def _samples(epoch: Sequence[Columns], column: str) -> Counter[int]:

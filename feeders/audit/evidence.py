@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from feeders.loaders.opening import SEQUENCE
 from feeders.measure.counts import Epoch, Reference
 
 from .events import BatchRead, BatchTrained, EpochEnded, Event, HookEnded, Logged
@@ -191,12 +192,16 @@ class Growth:
         lines: that hold more memory at the end.
         targets: where the functions are that its threads run.
         cut: the time was up before there were enough epochs to judge.
+        broken: how its process ended, where it gave no answer.
+        read: epochs that it had read by then.
     """
 
     epochs: tuple[Held, ...] = ()
     lines: tuple[HeavyLine, ...] = ()
     targets: tuple[Frame, ...] = ()
     cut: bool = False
+    broken: BrokenReading | None = None
+    read: int = 0
 
 
 @dataclass(frozen=True)
@@ -204,9 +209,9 @@ class Bounds:
     """What a sequence gives beyond its length.
 
     Attributes:
-        contents: of the batches from there to the first empty or refused one; None if it answers far beyond, so that
-            its length is a choice and no end of its data.
-        first: contents of its first batch, by which its order is known again.
+        contents: of the batches from there to the first empty or refused one, or their keys where content is random;
+            None if it answers far beyond, so that its length is a choice and no end of its data.
+        first: the same of its first batch, by which its order is known again.
     """
 
     contents: tuple[tuple[int, ...], ...] | None
@@ -261,6 +266,13 @@ class Evidence:
     memory_limit: int = 0
     random: bool = False
     key: str = ""
+
+    @property
+    def indices(self) -> int:
+        """How many batches can be asked for: those of an epoch, or of a sequence that is shorter than its epochs."""
+        due = self.reference.batches if self.reference else 0
+        length = self.description.length if self.description.kind == SEQUENCE else None
+        return min(due, length or due)
 
     @property
     def description(self) -> Description:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import logging
 import multiprocessing
+import numbers
 import os
+import sys
 import threading
 import time
 import warnings
@@ -19,7 +21,7 @@ from feeders.measure.recording import recording_model
 from .events import BatchRead, BatchTrained, Heartbeat, HookEnded, Logged
 from .evidence import FitAnswer, Left
 from .exceptions import RaisedException, describe_exception
-from .hooks import HOOKS, overrides
+from .hooks import HOOKS, is_of_keras, overrides
 from .journal import Journal
 from .loader import AuditedLoader, open_loader, provoked_files
 from .request import AuditRequest
@@ -105,7 +107,7 @@ def _take_down_reads(loader: AuditedLoader, journal: Journal, cut: int | None, h
     cls = type(loader.x)
     _replace(cls, "__getitem__", lambda get: _noted(get, journal))
     if cut is not None:
-        _replace(cls, "__len__", lambda length: lambda self: min(cut, length(self)))
+        _shorten(cls, cut)
     for hook in HOOKS:
         if overrides(loader.x, hook):
             _replace(cls, hook, lambda method, hook=hook: _held_back(method, hook, journal, hold))  # type: ignore[misc]
@@ -117,18 +119,38 @@ def _replace(cls: type, name: str, make: Callable[[Any], Any]) -> None:
 
 
 def _noted(get: Any, journal: Journal) -> Any:
-    def noted(self: Any, index: Any) -> Any:
-        batch = get(self, index)
-        journal.write(BatchRead(int(index)))
+    def noted(self: Any, *index: Any, **options: Any) -> Any:  # a loader may ask itself for more than a batch
+        batch = get(self, *index, **options)
+        if index and isinstance(index[0], numbers.Integral):
+            journal.write(BatchRead(int(index[0])))
         return batch
 
     return noted
 
 
+def _shorten(cls: Any, cut: int) -> None:
+    """Tell Keras of a shorter epoch, and the person's own code of the real one: its last batch may be another."""
+    length, told = getattr(cls, "__len__", None), getattr(cls, "num_batches", None)
+    if length:
+        cls.__len__ = _shortened(length, cut)
+    if isinstance(told, property):
+        by_length = length and is_of_keras(getattr(told.fget, "__module__", ""))
+        cls.num_batches = property(_shortened(length if by_length else told.fget, cut))
+
+
+def _shortened(length: Any, cut: int) -> Any:
+    def shortened(self: Any) -> int | None:
+        number = length(self)
+        asked = is_of_keras(str(sys._getframe(1).f_globals.get("__name__", "")))
+        return min(cut, number) if asked and number is not None else number
+
+    return functools.wraps(length)(shortened)
+
+
 def _held_back(method: Any, hook: str, journal: Journal, hold: float) -> Any:
-    def held_back(self: Any) -> Any:
+    def held_back(self: Any, *args: Any, **options: Any) -> Any:
         time.sleep(hold)
-        result = method(self)
+        result = method(self, *args, **options)
         journal.write(HookEnded(hook))
         return result
 

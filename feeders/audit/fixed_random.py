@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+import numbers
 import random
 import threading
 from typing import Any, Callable
 
 import numpy as np
+
+from feeders.keras_api import seed_everything
 
 from .hooks import HOOKS, overrides
 
@@ -24,7 +27,6 @@ class _Generators(threading.local):
 
     def __init__(self) -> None:
         self.numpy, self.python = np.random.RandomState(), random.Random()
-        self.depth = 0
 
 
 _generators = _Generators()
@@ -36,8 +38,10 @@ def give_each_thread_its_own() -> None:
     """Let the functions of ``random`` and ``numpy.random`` draw from seeded generators of the calling thread.
 
     Call it before a person's file is imported, which may take the functions by name. Generators of TensorFlow and torch
-    stay as they are: theirs can't be had by thread.
+    stay as they are: theirs can't be had by thread. All begin alike in each process, for what is drawn when the loader
+    is made: sklearn splits by NumPy's global generator itself.
     """
+    seed_everything(SALT)
     for name in np.random.__all__:
         method = ALIASES.get(name, name)
         if name.islower() and hasattr(np.random.RandomState, method):
@@ -45,7 +49,7 @@ def give_each_thread_its_own() -> None:
     for name in random.__all__:
         if name.islower() and hasattr(random.Random, name):
             setattr(random, name, _of_thread("python", name))
-    np.random.default_rng = _default_rng_of_call
+    np.random.default_rng = _seeded_rng
     _seed(SALT)
 
 
@@ -56,10 +60,8 @@ def _of_thread(owner: str, method: str) -> Callable[..., Any]:
     return draw
 
 
-def _default_rng_of_call(seed: Any = None) -> np.random.Generator:
-    if seed is None and _generators.depth:
-        seed = _generators.numpy.randint(2**31)
-    return _default_rng(seed)
+def _seeded_rng(seed: Any = None) -> np.random.Generator:
+    return _default_rng(_generators.numpy.randint(2**31) if seed is None else seed)
 
 
 def fix_calls(x: Any) -> None:
@@ -69,26 +71,29 @@ def fix_calls(x: Any) -> None:
     of another class would pickle as something else.
     """
     cls: Any = type(x)
-    cls.__getitem__ = _seeded(cls.__getitem__, lambda index: int(index))
+    cls.__getitem__ = _seeded(cls.__getitem__, _batch_number)
     for hook in HOOKS:
         if overrides(x, hook):
             calls = itertools.count()
-            setattr(cls, hook, _seeded(getattr(cls, hook), lambda calls=calls: next(calls)))
+            setattr(cls, hook, _seeded(getattr(cls, hook), lambda *_, calls=calls: next(calls)))
 
 
-def _seeded(method: Callable[..., Any], number: Callable[..., int]) -> Callable[..., Any]:
+def _batch_number(index: Any = None, *more: Any) -> int | None:
+    """Return None for what is no batch: a loader may ask itself for a column, or for a slice."""
+    return int(index) if isinstance(index, numbers.Integral) else None
+
+
+def _seeded(method: Callable[..., Any], number: Callable[..., int | None]) -> Callable[..., Any]:
     @functools.wraps(method)
-    def seeded(self: Any, *args: Any) -> Any:
-        _seed(number(*args))
-        _generators.depth += 1
-        try:
-            return method(self, *args)
-        finally:
-            _generators.depth -= 1
+    def seeded(self: Any, *args: Any, **options: Any) -> Any:
+        seed = number(*args)
+        if seed is not None:
+            _seed(seed)
+        return method(self, *args, **options)
 
     return seeded
 
 
 def _seed(number: int) -> None:
-    _generators.numpy.seed([SALT, number])
+    _generators.numpy.seed([SALT, number % 2**32])  # an index may be counted from the end
     _generators.python.seed(SALT + number)

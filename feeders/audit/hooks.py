@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from feeders.keras_api import generation
+
 ON_EPOCH_BEGIN, ON_EPOCH_END = HOOKS = ("on_epoch_begin", "on_epoch_end")
+
+# Packages of which Keras is part.
+KERAS = ("keras", "keras_preprocessing", "tf_keras", "tensorflow")
+
+
+def is_of_keras(module: str) -> bool:
+    """Whether a module is one of Keras; a file of the person may be called keras_data.py."""
+    return module.split(".")[0] in KERAS
 
 
 def overrides(x: Any, hook: str) -> bool:
     """Whether a loader has such a hook of its own."""
     method = getattr(type(x), hook, None)
-    return method is not None and not getattr(method, "__module__", "").startswith(("keras", "tf_keras", "tensorflow"))
+    return method is not None and not is_of_keras(getattr(method, "__module__", ""))
 
 
 def call_hook(x: Any, hook: str) -> None:
     """Call a hook of the loader's own, if it has it."""
     if overrides(x, hook):
         getattr(x, hook)()
+
+
+def begin_epoch(x: Any) -> None:
+    """Call the hook of a loader's own that Keras 3 calls before its first epoch."""
+    if generation() == 3:
+        call_hook(x, ON_EPOCH_BEGIN)

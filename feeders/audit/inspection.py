@@ -104,7 +104,15 @@ def is_handle(part: Any) -> bool:
         return hasattr(part, "id")
     if origin in ("zipfile", "tarfile", "sqlite3", "lmdb", "netCDF4"):
         return True
-    return hasattr(part, "seek") and hasattr(part, "read")
+    return _is_method(part, "seek") and _is_method(part, "read")
+
+
+def _is_method(part: Any, name: str) -> bool:
+    """Whether an object has such a method; one that makes attributes of its keys may raise, or have any."""
+    try:
+        return callable(getattr(part, name, None))
+    except Exception:
+        return False
 
 
 def reachable(thing: Any) -> Iterator[tuple[str, Any]]:

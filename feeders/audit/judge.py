@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Sequence
 
+from feeders.loaders.opening import SEQUENCE
+from feeders.measure.counts import FEWEST_CONTENTS
 from feeders.results.record import AT_LEAST_ONCE, AT_MOST_ONCE, EXACTLY_ONCE, FAILED, NONE
 
 from .causes import CORRUPT, DUPLICATED, FAMILIES, MISSING, OBSERVATIONS, Case, Fault, is_seen_once, reported
 from .evidence import ENDED, Evidence
+from .exceptions import first_line
 from .request import AuditRequest
 
 WHOLE, NOT_COMPARED = "whole", "not compared"
@@ -89,8 +92,18 @@ def _guarantee(case: Case, faults: Sequence[Fault]) -> tuple[str, str]:
 
 def _uncounted(case: Case) -> str:
     """Say why nothing was counted, and what would count."""
-    key, reference = case.evidence.key, case.evidence.reference
+    key, reference, backward = case.evidence.key, case.evidence.reference, case.evidence.backward
+    if backward and backward.failed:
+        said = first_line(backward.failed.exception.error)
+        if case.description.kind != SEQUENCE:
+            return f"read a second time it raised {said}. Try: mend what raises now and then"
+        repair = "let each index give its batch, whatever was read before"
+        return f"read from its last batch to its first it raised {said}. Try: {repair}"
+    if reference and reference.reproducible and not reference.keyed:
+        return "its order is new in the middle of a pass, so what is due is not known. Try: leave --steps away"
     reasons = [] if reference and reference.reproducible else ["no two passes gave the same samples"]
+    if reference and reference.reproducible and not reference.named:
+        reasons.append(f"fewer than {FEWEST_CONTENTS:.0%} of its samples differ")
     if reference and reference.named:
         reasons.append("its keys do not tell samples apart")
     reason = ", and ".join(reasons)

@@ -11,10 +11,11 @@ import numpy as np
 from feeders.keras_api import seed_everything
 from feeders.loaders.opening import DATASET, SEQUENCE
 from feeders.loaders.own import one_at_a_time
-from feeders.measure.identity import as_array
+from feeders.measure.identity import as_array, named_parts
 
 from .events import Heartbeat
 from .evidence import Key
+from .hooks import begin_epoch
 from .journal import Journal
 from .loader import AuditedLoader, open_loader
 from .request import BACKWARD, FORWARD, AuditRequest
@@ -37,9 +38,10 @@ def find_key(request: AuditRequest, steps: int, journal: Journal) -> Key:
         values: dict[str, list[Any]] = {}
         with journal.kept_alive():
             loader = open_loader(request, alone=True)
+        begin_epoch(loader.x)
         for number, batch in enumerate(itertools.islice(_batches(loader), steps)):
             journal.write(Heartbeat())
-            parts = dict(zip("xyw", batch if isinstance(batch, (tuple, list)) else (batch,)))
+            parts = named_parts(batch)
             if not number:
                 values = {expression: [] for name, part in parts.items() for expression in _candidates(name, part)}
             for expression in list(values):
@@ -60,7 +62,10 @@ def _batches(loader: AuditedLoader) -> Iterator[Any]:
 
 
 def _rows(value: Any) -> list[Any]:
-    return [row.tobytes() for row in np.ascontiguousarray(as_array(value))]
+    array = np.ascontiguousarray(as_array(value))
+    if array.dtype.kind == "O":  # text, of which the bytes are addresses
+        return [repr(row) for row in array.tolist()]
+    return [row.tobytes() for row in array]
 
 
 def _candidates(path: str, part: Any) -> Iterator[str]:

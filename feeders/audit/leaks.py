@@ -16,7 +16,7 @@ from feeders.loaders.opening import DATASET, SEQUENCE
 from feeders.loaders.own import one_at_a_time
 from feeders.measure.processes import tree
 
-from .events import Heartbeat
+from .events import EpochEnded, Heartbeat
 from .evidence import Growth, HeavyLine, Held
 from .exceptions import Frame
 from .hooks import ON_EPOCH_BEGIN, ON_EPOCH_END, call_hook
@@ -42,19 +42,19 @@ def growth(request: AuditRequest, steps: int, seconds: float, journal: Journal) 
         request: what is audited.
         steps: batches of an epoch.
         seconds: to go on for; longer where that is not enough to judge.
-        journal: gets an event per epoch.
+        journal: gets an event per batch and per epoch.
     """
     seed_everything(0)
     with journal.kept_alive():
         loader = open_loader(request)
     held: list[Held] = []
     tracemalloc.start()
-    passes = _passes(loader, steps)
+    passes = _passes(loader, steps, lambda: journal.write(Heartbeat()))
     end = time.perf_counter() + seconds
     early: tracemalloc.Snapshot | None = None
     cut = False
     while len(held) < EPOCHS_AT_MOST and next(passes, None) is not None:
-        journal.write(Heartbeat())
+        journal.write(EpochEnded())
         gc.collect()
         held.append(_held())
         if len(held) == EPOCHS_AT_LEAST - JUDGED:
@@ -91,21 +91,30 @@ def _targets() -> tuple[Frame, ...]:
     return tuple(Frame(code.co_filename, code.co_firstlineno, code.co_name) for code in codes if code is not None)
 
 
-def _passes(loader: AuditedLoader, steps: int) -> Iterator[bool]:
+def _passes(loader: AuditedLoader, steps: int, beat: Callable[[], None]) -> Iterator[bool]:
     """Read an epoch at each step."""
     if loader.kind == SEQUENCE:
         while True:
             call_hook(loader.x, ON_EPOCH_BEGIN)
-            for index in range(steps):
+            for index in range(min(steps, loader.length() or steps)):
                 loader.x[index]
+                beat()
             call_hook(loader.x, ON_EPOCH_END)
             yield True
     elif loader.kind == DATASET:
         while True:
             for _ in itertools.islice(one_at_a_time(loader.x), steps):
-                pass
+                beat()
             yield True
     else:
         iterator = iter(loader.x)
-        while sum(1 for _ in itertools.islice(iterator, steps)) == steps:
+        while _read(itertools.islice(iterator, steps), beat) == steps:
             yield True
+
+
+def _read(batches: Iterator[object], beat: Callable[[], None]) -> int:
+    number = 0
+    for _ in batches:
+        number += 1
+        beat()
+    return number

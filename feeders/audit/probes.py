@@ -17,7 +17,7 @@ from feeders.results.record import FAILED, REFUSED, UNSUPPORTED
 
 from . import wire
 from .bounds import bounds
-from .events import BatchRead, BatchTrained, Event, Foreseen, Found, LinesRan, LoaderOpened, TrialBegan
+from .events import BatchRead, BatchTrained, EpochEnded, Event, Foreseen, Found, LinesRan, LoaderOpened, TrialBegan
 from .evidence import ENDED, Bounds, Draws, FitAnswer, FitRun, Growth, Key, StressAnswer, StressRun
 from .exceptions import RaisedException
 from .fits import fit
@@ -216,17 +216,19 @@ class Probes:
         with self._run(Draws, lambda journal: draws(request, steps, seed, journal)) as running:
             return running.wait().answer
 
-    def bounds(self, length: int) -> Bounds | None:
+    def bounds(self, length: int, column: str) -> Bounds | None:
         """Ask beyond its length; see `bounds.bounds`."""
         request = self.request
-        with self._run(Bounds, lambda journal: bounds(request, length, journal)) as running:
+        with self._run(Bounds, lambda journal: bounds(request, length, column, journal)) as running:
             return running.wait().answer
 
     def growth(self, steps: int, seconds: float) -> Growth:
         """Read epoch after epoch; see `leaks.growth`."""
         request = self.request
         with self._run(Growth, lambda journal: growth(request, steps, seconds, journal)) as running:
-            return running.wait().answer or Growth()
+            result = running.wait()
+        read = sum(isinstance(event, EpochEnded) for event in result.events)
+        return result.answer or Growth(broken=BrokenReading(result.outcome, result.message), read=read)
 
 
 def _fit_run(request: AuditRequest, result: ProbeResult[FitAnswer], provoked: bool) -> FitRun:

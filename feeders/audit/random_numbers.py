@@ -9,6 +9,7 @@ from feeders.keras_api import seed_everything
 
 from .events import Heartbeat
 from .evidence import Draws
+from .hooks import begin_epoch
 from .journal import Journal
 from .loader import identity_of, open_loader
 from .request import AuditRequest
@@ -29,6 +30,7 @@ def draws(request: AuditRequest, steps: int, seed: int, journal: Journal) -> Dra
     seed_everything(seed)
     with journal.kept_alive():
         loader = open_loader(request)
+    begin_epoch(loader.x)
     indices = [(seed + number) % steps for number in range(CALLS)]
     context: Any = multiprocessing.get_context(request.start_method)
     results = context.SimpleQueue()

@@ -102,6 +102,7 @@ class Recorder:
     def close_epoch(self, batches: int | None = None) -> None:
         """End an epoch after so many batches of the current one, or after all of them."""
         epoch, self.current = self.current[:batches], self.current[batches:] if batches else []
+        self._kept.clear()  # a hook may change data in place: Keras has used up all batches by then
         if epoch:
             self.epochs.append(tuple(epoch[::-1] if self._backward else epoch))
 

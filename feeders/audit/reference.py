@@ -240,33 +240,38 @@ class _Reader:
         return True
 
     def _find_the_end(self, iterator: Iterator[Any]) -> None:
-        """Pull until it ends, or until the second half of what came equals the first."""
+        """Pull until it ends, or until what came is the same part again and again: the first batches may be alike."""
         sums = [0]
+        periods: list[int] = []
         end = time.perf_counter() + max(5.0, self._request.seconds / 3)
         for index in range(MOST_PULLS):
             if not self._pull(iterator, index):
-                self.recorder.close_epoch()
+                self._close(next((period for period in periods if index % period == 0), None))
                 return
             self._foresee(None, 1)
-            sums.append(sums[-1] + sum(self.recorder.current[-1].keys))
-            half, odd = divmod(len(sums) - 1, 2)
-            if (
-                not odd
-                and sums[-1] == 2 * sums[half]
-                and _same(self.recorder.current[:half], self.recorder.current[half:])
-            ):
-                self._found_period(half)
+            batches = self.recorder.current
+            sums.append(sums[-1] + sum(batches[-1].keys))
+            half, odd = divmod(len(batches), 2)
+            if not odd and sums[-1] == 2 * sums[half] and _same(batches[:half], batches[half:]):
+                periods.append(half)
+            periods = [period for period in periods if _repeats(batches, period)]
+            late = time.perf_counter() > end
+            if periods and (late or len(batches) >= FEWEST_STEPS):
+                self._close(periods[0])
                 return
-            if time.perf_counter() > end:
+            if late:
                 break
         raise FeedersError(
             f"{self._request.loader}: no end and no repetition in its first {self.recorder.pulled} batches. "
             "Try: --steps N, the batches of an epoch"
         )
 
-    def _found_period(self, steps: int) -> None:
-        self._endless, self._steps = True, steps
-        self.recorder.close_epoch(steps)
+    def _close(self, period: int | None) -> None:
+        """End the epoch, or two of them where batches come again after so many."""
+        if period:
+            self._endless, self._steps = True, period
+            del self.recorder.current[2 * period :]
+            self.recorder.close_epoch(period)
         self.recorder.close_epoch()
 
     # What is read by TensorFlow, or at once.
@@ -307,6 +312,12 @@ class _Reader:
 def _same(first: Sequence[Columns], second: Sequence[Columns]) -> bool:
     one, other = (Counter(key for batch in part for key in batch.keys) for part in (first, second))
     return one == other
+
+
+def _repeats(batches: Sequence[Columns], period: int) -> bool:
+    """Whether each full part of so many batches holds the samples of the first one."""
+    starts = range(period, len(batches) - period + 1, period)
+    return all(_same(batches[:period], batches[start : start + period]) for start in starts)
 
 
 def _wraps(epoch: Sequence[Columns]) -> bool:

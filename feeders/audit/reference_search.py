@@ -40,6 +40,8 @@ def search_reference(inquiry: Inquiry) -> None:
         return
     reference = reference_of(inquiry.request, forward, backward)
     inquiry.evidence = replace(inquiry.evidence, backward=backward, reference=reference)
+    if backward.failed:
+        return
     _read_with_fixed_numbers(inquiry)
     _read_with_one_seed(inquiry, forward)
     _read_by_label(inquiry, forward)
@@ -160,5 +162,5 @@ def _look_for_a_key(inquiry: Inquiry) -> None:
         inquiry.progress("looking for a key that tells its samples apart")
         expected = 2 * inquiry.expected("read")
         inquiry.budget.allow(expected, f"looking for a key takes {expected:.0f} s")
-        key = inquiry.probes.find_key(reference.batches).expression
+        key = inquiry.probes.find_key(inquiry.evidence.indices).expression
         inquiry.evidence = replace(inquiry.evidence, key=key)

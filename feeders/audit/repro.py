@@ -130,7 +130,7 @@ def script(found: Audit) -> str:
         backend=found.stack["backend"],
         source=STAND_IN if keras_alone else _source(found),
         make="Loader()" if keras_alone else _make(found),
-        settings=_settings(found),
+        settings=_settings(found, None if keras_alone else request.cut),
     )
     return head + _body(found, 97 if keras_alone else None)
 
@@ -150,16 +150,23 @@ def _make(found: Audit) -> str:
     return f"{thing}() if callable({thing}) else {thing}"
 
 
-def _settings(found: Audit) -> str:
+def _settings(found: Audit, cut: int | None) -> str:
     known = found.evidence.description
-    if known.kind != SEQUENCE or known.ignores_workers:
+    if known.kind != SEQUENCE:
         return ""
-    return f"    loader.workers, loader.use_multiprocessing = {known.workers}, {known.processes}\n"
+    shorter = f"    cls, first = type(loader), {cut}  # batches: all of them take long\n"
+    shorter += "    cls.__len__, cls.num_batches = (lambda self: first), property(lambda self: first)\n"
+    workers = f"    loader.workers, loader.use_multiprocessing = {known.workers}, {known.processes}\n"
+    return (shorter if cut else "") + ("" if known.ignores_workers else workers)
 
 
 def _body(found: Audit, stand_in: int | None) -> str:
     request, known, reference = found.request, found.evidence.description, found.evidence.reference
-    steps = stand_in or request.steps or (reference.batches if reference else known.length)
+    steps = stand_in or request.steps or request.cut or (reference.batches if reference else known.length)
+    # Parts of one pass, all of them together.
+    through = stand_in is None and reference is not None and reference.through
+    due = f"{steps} * {request.epochs}" if through else steps
+    index = f"i % {known.length}" if through and known.length else "i"
     arguments = f"epochs={request.epochs}, verbose=0, shuffle=False"
     if request.steps and not stand_in:
         arguments += f", steps_per_epoch={request.steps}"
@@ -167,8 +174,8 @@ def _body(found: Audit, stand_in: int | None) -> str:
     by_index = known.kind == SEQUENCE
     return (ENDING if found.verdict.word in (REFUSED, FAILED, HUNG, CRASHED) else DELIVERY).format(
         samples=_samples(request.key),
-        batches=f"(loader[i] for i in range({steps}))" if by_index else f"itertools.islice(iter(loader), {steps})",
-        epochs=request.epochs,
+        batches=f"(loader[{index}] for i in range({due}))" if by_index else f"itertools.islice(iter(loader), {due})",
+        epochs=1 if through else request.epochs,
         start=f"    multiprocessing.set_start_method({method!r}, force=True)\n" if method else "",
         fits=FITS,
         hang=HANG_SECONDS,

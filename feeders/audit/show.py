@@ -164,11 +164,13 @@ def _power(found: dict[str, Any]) -> str:
         )
     places = f", a thread held at {power['places']} places in turn" if power["places"] else ""
     rate = f"1 in {math.floor(1 / power['unseen_rate']):,}"
-    seen = "No other fault" if found["faults"] else "No fault"
+    compared = found["faults"] or found["content"] != "not compared"
+    seen = "No other fault" if found["faults"] else "No fault" if compared else "No loss or repetition"
+    held = "" if compared else " What they held was not compared."
     more = "" if found["faults"] or found["budget"] >= 30 else " More time shows rarer ones: --seconds 60."
     return (
         f"{seen} in {power['deliveries']:,} batches made while others were{places}: one that hits {rate} batches would "
-        f"have been seen with {power['confidence']:.0%} probability. Took {took}.{more}"
+        f"have been seen with {power['confidence']:.0%} probability.{held} Took {took}.{more}"
     )
 
 

@@ -20,6 +20,7 @@ from .crews import make_crew
 from .events import Found, Heartbeat, LinesRan, TrialBegan
 from .evidence import StressAnswer
 from .findings import Finding, Seen
+from .hooks import begin_epoch
 from .journal import Journal
 from .loader import open_loader, provoked_files
 from .request import AuditRequest
@@ -55,6 +56,7 @@ def stress(request: AuditRequest, plan: StressPlan, journal: Journal) -> StressA
     chance = random.Random(plan.seed)
     with journal.kept_alive():
         loader = open_loader(request)
+    begin_epoch(loader.x)
     crew = make_crew(loader, request, plan, chance, lambda: journal.write(Heartbeat()))
     return _Trials(crew, plan, chance, Switches(provoked_files(request)), journal).run()
 

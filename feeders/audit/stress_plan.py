@@ -63,7 +63,7 @@ def plan_stress(request: AuditRequest, evidence: Evidence, seed: int, seconds: f
     """Return how a loader is pulled, of which the reference is known."""
     reference = evidence.reference
     assert reference is not None
-    return StressPlan(_compared(request, evidence), reference.ordered, reference.batches, seed, seconds)
+    return StressPlan(_compared(request, evidence), reference.ordered, evidence.indices, seed, seconds)
 
 
 def _compared(request: AuditRequest, evidence: Evidence) -> str | None:

@@ -20,6 +20,9 @@ from feeders.keras_api import keras
 
 STANDARD = sysconfig.get_path("stdlib") + os.sep
 
+# Folders of installed packages, also those of a user and of the system, which no path of this environment names.
+INSTALLED = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
+
 Made = TypeVar("Made")
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -127,7 +130,8 @@ def _guarded(what: str, work: Callable[[], Made], noun: str) -> Made:
     except (Exception, SystemExit) as error:
         frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
         own = [f"{file}:{line}" for file, line in frames if not file.startswith((str(PACKAGE), "<", STANDARD))]
-        where = f" at {own[-1]}" if own else ""
+        theirs = [place for place in own if not any(folder in place for folder in INSTALLED)] or own
+        where = f" at {theirs[-1]}" if theirs else ""
         raise FeedersError(
             f"{what}: {type(error).__name__}: {error}{where}. The {noun} must be made without error{_hint(what, error)}"
         ) from None

@@ -12,7 +12,7 @@ from typing import Callable
 
 from feeders.errors import FeedersError
 
-from ._making import PACKAGE
+from ._making import INSTALLED, PACKAGE
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,11 @@ def own_files(source: Source) -> Callable[[str], bool]:
     def theirs(file: str) -> bool:
         if file.startswith("<") or Path(file).name.startswith("__autograph_generated_file"):
             return False
-        return file.startswith(own) or not file.startswith(foreign)
+        # An environment may lie in the person's folder, and the person's package in an environment.
+        ends = [len(folder) for folder in foreign if file.startswith(folder)]
+        ends += [file.rfind(folder) + len(folder) for folder in INSTALLED if folder in file]
+        inner = max(ends, default=0)
+        return not inner or (file.startswith(own) and len(own) >= inner)
 
     return theirs
 

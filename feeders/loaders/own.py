@@ -89,7 +89,16 @@ def one_at_a_time(dataset: Any, threads: int = 1) -> Iterator[Any]:
     options = tf.data.Options()
     options.threading.private_threadpool_size = threads
     options.autotune.enabled = False
-    return iter(dataset.with_options(options).as_numpy_iterator())
+    alone = dataset.with_options(options)
+    # As NumPy arrays, rows that happen to be of one length are not told from others.
+    if any(isinstance(spec, tf.RaggedTensorSpec) for spec in tf.nest.flatten(dataset.element_spec)):
+        return (tf.nest.map_structure(_rows_stay, batch) for batch in alone)
+    return iter(alone.as_numpy_iterator())
+
+
+def _rows_stay(leaf: Any) -> Any:
+    """Bring a tensor to NumPy, and leave a ragged one what it is."""
+    return leaf.numpy() if hasattr(leaf, "numpy") and not hasattr(leaf, "nested_row_splits") else leaf
 
 
 def signature_of(*batches: Any) -> Any:

@@ -39,7 +39,21 @@ class _Nowhere:
 
 
 def pickling_fault(thing: Any) -> PicklingFault | None:
-    """Return what keeps an object from being pickled for a worker process, or None."""
+    """Return what keeps an object from being pickled for a worker process, or None.
+
+    A careless ``__getstate__`` takes from the object itself, and not from a copy of its state: that is put back.
+    """
+    held = getattr(thing, "__dict__", {})
+    before = dict(held)
+    try:
+        return _fault(thing)
+    finally:
+        lost = {name: part for name, part in before.items() if held.get(name) is not part}
+        if lost:
+            held.update(lost)
+
+
+def _fault(thing: Any) -> PicklingFault | None:
     error = _refuses(thing)
     if error is None:
         return None

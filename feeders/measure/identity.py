@@ -80,15 +80,14 @@ class ByKey:
         Raises:
             FeedersError: the expression fails, or has not one entry per sample.
         """
-        parts = batch if isinstance(batch, (tuple, list)) else (batch,)
-        names = {"np": np, **dict(zip("xyw", parts))}
+        names = {"np": np, **named_parts(batch)}
         contents = content_hashes(batch)
         try:
             value = as_array(eval(self._code, names))
         except Exception as error:
             raise FeedersError(
                 f"--key {self.expression!r}: {type(error).__name__}: {error}; x, y and w are the parts of a batch, "
-                f"here {', '.join(name for name in names if name in 'xyw')}"
+                f"here {', '.join(name for name in names if name in 'xyw')}, as arrays of NumPy"
             ) from None
         if value.ndim == 0 or len(value) != len(contents):
             raise FeedersError(
@@ -107,7 +106,9 @@ class ByStamp:
         """See `Identity`; the content is 1 where the checksum holds and 0 where it does not."""
         x, y = (as_array(part) for part in batch)
         sums = np.array([zlib.crc32(row.tobytes()) for row in x], np.int64)
-        return Columns(*(tuple(column.tolist()) for column in (y[:, 1], (sums == y[:, 3]).astype(int), y[:, 2])))
+        # JAX has no 64-bit integers by default; a CRC-32 has 32 bits.
+        sound = (sums ^ y[:, 3]) & 0xFFFFFFFF == 0
+        return Columns(*(tuple(column.tolist()) for column in (y[:, 1], sound.astype(int), y[:, 2])))
 
 
 def leaves(batch: Any) -> list[Any]:
@@ -120,9 +121,19 @@ def as_array(leaf: Any) -> Any:
     return np.asarray(leaf.detach().cpu() if hasattr(leaf, "detach") else leaf)
 
 
+def named_parts(batch: Any) -> dict[str, Any]:
+    """Return x, y and w of a batch, as far as it has them, as the arrays of NumPy that a training step gets."""
+    parts = batch if isinstance(batch, (tuple, list)) else (batch,)
+    return {name: map_structure(_plain, part) for name, part in zip("xyw", parts)}
+
+
+def _plain(leaf: Any) -> Any:
+    return as_array(leaf) if hasattr(leaf, "__array__") else leaf
+
+
 def content_hashes(batch: Any) -> tuple[int, ...]:
     """Hash each sample of a batch; the whole batch where its arrays do not share a first axis."""
-    arrays = [_canonical(leaf) for leaf in leaves(map_structure(_by_row, batch))]
+    arrays = [_canonical(leaf) for leaf in leaves(map_structure(_by_row, _sparse_by_row(batch)))]
     sizes = {len(array) if array.ndim else -1 for array in arrays}
     if len(sizes) != 1 or -1 in sizes:
         return (_hash(arrays),)
@@ -137,6 +148,30 @@ def _by_row(leaf: Any) -> Any:
     for splits in reversed(leaf.nested_row_splits):
         ends = np.asarray(splits).tolist()
         rows = [rows[start:end] for start, end in zip(ends, ends[1:])]
+    return np.array([*map(repr, rows), None], object)[:-1]
+
+
+def _sparse_by_row(part: Any) -> Any:
+    """Give a sparse matrix of scipy or TensorFlow an entry per row; leave anything else as it is."""
+    if isinstance(part, dict):
+        return {name: _sparse_by_row(inner) for name, inner in part.items()}
+    if hasattr(part, "tocoo"):
+        matrix = part.tocoo()
+        return _rows(np.stack([matrix.row, matrix.col], 1), matrix.data, matrix.shape[0])
+    if hasattr(part, "dense_shape"):
+        return _rows(np.asarray(part.indices), part.values, int(np.asarray(part.dense_shape)[0]))
+    if isinstance(part, (tuple, list)):
+        parts = [_sparse_by_row(inner) for inner in part]
+        return parts if isinstance(part, list) else tuple(parts)
+    return part
+
+
+def _rows(indices: Any, values: Any, size: int) -> Any:
+    """Return an entry per row of a sparse matrix: where it holds something, and what."""
+    order = np.lexsort(indices.T[::-1])
+    indices, values = indices[order], _canonical(values)[order]
+    ends = np.searchsorted(indices[:, 0], np.arange(size + 1)).tolist()
+    rows = [(indices[start:end, 1:].tolist(), values[start:end].tolist()) for start, end in zip(ends, ends[1:])]
     return np.array([*map(repr, rows), None], object)[:-1]
 
 

@@ -32,7 +32,7 @@ def recording_model(take_down: Callable[[Any], None]) -> Any:
 
     Args:
         take_down: called with each batch, in the structure it was fed in, its tensors as NumPy arrays, ragged ones as
-            ``RaggedTensorValue``.
+            ``RaggedTensorValue``, sparse ones as ``SparseTensorValue``.
     """
     return _model(take_down, None)
 

@@ -29,7 +29,7 @@ from feeders.audit.evidence import (
 )
 from feeders.audit.exceptions import Frame, RaisedException
 from feeders.audit.findings import ChangedBatch, Finding, RaisedCall, WrongBatch
-from feeders.audit.inspection import Handle
+from feeders.audit.inspection import DtypeChange, Handle
 from feeders.audit.judge import judge
 from feeders.audit.readings import Agreement, BrokenReading, Description, FailedRead, Reading, Remainder, ReusedBuffer
 from feeders.audit.request import AuditRequest
@@ -87,7 +87,7 @@ def failed(error, index=1):
     return FailedRead(index, 0, index, RaisedException(error))
 
 
-OF_A_PASS = ("wrapped", "empty", "overlap", "reused", "failed", "reselected", "remainder", "unordered")
+OF_A_PASS = ("wrapped", "empty", "overlap", "reused", "failed", "reselected", "remainder", "unordered", "changed_dtype")
 
 
 def evidence(known=SEQUENCE, reference=None, backward=None, stress=(), **values):
@@ -178,6 +178,15 @@ def test_what_was_seen_once_is_a_note_and_no_fault():
     assert verdict.notes == (text,)
 
 
+def test_that_nobody_could_pull_it_is_a_note():
+    failed_once = StressRun("failed", "AttributeError: no order")
+    verdict = judged(stress=[failed_once])
+    text = "workers of our own could not pull it, so races were looked for in fit() alone: AttributeError: no order"
+    assert (verdict.safe, verdict.notes) == (True, (text,))
+    assert judged(stress=[failed_once, pull()]).notes == ()
+    assert judged(known=replace(SEQUENCE, workers=1), stress=[failed_once]).notes == ()
+
+
 def test_two_findings_of_one_trial_are_one_observation():
     verdict = judged(stress=[pull(wrong(trial=4), wrong(trial=4, index=2))])
     assert verdict.safe
@@ -199,6 +208,14 @@ def test_a_fit_that_counts_wrong_once_is_looked_for_again():
     assert verdict.word == "exactly-once"
     assert verdict.safe
     assert verdict.pending
+    text = "counted in one fit() and in no other one, so not judged: of 5 samples in an epoch: 1 missing"
+    assert verdict.notes == (text,)
+
+
+def test_fits_that_each_count_something_else_wrong_are_two_observations():
+    verdict = judged(fits=[fit(epoch(missing=1)), fit(epoch(duplicated=2)), fit(epoch())])
+    assert (verdict.word, verdict.content, names(verdict)) == ("none", "whole", ["unexplained"])
+    assert verdict.notes == ()
 
 
 # Words.
@@ -247,6 +264,31 @@ def test_a_loader_that_breaks_now_and_then_has_a_verdict_without_a_reference(fit
     verdict = judge(REQUEST, Evidence(forward=forward, fits=tuple(fits)))
     assert (verdict.word, verdict.content, verdict.safe) == ("failed", "not compared", False)
     assert "OSError: now and then" in verdict.message + "".join(fault.seen for fault in verdict.faults)
+
+
+UNKNOWN = {"keyed": False, "reproducible": False}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            {"reference": UNKNOWN, "backward": {"failed": failed("AttributeError: no rows", index=2)}},
+            "read from its last batch to its first it raised AttributeError: no rows. Try: let each index give",
+        ),
+        (
+            {"reference": {"keyed": False, "through": True}},
+            "its order is new in the middle of a pass, so what is due is not known. Try: leave --steps away",
+        ),
+        ({"epochs": ((Columns((7,) * 30, (7,) * 30),),)}, "fewer than 5% of its samples differ. Try: --key EXPRESSION"),
+        ({"reference": UNKNOWN, "key": "x[:, 0]"}, 'no two passes gave the same samples. Try: --key "x[:, 0]"'),
+    ],
+    ids=["no other order", "parts in a new order", "alike", "new each time"],
+)
+def test_why_nothing_was_counted_is_said_with_what_would_count(values, said):
+    verdict = judged(**values)
+    assert (verdict.word, verdict.safe) == ("not-counted", False)
+    assert verdict.message.startswith(said)
 
 
 # Power.
@@ -334,6 +376,32 @@ def test_changed_attributes_are_named_where_no_file_is_read(source):
         "Write `start = ...` instead of `self.start = ...`, and give start to whoever reads it. "
         "Changed by several at once: self.start (line 2)."
     )
+
+
+def test_what_is_changed_below_a_lock_and_read_outside_of_it_is_named(source):
+    line = source("""\
+        def get(self, index):
+            with self.lock:
+                self.rows = index
+            return self.x[self.rows]
+    """)
+    (fault,) = race(line("return")).faults
+    assert fault.summary == "One thread changes self.rows while another one still needs what it held."
+    assert [(mark.line, mark.name) for mark in fault.marks] == [(3, "self.rows"), (4, "self.rows")]
+    assert "Changed by several at once: self.rows (line 3)." in fault.advice
+
+
+def test_what_is_changed_below_a_lock_alone_is_not_blamed(source):
+    line = source("""\
+        def get(self, index):
+            with self.lock:
+                self.hits += 1
+            np.save(self.scratch, self.x[index])
+            return np.load(self.scratch)
+    """)
+    (fault,) = race(line("return"), line("np.save")).faults
+    assert "a file of a fixed name" in fault.advice
+    assert fault.marks == ()
 
 
 def test_a_race_on_what_is_no_variable_points_outside_of_the_program(source):
@@ -549,6 +617,21 @@ def test_a_reading_that_breaks_counts_beside_a_fit_that_does():
     assert judge(REQUEST, broken).word == "crashed"
 
 
+@pytest.mark.parametrize(
+    ("outcome", "message", "named"),
+    [
+        ("hung", "no end after 8 s. ", "hangs"),
+        ("crashed", "ended by SIGSEGV. ", "killed"),
+        ("failed", "ValueError: no", "raises"),
+    ],
+)
+def test_a_second_pass_that_gives_no_answer_is_named_by_how_it_ended(outcome, message, named):
+    broken = BrokenReading(outcome, message, SEQUENCE)
+    verdict = judge(REQUEST, Evidence(forward=Reading(SEQUENCE, (EPOCH,)), broken=broken, fits=(fit(), fit())))
+    assert (names(verdict), verdict.safe) == ([named], False)
+    assert verdict.faults[0].seen.startswith(f"read by one thread, from its last batch to its first, it {outcome}: ")
+
+
 # What needs no race.
 
 
@@ -588,6 +671,11 @@ def test_what_can_not_be_pickled_is_a_fault_only_where_it_is_pickled():
 def test_a_length_that_counts_too_many_batches_is_named_by_what_is_there():
     assert names(judged(empty=(2,))) == ["length-too-long"]
     assert names(judged(wrapped=True)) == ["length-too-long"]
+    (fault,) = judged(ONCE, known=replace(GENERATOR, length=None), empty=(2,)).faults
+    assert (fault.cause.name, fault.seen) == ("length-too-long", "batch 2 is empty")
+    assert "range(0, samples, batch_size)" in fault.cause.advice
+    assert judged(empty=(1,)).faults[0].seen == "batch 1 is empty"
+    assert judged(empty=(2,)).faults[0].seen == "the length is 3, and batch 2 is empty"
     too_long = failed("IndexError: 3", index=3)
     verdict = judged(known=replace(SEQUENCE, length=5), failed=too_long, fits=ended("failed", "IndexError: 3"))
     assert names(verdict) == ["length-too-long"]
@@ -608,6 +696,25 @@ def test_a_length_that_counts_too_many_batches_is_named_by_what_is_there():
 def test_samples_beyond_the_length_are_lost_if_nobody_has_seen_them(contents, named, word):
     verdict = judged(bounds=Bounds(contents, (1, 2)))
     assert (names(verdict), verdict.word) == (named, word)
+
+
+def test_of_a_long_epoch_it_is_said_how_much_was_looked_at():
+    verdict = judged(replace(REQUEST, cut=24), known=replace(SEQUENCE, length=5000))
+    assert verdict.safe
+    assert [note.partition(" were audited")[0] for note in verdict.notes] == [
+        "of the 5,000 batches of an epoch the first 24"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reference", "named"),
+    [({"reproducible": False, "named": True}, ["last-batch-lost"]), ({"reproducible": False, "keyed": False}, [])],
+    ids=["by its keys", "not at all"],
+)
+def test_samples_of_random_content_beyond_the_length_are_known_by_their_keys(reference, named):
+    epochs = (tuple(Columns(batch.keys, tuple(100 + key for key in batch.keys)) for batch in EPOCH),)
+    verdict = judged(epochs=epochs, reference=reference, bounds=Bounds(((6,),), (1, 2)))
+    assert names(verdict) == named
 
 
 SHUFFLED = (EPOCH, (Columns((5, 6), (5, 6)), Columns((1, 2), (1, 2)), Columns((3,), (3,))))
@@ -637,6 +744,18 @@ def test_samples_drawn_several_times_are_no_batch_in_the_place_of_another():
     assert names(judged(ONCE, known=GENERATOR, epochs=(apart,), backward={"epochs": (LATER,)})) == []
 
 
+def test_a_slice_that_is_one_too_long_is_a_note():
+    """It may be meant: a loader may hold a sample several times."""
+    slices = tuple(Columns(keys, keys) for keys in ((1, 2, 3), (3, 4, 5), (5, 6)))
+    verdict = judged(epochs=(slices,))
+    assert verdict.safe
+    assert [note.partition(",")[0] for note in verdict.notes] == [
+        "each batch begins with the last sample of the one before it"
+    ]
+    apart = (*slices[:2], Columns((6, 7), (6, 7)))
+    assert judged(epochs=(apart,)).notes == ()
+
+
 def test_a_part_that_is_selected_anew_is_named_if_another_one_was_seen():
     selected = {"known": replace(GENERATOR, kind="dataset"), "reselected": True}
     verdict = judged(epochs=SHUFFLED, **selected)
@@ -649,6 +768,32 @@ def test_a_remainder_is_named_with_its_samples():
     verdict = judged(known=replace(GENERATOR, kind="dataset"), remainder=Remainder(3, 8))
     assert (names(verdict), verdict.word) == (["remainder-dropped"], "at-most-once")
     assert verdict.faults[0].seen == "3 of 8 samples of a pass are left out"
+
+
+LATER_DECIMALS = DtypeChange(14, "x", "int64", "float64")
+
+
+@pytest.mark.parametrize(
+    ("backend", "reproducible", "corrupt", "named"),
+    [
+        ("tensorflow", True, 2, ["dtype-changes"]),
+        ("tensorflow", False, None, ["dtype-changes"]),
+        ("tensorflow", True, 0, []),
+        ("jax", True, 0, []),
+        ("jax", False, None, []),
+    ],
+    ids=["spoilt", "not compared", "whole", "taken as it is", "taken as it is, not compared"],
+)
+def test_another_dtype_is_a_fault_where_keras_may_have_cut_something_off(
+    monkeypatch, backend, reproducible, corrupt, named
+):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    runs = [fit(epoch(corrupt=corrupt)) for _ in range(2)]
+    verdict = judged(changed_dtype=LATER_DECIMALS, reference={"reproducible": reproducible}, fits=runs)
+    assert names(verdict) == named
+    said = "x is int64 in batch 0 and float64 in batch 14"
+    assert [fault.seen for fault in verdict.faults] == ([said] if named else [])
+    assert [note.startswith(said) for note in verdict.notes] == ([] if named else [True])
 
 
 def test_shards_that_overlap_deliver_at_least_once():
@@ -712,11 +857,42 @@ def test_growth_that_there_was_no_time_to_judge_is_said(cut, notes):
     assert len(said) == notes
 
 
+@pytest.mark.parametrize(
+    ("message", "read", "named"),
+    [
+        ("over its limit of 2.0 GiB of memory. ", 3, ["grows-memory"]),
+        ("OSError: [Errno 24] Too many open files: 'a.bin'", 3, ["grows-files"]),
+        ("over its limit of 2.0 GiB of memory. ", 1, []),
+        ("ValueError: no", 3, []),
+    ],
+    ids=["memory", "files", "no more epochs than fit() had", "another reason"],
+)
+def test_what_grows_until_nothing_is_left_is_named_and_another_end_is_told(message, read, named):
+    """The process that reads epoch after epoch can tell nothing any more."""
+    verdict = judged(growth=Growth(broken=BrokenReading("failed", message), read=read))
+    assert names(verdict) == named
+    told = f"read epoch after epoch by one thread it failed after {read} epochs"
+    assert [note.startswith(told) for note in verdict.notes] == ([] if named else [True])
+    if named:
+        assert verdict.faults[0].seen == f"after 3 epochs in one thread: {message}"
+
+
 def test_a_generator_that_ends_before_its_epochs_loses_what_was_wanted():
     runs = [fit(epoch(), epoch(missing=5, delivered=0), events=[BATCH] * 3) for _ in range(2)]
     verdict = judged(known=GENERATOR, reference={"addressed": False}, fits=runs)
     assert (names(verdict), verdict.word) == (["ends-early"], "at-most-once")
     assert verdict.faults[0].seen == "3 batches came for 2 epochs; 6 were wanted"
+
+
+def test_a_sequence_that_is_shorter_than_the_steps_is_told_so_and_how_to_repair_that():
+    """Keras begins it anew in each epoch: of 6 batches that are due 4 come."""
+    request, two = replace(REQUEST, steps=3), (EPOCH[0], EPOCH[1])
+    runs = [fit(epoch(), epoch(missing=4), batches=2) for _ in range(2)]
+    known = replace(SEQUENCE, length=2)
+    verdict = judged(request, known=known, epochs=(two * 3,), reference={"through": True}, fits=runs)
+    assert (names(verdict), verdict.word) == (["ends-early"], "at-most-once")
+    assert verdict.faults[0].seen == "4 batches came for 2 epochs; 6 were wanted"
+    assert verdict.faults[0].cause.advice.startswith("Leave steps_per_epoch out")
 
 
 CUDA = "RuntimeError: Cannot re-initialize CUDA in forked subprocess. To use CUDA with multiprocessing, use 'spawn'"

@@ -16,6 +16,7 @@ from feeders.audit.causes.state import SHARED_STATE
 from feeders.audit.evidence import Evidence
 from feeders.audit.judge import AuditVerdict
 from feeders.audit.readings import Description, Reading
+from feeders.measure.counts import Reference
 
 STACK = {"keras": "3.15.1", "backend": "jax", "jax": "0.12.0", "python": "3.12.1"}
 
@@ -47,6 +48,19 @@ def test_a_script_is_short_plain_keras_and_tells_versions(audit, cause, word, op
     assert "feeders" not in text
     assert "keras 3.15.1, jax 0.12.0, python 3.12.1, backend jax" in ast.get_docstring(ast.parse(text))
     assert ("module.Mine" in text) is (cause is not KERAS_MISDELIVERS)
+
+
+def test_a_script_reads_alone_what_is_due(audit):
+    """Epochs may be parts of one pass, or the first batches of a long one."""
+    found = audit(SHARED_STATE, steps=3)
+    parts = Reference((), keyed=True, reproducible=True, ordered=True, addressed=True, named=False, through=True)
+    found = dataclasses.replace(found, evidence=dataclasses.replace(found.evidence, reference=parts))
+    text = repro.script(found)
+    assert "for batch in (loader[i % 8] for i in range(3 * 2)) for key in samples(batch) * 1)" in text
+    text = repro.script(audit(SHARED_STATE, cut=5))
+    assert "for batch in (loader[i] for i in range(5)) for key in samples(batch) * 2)" in text
+    assert "cls, first = type(loader), 5" in text
+    ast.parse(text)
 
 
 def test_what_loses_nothing_has_no_script(audit, tmp_path):

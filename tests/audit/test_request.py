@@ -223,6 +223,16 @@ def test_the_persons_folder_is_under_audit_and_packages_are_not(mine):
     assert not theirs(f"{mine.parent}/__autograph_generated_filexyz.py")
 
 
+def test_an_environment_in_the_persons_folder_is_not_under_audit(mine, monkeypatch):
+    packages = mine.parent.resolve() / ".venv" / "lib" / "site-packages"
+    monkeypatch.setattr("sysconfig.get_paths", lambda: dict.fromkeys(_paths(), str(packages)))
+    theirs = audited_files(AuditRequest(f"{mine}:Plain"))
+    assert theirs(str(mine.resolve()))
+    assert not theirs(str(packages / "numpy" / "linalg.py"))
+    for place in (".local/lib/python3.12/site-packages", "usr/lib/python3/dist-packages"):
+        assert not theirs(f"/{place}/keras/src/trainers/trainer.py"), place
+
+
 def test_a_person_may_audit_code_that_lies_among_the_packages(tmp_path, monkeypatch):
     """Installed with `pip install .`, a package is still the one that is asked about."""
     package = tmp_path / "planted_package"

@@ -299,6 +299,10 @@ def test_a_long_message_is_cut_in_the_middle_and_whole_in_the_json():
             "No fault in 3,000 batches made while others were, a thread held at 31 places in turn: one that hits 1 in",
         ),
         ({"faults": [HANDLE]}, "No other fault in 3,000 batches"),
+        (
+            {"content": "not compared"},
+            "seen with 95% probability. What they held was not compared. Took 61 s.",
+        ),
         ({"deliveries": 0}, "Nothing was delivered beside others, so nothing is known of races. Took 61 s."),
         (
             {"known": dataclasses.replace(KNOWN, workers=1)},
@@ -307,7 +311,7 @@ def test_a_long_message_is_cut_in_the_middle_and_whole_in_the_json():
         ({"known": dataclasses.replace(KNOWN, workers=None)}, "One thread feeds it: no race is possible in this use."),
         ({"request": AuditRequest("mine.py:Mine", seconds=5)}, "More time shows rarer ones: --seconds 60."),
     ],
-    ids=["clean", "faulty", "nothing", "one thread", "unknown", "short"],
+    ids=["clean", "faulty", "by label alone", "nothing", "one thread", "unknown", "short"],
 )
 def test_the_last_words_are_what_could_have_been_missed(changes, text):
     printed = audit(*changes.pop("faults", ()), **changes).to_text()

@@ -121,7 +121,15 @@ def test_clean_uses_are_safe_and_count_as_deliveries():
 
 
 def test_what_one_run_shows_is_no_fault():
-    assert judged(others=[used(EVALUATE, LOST), used(EVALUATE, epoch())]).safe
+    verdict = judged(others=[used(EVALUATE, LOST), used(EVALUATE, epoch())])
+    assert verdict.safe
+    text = "of 5 samples in a pass 2 missing, 2 duplicated"
+    assert verdict.notes == (f"counted in one evaluate() and in no other one, so not judged: {text}",)
+
+
+def test_runs_that_each_count_something_else_wrong_are_a_fault():
+    runs = [used(EVALUATE, epoch(missing=2)), used(EVALUATE, epoch(duplicated=1))]
+    assert names(judged(others=runs)) == ["use-differs"]
 
 
 def test_samples_lost_beside_fit_are_a_fault_and_part_of_the_verdict():

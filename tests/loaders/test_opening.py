@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feeders.loaders.opening import ArraySignature, kind_of, signature_of
+from feeders.errors import FeedersError
+from feeders.loaders.opening import ArraySignature, find_maker, kind_of, signature_of
 
 X, Y = np.zeros((8, 2), np.float32), np.arange(8)
 
@@ -54,6 +55,21 @@ def test_tensors_are_arrays_and_their_rows_may_differ(in_child):
         return [kind_of(thing) for thing in (tf.constant(X), (tf.constant(X), Y), (ragged, Y))]
 
     assert in_child(kinds) == ["arrays"] * 3
+
+
+def test_the_line_that_is_named_is_the_persons_and_not_a_librarys(in_child, tmp_path):
+    library, mine = tmp_path / "site-packages" / "planted_library.py", tmp_path / "planted_mine.py"
+    library.parent.mkdir()
+    library.write_text("def load(path):\n    raise OSError(path)\n")
+    place = f"sys.path.insert(0, {str(library.parent)!r})"
+    mine.write_text(f"import sys\n{place}\nimport planted_library\n\nplanted_library.load('a')\n")
+
+    def said():
+        with pytest.raises(FeedersError) as refused:
+            find_maker(str(mine), "Mine", None, lambda thing: False)
+        return str(refused.value)
+
+    assert f"OSError: a at {mine.resolve()}:5. " in in_child(said)
 
 
 def test_the_signature_of_a_batch_has_its_structure():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -52,6 +53,11 @@ def test_a_dictionary_is_known_whatever_the_order_of_its_names():
     assert content_hashes({"a": X, "b": X + 1}) != content_hashes({"a": X + 1, "b": X})
 
 
+def test_a_dictionary_may_make_attributes_of_its_keys():
+    keyed = type("Keyed", (dict,), {"__getattr__": dict.__getitem__})
+    assert content_hashes((keyed(a=X, b=Y), Y)) == content_hashes(({"a": X, "b": Y}, Y))
+
+
 def test_a_part_that_is_none_counts_for_nothing():
     assert content_hashes((X, Y, None)) == content_hashes((X, Y))
 
@@ -59,6 +65,44 @@ def test_a_part_that_is_none_counts_for_nothing():
 def test_a_sample_is_known_in_whichever_batch_it_comes():
     assert content_hashes((X[2:], Y[2:])) == content_hashes((X, Y))[2:]
     assert len(set(content_hashes((X, Y)))) == 4
+
+
+def test_rows_of_a_ragged_pipeline_are_read_as_they_arrive(in_child):
+    """A training step gets them as rows, also those of a batch that are of one length."""
+
+    def hashes():
+        import tensorflow as tf
+
+        from feeders.loaders.own import one_at_a_time
+
+        rows = tf.ragged.constant([[1.0, 2.0], [3.0], [4.0, 5.0], [6.0, 7.0]])
+        made = tf.data.Dataset.from_tensor_slices((rows, Y)).batch(2)
+        read = [content_hashes(batch) for batch in one_at_a_time(made)]
+        arrived = [content_hashes((rows[start : start + 2], Y[start : start + 2])) for start in (0, 2)]
+        return [read == arrived, sum(map(len, read))]
+
+    assert in_child(hashes) == [True, 4]
+
+
+class Held(NamedTuple):
+    """A sparse tensor as TensorFlow hands it to NumPy."""
+
+    indices: Any
+    values: Any
+    dense_shape: Any
+
+
+def test_a_row_of_a_sparse_matrix_is_a_sample_however_it_is_held():
+    sparse = pytest.importorskip("scipy.sparse")
+    dense = np.array([[0, 1.5, 0], [0, 0, 0], [2, 0, 3], [0, 0, 4]])
+    rows = content_hashes((sparse.csr_matrix(dense), Y))
+    held = Held(np.argwhere(dense), dense[dense != 0].astype(np.float32), np.array(dense.shape))
+    assert len(set(rows)) == 4
+    assert content_hashes((sparse.csc_matrix(dense), Y)) == content_hashes((held, Y)) == rows
+    assert content_hashes({"a": sparse.csr_matrix(dense)[2:], "b": Y[2:]}) == rows[2:]
+    dense[3, 2] = 5
+    assert content_hashes((sparse.csr_matrix(dense), Y))[:3] == rows[:3]
+    assert content_hashes((sparse.csr_matrix(dense), Y))[3] != rows[3]
 
 
 def test_a_changed_number_is_another_sample():
@@ -106,6 +150,16 @@ def test_a_key_is_an_expression_over_the_parts_of_a_batch(key, batch):
     assert columns.contents == content_hashes(batch)
 
 
+def test_a_key_sees_arrays_whatever_the_loader_gives():
+    """The training step gets arrays: a key that only a frame or a tensor knows would fail there."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"id": Y, "price": X[:, 0]})
+    assert len(set(ByKey("x[:, 0]").columns((frame, pandas.Series(Y))).keys)) == 4
+    assert ByKey("y").columns((frame, pandas.Series(Y))).keys == tuple(Y.tolist())
+    with pytest.raises(FeedersError, match="here x, y, as arrays of NumPy"):
+        ByKey("x['id']").columns((frame, Y))
+
+
 @pytest.mark.parametrize("key", ["x", "np.array(['a', 'b', 'c', 'd'])", "y * 0.5"])
 def test_a_key_that_is_no_whole_number_is_known_by_its_hash(key):
     keys = ByKey(key).columns((X, Y)).keys
@@ -141,6 +195,7 @@ def test_a_sample_of_this_suite_tells_its_id_its_epoch_and_whether_it_is_whole(t
     x[2, 0] += 1
     columns = ByStamp().columns((x, y))
     assert (columns.keys, columns.contents, columns.stamps) == ((4, 5, 6, 7), (1, 1, 0, 1), (3,) * 4)
+    assert ByStamp().columns((x, y.astype(np.int32))) == columns  # as JAX brings it to a device
 
 
 def test_identifying_runs_no_tensorflow():

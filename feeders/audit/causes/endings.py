@@ -7,11 +7,13 @@ from typing import Iterable, Iterator
 from feeders.audit.evidence import FitRun
 from feeders.audit.exceptions import first_line
 from feeders.audit.excerpts import marks_of
+from feeders.audit.readings import BrokenReading
 from feeders.audit.source import Mark
 from feeders.audit.waits import waits_for
+from feeders.loaders.opening import SEQUENCE
 from feeders.results.record import CRASHED, FAILED, HUNG
 
-from ._case import Case, Ending
+from ._case import MOST_LINES, Case, Ending
 from ._cause import OBSERVATIONS, Cause, Family, Fault
 
 RAISES = Cause(
@@ -69,7 +71,7 @@ def find(case: Case) -> Iterator[Fault]:
     elif ending and ending.outcome == CRASHED:
         where = case.stack_lines(ending)
         marks = _marks(where, "it stood here when the process ended,")
-        yield Fault(_crash(ending), first_line(ending.message), where, ending.observations, marks=marks)
+        yield Fault(_crash(ending.message), first_line(ending.message), where, ending.observations, marks=marks)
     elif ending is None and case.evidence.reference is None:
         yield _raised_alone(case)
 
@@ -104,10 +106,10 @@ def _hang_seen(case: Case, run: FitRun | None) -> tuple[Cause, str]:
     return HANGS, f"{run.batches} batches delivered, then nothing"
 
 
-def _crash(ending: Ending) -> Cause:
-    if "GiB of memory" in ending.message[:80]:
+def _crash(message: str) -> Cause:
+    if "GiB of memory" in message[:80]:
         return MEMORY_LIMIT
-    return KILLED if ending.message.startswith("ended by") else EXITS
+    return KILLED if message.startswith("ended by") else EXITS
 
 
 def _raised_alone(case: Case) -> Fault:
@@ -116,11 +118,23 @@ def _raised_alone(case: Case) -> Fault:
     if not failed and not broken:
         seen = "a first pass over it, by one thread, ended without a batch"
         return Fault(EMPTY, seen, (), 1, fallback=True)
-    if failed:
-        how, where = f"raised {first_line(failed.exception.error)}", case.own_frames(failed.exception.frames)
-    else:
-        how, where = f"{broken.outcome}: {first_line(broken.message)}" if broken else "", ()
+    if broken:
+        # The second pass, where the first one is there.
+        backward = bool(case.evidence.forward) and case.description.kind == SEQUENCE
+        order = ", from its last batch to its first," if backward else ""
+        cause, how = _broken(broken), f"{broken.outcome}: {first_line(broken.message)}"
+        where = case.own_lines(broken.message)[:MOST_LINES]
+        return Fault(cause, f"read by one thread{order} it {how}; fit() came to its end", where, 1, fallback=True)
+    assert failed
+    how, where = f"raised {first_line(failed.exception.error)}", case.own_frames(failed.exception.frames)
     return Fault(RAISES, f"read by one thread it {how}; fit() came to its end", where, 1, fallback=True)
+
+
+def _broken(broken: BrokenReading) -> Cause:
+    """Name how a pass ended that gave no answer."""
+    if broken.outcome == HUNG:
+        return HANGS
+    return _crash(broken.message) if broken.outcome == CRASHED else RAISES
 
 
 def notes(case: Case) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Iterator
 
 from feeders.audit.evidence import ENDED
@@ -35,6 +36,12 @@ ENDS_EARLY = Cause(
     "ends-early",
     "It ends before the epochs asked for have their batches.",
     "Put its body into `while True:` and pass steps_per_epoch; or train for one epoch on it (--epochs 1).",
+)
+# The same of what has a length.
+STEPS_BEYOND = replace(
+    ENDS_EARLY,
+    advice="Leave steps_per_epoch out: an epoch is then all of it. Or let it have more batches; a pipeline may end in "
+    ".repeat().",
 )
 
 
@@ -96,13 +103,14 @@ def _ends_early(case: Case) -> Iterator[Fault]:
     if case.description.iterates:
         ended = sum(map(len, forward.epochs)) < wanted
     else:
-        ended = reference.batches < (case.request.steps or 0)
+        ended = case.evidence.indices < (case.request.steps or 0)
     short = [run for run in case.evidence.fits if run.outcome == ENDED and run.batches < wanted]
     if ended and short:
         said = [text for run in short for text in run.logged if "ran out of data" in text]
         count = f"{epochs} epoch{'s' if epochs > 1 else ''}"
         seen = f"{short[0].batches} batches came for {count}; {wanted} were wanted"
-        yield Fault(ENDS_EARLY, seen, tuple(said[:1]), 1 + len(short), delivery=(MISSING,))
+        cause = ENDS_EARLY if case.description.iterates else STEPS_BEYOND
+        yield Fault(cause, seen, tuple(said[:1]), 1 + len(short), delivery=(MISSING,))
 
 
 def notes(case: Case) -> Iterator[str]:

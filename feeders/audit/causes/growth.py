@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Iterator
 
 from feeders.audit.evidence import Held
+from feeders.audit.exceptions import first_line
 from feeders.audit.leaks import EPOCHS_AT_LEAST, JUDGED
 
 from ._case import Case
@@ -12,6 +13,9 @@ from ._cause import Cause, Family, Fault
 
 # Less is a log or a counter.
 GROWTH_BYTES = 64 << 10
+
+# What the watching process says of one that holds too much memory, and Python where no more files can be open.
+TOO_MUCH_MEMORY, TOO_MANY_FILES = "GiB of memory", "Too many open files"
 
 GROWS_MEMORY = Cause(
     "grows-memory",
@@ -42,6 +46,10 @@ GROWS_FILES = Cause(
 def find(case: Case) -> Iterator[Fault]:
     """Find what is more after each of the last epochs."""
     growth = case.evidence.growth
+    cause = _used_up(case)
+    if cause and growth.broken:
+        seen = f"after {growth.read} epochs in one thread: {first_line(growth.broken.message)}"
+        yield Fault(cause, seen, observations=1)
     if len(growth.epochs) < EPOCHS_AT_LEAST:
         return
     least = _least_growth(growth.epochs[-JUDGED - 1 :])
@@ -60,6 +68,16 @@ def find(case: Case) -> Iterator[Fault]:
         yield Fault(GROWS_FILES, f"{least.files} more open files after each epoch", observations=JUDGED)
 
 
+def _used_up(case: Case) -> Cause | None:
+    """Name what ran out while epoch after epoch was read, more of them than ``fit()`` had."""
+    growth = case.evidence.growth
+    if growth.broken is None or growth.read < case.request.epochs:
+        return None
+    if TOO_MUCH_MEMORY in growth.broken.message[:80]:
+        return GROWS_MEMORY
+    return GROWS_FILES if TOO_MANY_FILES in growth.broken.message else None
+
+
 def _least_growth(epochs: tuple[Held, ...]) -> Held:
     """What is more after each epoch at least; files are None where they are not counted, or are not more."""
     pairs = list(zip(epochs, epochs[1:]))
@@ -73,8 +91,13 @@ def _least_growth(epochs: tuple[Held, ...]) -> Held:
 
 
 def notes(case: Case) -> Iterator[str]:
-    """Say that there was no time to judge."""
+    """Say that there was no time to judge, or no answer."""
     growth = case.evidence.growth
+    if growth.broken and not _used_up(case):
+        yield (
+            f"read epoch after epoch by one thread it {growth.broken.outcome} after {growth.read} epochs, so whether "
+            f"memory, threads, processes or open files grow was not judged: {first_line(growth.broken.message)}"
+        )
     if growth.cut and len(growth.epochs) < EPOCHS_AT_LEAST:
         yield (
             f"whether memory, threads, processes or open files grow was not judged: {len(growth.epochs)} epochs were "

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Iterator
 
+from feeders.audit.inspection import DtypeChange
 from feeders.audit.readings import Reading
 from feeders.audit.source import Mark, changed_in_place, functions_in
+from feeders.keras_api import TENSORFLOW, asked_backend
 from feeders.loaders.opening import DATASET
+from feeders.results.record import FAILED
 
 from ._case import Case
 from ._cause import CORRUPT, DUPLICATED, MISSING, Cause, Family, Fault
@@ -62,9 +65,8 @@ def find(case: Case) -> Iterator[Fault]:
         seen = f"batch {twice[0]} equals batch {twice[1]}, when one thread reads them"
         yield Fault(SAME_BATCH_TWICE, seen, delivery=(MISSING, DUPLICATED))
     changed = forward.changed_dtype
-    if changed:
-        seen = f"{changed.path} is {changed.first or 'not there'} in batch 0 and {changed.now or 'not there'} in batch "
-        yield Fault(DTYPE_CHANGES, f"{seen}{changed.index}", delivery=(CORRUPT,), explains=("raises",))
+    if changed and _is_cast(case):
+        yield Fault(DTYPE_CHANGES, _said_of(changed), delivery=(CORRUPT,), explains=("raises",))
     known = case.description
     if len(set(forward.lengths)) > 1 and known.generation == 3 and case.request.epochs > 1 and not case.request.steps:
         lengths = ", ".join(map(str, forward.lengths))
@@ -76,6 +78,24 @@ def find(case: Case) -> Iterator[Fault]:
         yield Fault(SHUFFLE_AFTER_REPEAT, seen, delivery=(MISSING, DUPLICATED))
     yield from _left_out(forward)
     yield from _changed_by_reading(case, backward)
+
+
+def _said_of(changed: DtypeChange) -> str:
+    first, now = changed.first or "not there", changed.now or "not there"
+    return f"{changed.path} is {first} in batch 0 and {now} in batch {changed.index}"
+
+
+def _is_cast(case: Case) -> bool:
+    """Whether Keras spoilt batches of another dtype, or may have where content is not compared.
+
+    JAX and torch take each batch as it is, and TensorFlow loses nothing of a whole number that is written as a decimal.
+    """
+    reference, ending, wrong = case.evidence.reference, case.ending, case.miscounted
+    if asked_backend() == TENSORFLOW:
+        cast = bool(wrong) or not (reference and reference.reproducible)
+    else:
+        cast = CORRUPT in wrong
+    return cast or bool(ending and ending.outcome == FAILED)
 
 
 def _left_out(forward: Reading) -> Iterator[Fault]:
@@ -129,6 +149,27 @@ def _same_batches(case: Case, reading: Reading) -> tuple[int, int] | None:
     return several[0][0], several[0][1]
 
 
+def notes(case: Case) -> Iterator[str]:
+    """Say that dtypes differ where nothing is lost by it, and what a slice that is too long looks like."""
+    forward, backward = case.evidence.forward, case.evidence.backward
+    if not (forward and backward):
+        return
+    if forward.changed_dtype and not _is_cast(case):
+        yield f"{_said_of(forward.changed_dtype)}: nothing was lost by it here. One dtype for all batches is safer"
+    if _overlaps(forward) and _overlaps(backward):
+        yield (
+            "each batch begins with the last sample of the one before it, also where one thread reads it: "
+            "a slice may be one too long, as [i * n : (i + 1) * n + 1]"
+        )
+
+
+def _overlaps(reading: Reading) -> bool:
+    """Whether each batch of an epoch begins with the last sample of the one before, another one each time."""
+    batches = [batch.keys for batch in (reading.epochs[0] if reading.epochs else ()) if batch.keys]
+    ends = {one[-1] for one, other in zip(batches, batches[1:]) if len(one) > 1 and one[-1] == other[0]}
+    return len(batches) > 2 and len(ends) == len(batches) - 1
+
+
 FAMILY = Family(
     (
         SAME_BATCH_TWICE,
@@ -140,4 +181,5 @@ FAMILY = Family(
         REMAINDER_DROPPED,
     ),
     find,
+    notes,
 )

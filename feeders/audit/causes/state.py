@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Iterator, Sequence
 
 from feeders.audit.evidence import ENDED
+from feeders.audit.exceptions import first_line
 from feeders.audit.source import Mark, changed_names, functions_in, guarded_lines, name_reads, seeded_generator
 from feeders.loaders.opening import SEQUENCE
+from feeders.results.record import FAILED
 
 from ._case import Case
 from ._cause import OBSERVATIONS, Cause, Family, Fault
@@ -33,7 +35,8 @@ def find(case: Case) -> Iterator[Fault]:
     """Find what a race has changed, or say that it is in the way an iterator is shared, or what the source shows."""
     race, known = case.race, case.description
     if race:
-        state, seeded = _shared_state(race.functions), _seeded(race.functions)
+        state = _shared_state(race.functions) or _shared_state(race.functions, locked=True)
+        seeded = _seeded(race.functions)
         yield Fault(
             SHARED_STATE,
             race.seen,
@@ -94,18 +97,29 @@ class _State:
     reads: tuple[tuple[str, int], ...]
 
 
-def _shared_state(functions: Sequence[tuple[str, ast.AST]]) -> _State | None:
-    """Return the name that functions change outside of any lock, one that is read too rather than another."""
+def _shared_state(functions: Sequence[tuple[str, ast.AST]], locked: bool = False) -> _State | None:
+    """Return the name that functions change outside of any lock, one that is read too rather than another.
+
+    Args:
+        functions: with their files.
+        locked: it is changed below a lock, and read outside of it.
+    """
     written: dict[str, list[tuple[str, int]]] = {}
     for file, function in functions:
         for name, lines in changed_names(function).items():
-            free = set(lines) - guarded_lines(function)
-            written.setdefault(name, []).extend((file, line) for line in sorted(free))
+            below = set(lines) & guarded_lines(function)
+            changed = below if locked else set(lines) - below
+            written.setdefault(name, []).extend((file, line) for line in sorted(changed))
     states = []
     for name, writes in written.items():
-        around = ((file, line) for file, function in functions for line in name_reads(function, name))
+        around = (
+            (file, line)
+            for file, function in functions
+            for line in name_reads(function, name)
+            if not (locked and line in guarded_lines(function))
+        )
         reads = tuple(dict.fromkeys(place for place in around if place not in writes))
-        if writes:
+        if writes and (reads or not locked):
             states.append(_State(name, tuple(dict.fromkeys(writes)), reads))
     return max(states, key=lambda state: bool(state.reads), default=None)
 
@@ -142,7 +156,11 @@ def _changed(race: Race, state: _State | None) -> str:
     seeded = _seeded(race.functions)
     if seeded and state is None:
         return f"Draw from a generator of the call, rng = np.random.default_rng(index), and leave out line {seeded[2]}."
-    names = {name: lines for _, function in race.functions for name, lines in changed_names(function).items()}
+    names: dict[str, list[int]] = {state.name: [line for _, line in state.writes]} if state else {}
+    for _, function in race.functions:
+        for name, found in changed_names(function).items():
+            free = sorted(set(found) - guarded_lines(function))
+            names.update({name: [*names.get(name, []), *free]} if free else {})
     lines = sorted({line for part in names.values() for line in part})
     if not names:
         return (
@@ -157,9 +175,13 @@ def _changed(race: Race, state: _State | None) -> str:
 
 
 def notes(case: Case) -> Iterator[str]:
-    """Say what was seen once."""
+    """Say what was seen once, and that nobody could look."""
     if is_seen_once(case):
         yield f"seen once and never again, so not judged: {suspicions(case)[0][1].seen.text()}"
+    stress = case.evidence.stress
+    if case.is_pulled_as_by_keras and stress and all(run.outcome == FAILED for run in stress):
+        said = first_line(stress[0].message)
+        yield f"workers of our own could not pull it, so races were looked for in fit() alone: {said}"
 
 
 def is_seen_once(case: Case) -> bool:

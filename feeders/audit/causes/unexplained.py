@@ -20,4 +20,11 @@ def find(case: Case) -> Iterator[Fault]:
         yield Fault(UNEXPLAINED, case.worst_epoch(), fallback=True)
 
 
-FAMILY = Family((UNEXPLAINED,), find)
+def notes(case: Case) -> Iterator[str]:
+    """Say what was counted in one ``fit()`` alone."""
+    runs = case.fits_with("faults") if case.can_be_counted else ()
+    if len(runs) == 1 and not case.race and not case.is_buffer_reused:
+        yield f"counted in one fit() and in no other one, so not judged: {case.worst_epoch()}"
+
+
+FAMILY = Family((UNEXPLAINED,), find, notes)

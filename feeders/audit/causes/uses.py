@@ -85,18 +85,24 @@ def _ending(broken: Sequence[FitRun]) -> str:
 
 def _miscounted(runs: Sequence[FitRun]) -> list[str]:
     """What was counted often enough."""
-    return [
-        name
-        for name in (MISSING, DUPLICATED, CORRUPT)
-        if sum(any(getattr(epoch, name) for epoch in run.epochs) for run in runs) >= OBSERVATIONS
-    ]
+    seen = {name: len(_with(runs, name)) for name in (MISSING, DUPLICATED, CORRUPT)}
+    often = [name for name, times in seen.items() if times >= OBSERVATIONS]
+    if not often and len(_with(runs, "faults")) >= OBSERVATIONS:  # one race shows now so, now so
+        return [name for name, times in seen.items() if times]
+    return often
+
+
+def _with(runs: Sequence[FitRun], name: str) -> list[FitRun]:
+    return [run for run in runs if any(getattr(epoch, name) for epoch in run.epochs)]
 
 
 def _loss(runs: Sequence[FitRun]) -> str:
     """Counts of the pass with most faults, in words."""
     names = _miscounted(runs)
-    if not names:
-        return ""
+    return _worst(runs, names) if names else ""
+
+
+def _worst(runs: Sequence[FitRun], names: Sequence[str]) -> str:
     worst = max((epoch for run in runs for epoch in run.epochs), key=lambda epoch: epoch.faults)
     counts = [f"{getattr(worst, name):,} {name}" for name in names if getattr(worst, name)]
     return f"of {worst.delivered:,} samples in a pass {', '.join(counts)}"
@@ -130,6 +136,10 @@ def notes(case: Case) -> Iterator[str]:
         if 0 < len(broken) < OBSERVATIONS:
             said = first_line(broken[0].message)
             yield f"one {_call(use)} {broken[0].outcome} and no other one did: not judged. {said}"
+        faulty = _with(_ended(case, use), "faults")
+        if len(faulty) == 1:
+            counts = _worst(faulty, (MISSING, DUPLICATED, CORRUPT))
+            yield f"counted in one {_call(use)} and in no other one, so not judged: {counts}"
     runs = _ended(case, PREDICT)
     epochs = [epoch for run in runs for epoch in run.epochs]
     if epochs and all(epoch.disordered is None for epoch in epochs) and not _order(case):

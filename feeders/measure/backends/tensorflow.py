@@ -92,10 +92,12 @@ def _recording_step(take_down: Callable[[Any], None]) -> Callable[..., Any]:
 
 
 def _filled(leaf: Any, arrays: Iterator[Any]) -> Any:
-    """Put arrays in the place of a tensor; a ragged one keeps its rows, a sparse one is a tuple of its parts."""
+    """Put arrays in the place of a tensor; a ragged one keeps its rows, a sparse one its three parts."""
     if leaf is None:
         return None
     parts = [next(arrays) for _ in tf.nest.flatten(leaf, expand_composites=True)]
+    if isinstance(leaf, tf.SparseTensor):
+        return tf.compat.v1.SparseTensorValue(*parts)
     if not isinstance(leaf, tf.RaggedTensor):
         return parts[0] if len(parts) == 1 else tuple(parts)
     values, *splits = parts

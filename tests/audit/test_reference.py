@@ -1,0 +1,114 @@
+"""What one thread reads of a loader: where an epoch of a generator ends, and what follows from two passes."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from feeders.audit.epochs import reference_of
+from feeders.audit.evidence import Evidence
+from feeders.audit.exceptions import RaisedException
+from feeders.audit.loader import AuditedLoader
+from feeders.audit.readings import Description, FailedRead, Reading
+from feeders.audit.reference import _Reader
+from feeders.audit.request import AuditRequest
+from feeders.audit.stress_plan import plan_stress
+from feeders.measure.identity import Columns
+
+
+class Journal:
+    def write(self, event):
+        """Nobody reads it."""
+
+
+def read(numbers):
+    """Read a generator of batches that are known by a number each."""
+    batches = ((np.full((2, 1), number, np.float32), np.zeros(2)) for number in numbers)
+    loader = AuditedLoader(batches, None, "generator", workers=1, processes=False)
+    reader = _Reader(loader, AuditRequest("mine.py:mine"), backward=False, journal=Journal(), making=0.0)
+    reader.run()
+    reading = reader.reading(Description("generator"), None)
+    return [len(epoch) for epoch in reading.epochs], reading.steps, reading.endless
+
+
+def first_twice():
+    """A batch to show the shapes, and then all of them, again and again."""
+    yield 0
+    while True:
+        yield from range(20)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "epochs", "steps"),
+    [
+        (lambda: itertools.cycle(range(3)), [3, 3], 3),
+        (lambda: itertools.cycle(range(30)), [30, 30], 30),
+        (first_twice, [21, 21], 21),
+        (lambda: itertools.chain([7, 7], range(5)), [7], None),
+        (lambda: range(4), [4], None),
+        (lambda: [0, 1, 0, 1], [2, 2], 2),
+        (lambda: [0, 1, 0, 1, 0], [5], None),
+    ],
+    ids=["short", "long", "the first one twice", "alike and an end", "an end", "two passes", "two passes and more"],
+)
+def test_an_epoch_of_a_generator_ends_where_all_that_follows_is_the_same_again(loaded, numbers, epochs, steps):
+    assert read(numbers()) == (epochs, steps, steps is not None)
+
+
+def passes(batches):
+    return Reading(Description("sequence", length=batches), (tuple(Columns((n,), (n,)) for n in range(batches)),))
+
+
+def test_a_pass_that_broke_agrees_with_nothing():
+    error = FailedRead(4, 0, 0, RaisedException("AttributeError: no rows"))
+    request, forward = AuditRequest("mine.py:Mine"), passes(5)
+    agreed = reference_of(request, forward, passes(5))
+    broken = reference_of(request, forward, Reading(forward.description, failed=error))
+    assert (agreed.keyed, agreed.reproducible) == (True, True)
+    assert (broken.keyed, broken.reproducible) == (False, False)
+    neither = Reading(forward.description, failed=error)
+    assert not reference_of(request, neither, neither).reproducible  # as where fixed random numbers break a loader
+
+
+def test_no_batch_beyond_a_sequence_is_asked_for_where_epochs_go_on_through_it():
+    request, forward = AuditRequest("mine.py:Mine", steps=2, epochs=3), passes(5)
+    evidence = Evidence(forward=forward, backward=forward, reference=reference_of(request, forward, forward))
+    assert evidence.reference.batches == 6
+    assert plan_stress(request, evidence, 1, 1.0).steps == evidence.indices == 5
+
+
+class TurnedInPlace:
+    """Gives views of an array that it changes between epochs, when nobody has a batch any more."""
+
+    def __init__(self):
+        self.x = np.arange(12, dtype=np.float32).reshape(6, 2)
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return (self.x[2 * index : 2 * index + 2],)
+
+    def on_epoch_end(self):
+        self.x[:] = self.x[::-1].copy()
+
+
+class OneBuffer(TurnedInPlace):
+    """Gives one array for all batches."""
+
+    def __getitem__(self, index):
+        buffer = self.__dict__.setdefault("buffer", np.empty((2, 2), np.float32))
+        buffer[:] = self.x[2 * index : 2 * index + 2]
+        return (buffer,)
+
+
+@pytest.mark.parametrize(("kind", "reused"), [(TurnedInPlace, False), (OneBuffer, True)])
+def test_a_batch_is_reused_by_another_call_and_not_by_what_happens_between_epochs(loaded, kind, reused):
+    loader = AuditedLoader(kind(), None, "sequence", workers=1, processes=False)
+    reader = _Reader(loader, AuditRequest("mine.py:Mine"), backward=False, journal=Journal(), making=0.0)
+    reader.run()
+    reading = reader.reading(Description("sequence", length=3), None)
+    assert len(reading.epochs) > 2
+    assert bool(reading.reused) is reused

@@ -1,0 +1,45 @@
+"""Workers of our own that pull a loader at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from feeders.audit.findings import CONTENTS
+from feeders.audit.probes import Probes
+from feeders.audit.request import AuditRequest
+from feeders.audit.stress_plan import StressPlan
+from feeders.keras_api import generation
+
+# Draws its order where Keras 3 says that an epoch begins; on JAX and torch nobody asks for a batch before.
+BEGINS = """\
+import numpy as np
+
+from feeders.keras_api import sequence_base
+
+
+class Begins(sequence_base()):
+    def __init__(self):
+        super().__init__()
+        self.x = np.arange(24, dtype=np.float32).reshape(-1, 1)
+
+    def __len__(self):
+        return 6
+
+    def on_epoch_begin(self):
+        self.order = np.random.permutation(24)
+
+    def __getitem__(self, index):
+        rows = self.order[4 * index : 4 * index + 4]
+        return self.x[rows], self.x[rows]
+"""
+
+
+def test_a_loader_is_pulled_as_an_epoch_has_begun(loaded, tmp_path):
+    if generation() == 2:
+        pytest.skip("Keras 2 has no such hook")
+    path = tmp_path / "begins.py"
+    path.write_text(BEGINS)
+    probes = Probes(AuditRequest(f"{path}:Begins", workers=2))
+    run = probes.stress(StressPlan(CONTENTS, ordered=False, steps=6, seed=1, seconds=0.3))
+    assert (run.outcome, run.findings) == ("ended", ()), run.message
+    assert run.answer.calls > 0
