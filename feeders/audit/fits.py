@@ -140,7 +140,7 @@ def _shorten(cls: Any, cut: int) -> None:
 
 def _shortened(length: Any, cut: int) -> Any:
     def shortened(self: Any) -> int | None:
-        number = length(self)
+        number: int | None = length(self)
         asked = is_of_keras(str(sys._getframe(1).f_globals.get("__name__", "")))
         return min(cut, number) if asked and number is not None else number
 
