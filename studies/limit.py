@@ -129,13 +129,21 @@ def report(known, names):
     yield "|---|--:|--:|--:|--:|--:|---|"
     every, shares = [], {}
     for name in names:
-        limits = [Limit(**seen) for (_, of, kind), seen in known.items() if of == name and kind == "limit" and seen]
+        rounds = {
+            number: Limit(**seen)
+            for (number, of, kind), seen in known.items()
+            if of == name and kind == "limit" and seen
+        }
+        limits = list(rounds.values())
         if not limits:
             continue
         best = [limit.samples for limit in limits]
-        alone = statistics.median(limit.cores / limit.prepare_cpu for limit in limits)
-        given = [seen for (_, of, kind), seen in known.items() if of == name and kind == "standin"]
-        clock, cpu = (statistics.median(100 * seen[key] / alone for seen in given) for key in ("clock", "given"))
+        reached = [
+            {key: 100 * seen[key] * rounds[number].prepare_cpu / rounds[number].cores for key in seen}
+            for (number, of, kind), seen in known.items()
+            if of == name and kind == "standin" and number in rounds
+        ]
+        clock, cpu = (statistics.median(each[key] for each in reached) for key in ("clock", "given"))
         if limits[0].prepare_cpu > limits[0].prepare_seconds / 2:  # one that waits has no limit by its CPU time
             every.append((name, cpu))
         own = {}
