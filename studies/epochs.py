@@ -177,6 +177,31 @@ def table(lines):
     for bound in (GOOD, POOR):
         outside = [f"{name} ({ratio:.3f})" for name, ratio in ratios.items() if abs(ratio - 1) > bound]
         yield f"Outside of {100 * bound:.0f} %: {len(outside)} of {len(ratios)}. {'; '.join(outside)}".rstrip()
+    yield from noise(by_row)
+
+
+def noise(by_row):
+    """Yield what the machine allows: how far apart the takes of one cell are, and its real epochs."""
+    each = [
+        seconds / epoch_seconds(record, length) for (length, _), known in by_row.items() for record, seconds in known
+    ]
+    low, middle, high = statistics.quantiles(each, n=4)
+    yield f"Real / predicted of {len(each)} takes: {middle:.3f} in the middle, half of them {low:.3f} to {high:.3f}"
+    several = [(length, known) for (length, _), known in by_row.items() if len(known) > 1]
+    if several:
+        takes = statistics.median(
+            apart([epoch_seconds(record, length) for record, _ in known]) for length, known in several
+        )
+        real = statistics.median(apart([seconds for _, seconds in known]) for _, known in several)
+        yield (
+            f"Of one cell the longest real epoch takes {100 * real:.0f} % longer than the shortest, and the longest "
+            f"predicted one {100 * takes:.0f} % (medians of {len(several)} cells)"
+        )
+
+
+def apart(seconds):
+    """Return how much longer the longest takes than the shortest."""
+    return max(seconds) / min(seconds) - 1
 
 
 def median_ratio(length, known):
