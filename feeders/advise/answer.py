@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import Mapping
 
+from feeders.audit.judge import NOT_COUNTED
 from feeders.loaders import INDEX
 from feeders.loaders.opening import DATASET, SEQUENCE
 
@@ -108,7 +110,7 @@ def _of_the_audit(evidence: Evidence) -> list[str]:
     texts = [f"{fault.cause.name}: {fault.summary or fault.cause.meaning}" for fault in faults]
     where = [f"where: {place}" for fault in faults for place in fault.where[:2]]
     advice = [part for fault in faults for part in (fault.advice, fault.cause.advice) if part]
-    message = [gist(used.verdict.message)] if used and used.verdict.message else []
+    message = [gist(used.verdict.message)] if used and used.verdict.message and used.verdict.word != NOT_COUNTED else []
     return list(dict.fromkeys([*message, *texts, *where, *advice]))
 
 
@@ -118,19 +120,27 @@ def _notes(choice: Choice) -> list[str]:
     if choice.kind in (CHANGE, LEAVE):
         notes += of_processes(evidence)
     if choice.is_unproven():
-        notes.append(
-            f"Try: feeders advise {evidence.request.loader} --key EXPRESSION. It names each sample by x, y "
-            "and w of a batch: a number or a path that the batch holds, or a sum that its random changes leave."
-        )
+        notes.append(_of_the_count(choice))
     if evidence.interrupted:
         return [*notes, "Interrupted: this is what is known so far."]
     if choice.kind == LEAVE and _is_open(choice):
         notes.append(_more_time(evidence))
     if evidence.used is None:
-        notes.append(
-            f"It was not audited: an audit takes longer than was left. Try: feeders audit {evidence.request.loader}"
-        )
+        key = f" --key {shlex.quote(evidence.request.key)}" if evidence.request.key else ""
+        told = f"{evidence.request.in_a_command()}{key}"
+        notes.append(f"It was not audited: an audit takes longer than was left. Try: feeders audit {told}")
     return notes
+
+
+def _of_the_count(choice: Choice) -> str:
+    """Why nothing was counted, and what to try."""
+    why = choice.why_uncounted()
+    if why:
+        return f"Not counted: {why}"
+    return (
+        f"Try: feeders advise {choice.evidence.request.in_a_command()} --key EXPRESSION. It names each sample by x, y "
+        "and w of a batch: a number or a path that the batch holds, or a sum that its random changes leave."
+    )
 
 
 def _of_the_change(choice: Choice) -> list[str]:
@@ -156,7 +166,7 @@ def _of_the_change(choice: Choice) -> list[str]:
 
 def _is_open(choice: Choice) -> bool:
     """Whether more time, or a quiet host, would tell more."""
-    if choice.is_unproven() or choice.is_fed():
+    if (choice.is_unproven() and not choice.is_only_slow()) or choice.is_fed():
         return False
     return choice.is_only_slow() or choice.is_undecided() or not choice.is_searched()
 

@@ -38,8 +38,8 @@ FED = 0.95
 # Begins what is said of a way that no audit has covered: it is not proven, and not known to be unsafe.
 UNAUDITED = "not audited"
 
-# Said of one that an audit has covered and could not count: the same is true of it.
-UNCOUNTED = "not counted: nothing tells its samples apart"
+# Begins what is said of one that an audit has covered and could not count: the same is true of it.
+UNCOUNTED = "not counted"
 
 
 @dataclass(frozen=True)
@@ -198,6 +198,11 @@ def is_safe(audit: Audit, use: str) -> bool:
     return not faults_of(audit, use) and audit.verdict.word != NOT_COUNTED
 
 
+def why_uncounted(audit: Audit) -> str:
+    """Return why an audit could not count, and what to try; empty where that is a key that tells samples apart."""
+    return "" if "--key" in audit.verdict.message else audit.verdict.message
+
+
 def unsafe_by_audit(cell: Cell, audits: Mapping[str, Audit]) -> str:
     """Return what the audits say against a way of feeding; empty if it is proven safe."""
     use = use_of(cell)
@@ -209,7 +214,8 @@ def unsafe_by_audit(cell: Cell, audits: Mapping[str, Audit]) -> str:
         return ""
     if names:
         return f"{', '.join(dict.fromkeys(names))}, with {use}"
-    return "" if is_safe(audit, use) else UNCOUNTED
+    why = gist(why_uncounted(audit)).partition(". Try: ")[0] or "nothing tells its samples apart"
+    return "" if is_safe(audit, use) else f"{UNCOUNTED}: {why}"
 
 
 def is_of_keras(audit: Audit, use: str) -> bool:

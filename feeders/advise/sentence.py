@@ -39,12 +39,13 @@ def _no_help(evidence: Evidence) -> str:
 
 
 def _leave(choice: Choice) -> str:
-    if choice.is_unproven():
-        return "Leave it: nothing tells its samples apart, so that no way of feeding can be proven safe."
-    if choice.is_fed():
-        return "Leave it: the device is fed."
     if choice.is_only_slow():
         return "Leave it for now: a fit() as it is used had no end in its time. This host may be too busy to tell."
+    if choice.is_unproven():
+        why = "its samples could not be counted" if choice.why_uncounted() else "nothing tells its samples apart"
+        return f"Leave it: {why}, so that no way of feeding can be proven safe."
+    if choice.is_fed():
+        return "Leave it: the device is fed."
     if choice.is_undecided():
         return f"Leave it for now: {_open_question(choice)}."
     if not choice.is_searched():

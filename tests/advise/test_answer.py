@@ -423,3 +423,57 @@ def test_the_json_has_the_keys_of_the_answer():
     assert given["schema"] == 1
     keys = {"kind", "feeder", "workers", "ratio", "ratio_interval", "share_of_limit", "code"}
     assert keys <= set(given["answer"])
+
+
+def test_the_preparation_is_no_limit_where_it_takes_next_to_no_time():
+    """Batches that are ready in memory: what is slow is to carry them, and no line of the loader is to blame."""
+    known = limit(prepare=1e-6, cpu=1e-6)
+    given = answer(seen({SEQUENCE: 19_000, PROCESSES_2: 19_100}, known=known))
+    assert given.kind == "leave"
+    assert given.sentence == "Leave it: nothing that was tried is better by more than 3 %."
+
+
+def test_what_a_key_does_not_help_to_count_is_said_as_the_audit_says_it():
+    message = "its order is new in the middle of a pass, so what is due is not known. Try: leave --steps away"
+    uncounted = audit(word="not-counted", message=message)
+    found = seen({SEQUENCE: 10_000, THREADS_4: 30_000}, audits={ONE: uncounted, THREADS: uncounted})
+    given = answer(found)
+    assert given.sentence == "Leave it: its samples could not be counted, so that no way of feeding can be proven safe."
+    assert given.notes == (f"Not counted: {message}",)
+    assert "not counted: its order is new" in Advice(found, given).to_text()
+    assert given.unsafe == ()
+
+
+@pytest.mark.parametrize(("outcome", "kind"), [("failed", "unsafe"), ("crashed", "unsafe"), ("hung", "leave")])
+def test_a_fit_that_broke_is_told_also_where_nothing_can_be_counted(outcome, kind):
+    """The person's model may break where that of the audit did not; on a busy host it may be late."""
+    records = {SEQUENCE: record(SEQUENCE, 0, outcome=outcome)}
+    message = "no two passes gave the same samples. Try: --key EXPRESSION, which names a sample"
+    uncounted = audit(word="not-counted", message=message)
+    given = answer(seen({SEQUENCE: 10_000}, audits={ONE: uncounted}, records=records))
+    assert given.kind == kind
+    said = {
+        "unsafe": f"It breaks as it is used, by sequence with 1 worker: {outcome}: ",
+        "leave": "Leave it for now: a fit()",
+    }
+    assert given.sentence.startswith(said[kind])
+    assert given.repair == ()
+
+
+def test_a_way_that_is_proven_and_no_faster_does_not_replace_one_that_there_was_no_time_to_audit():
+    today, thread = cell("sequence", 4), cell("prefetch-thread")
+    found = seen({today: 10_000, thread: 10_100}, audits={ONE: audit()}, today=today)
+    assert answer(dataclasses.replace(found, used=None)).kind == "leave"
+    faster = seen({today: 10_000, thread: 15_000}, audits={ONE: audit()}, today=today)
+    assert answer(dataclasses.replace(faster, used=None)).feeder == "prefetch-thread"
+
+
+def test_a_command_to_try_makes_the_loader_as_it_was_made():
+    found = seen({SEQUENCE: 10_000}, known=limit(cpu=1e-6))
+    request = dataclasses.replace(found.request, call='Train("a b")', steps=7, key="x[:, 0]")
+    found = dataclasses.replace(found, used=None, audits={}, request=request)
+    made = "mine.py:Train --call 'Train(\"a b\")' --steps 7"
+    assert answer(found).notes[-1].endswith(f"Try: feeders audit {made} --key 'x[:, 0]'")
+    uncounted = audit(word="not-counted")
+    notes = answer(dataclasses.replace(found, used=uncounted, audits={ONE: uncounted})).notes
+    assert any(note.startswith(f"Try: feeders advise {made} --key EXPRESSION.") for note in notes)
