@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Mapping
 
 from feeders.audit.judge import NOT_COUNTED
-from feeders.loaders import INDEX
-from feeders.loaders.opening import DATASET, SEQUENCE
+from feeders.loaders.opening import DATASET
 
 from .choice import BELOW_CEILING, CHANGE, LEAVE, PREPARATION, UNSAFE, Choice
 from .evidence import Evidence, gist
 from .lines import Line
-from .notes import NO_INDEX, NO_LENGTH, of_a_pipeline, of_epoch, of_order, of_processes
+from .notes import of_a_pipeline, of_epoch, of_index, of_order, of_processes
 from .others import Reason, not_to_be_used, runner_up
 from .patches import lifted_file, patch
 from .sentence import missed, named_lines, sentence
@@ -100,8 +99,7 @@ def _repair(choice: Choice) -> list[str]:
     look = choice.evidence.look
     if look.kind == DATASET:
         return of_a_pipeline(choice.evidence)
-    lacks = NO_INDEX if INDEX not in look.offers else NO_LENGTH if look.kind == SEQUENCE and not look.sized else ""
-    return [*of_processes(choice.evidence), *([lacks] if lacks else [])]
+    return [*of_processes(choice.evidence), *of_index(look)]
 
 
 def _of_the_audit(evidence: Evidence) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from feeders.loaders import INDEX
 from feeders.loaders.opening import SEQUENCE
 from feeders.measure import METRICS, Cell
 
@@ -21,12 +22,12 @@ WORTH_IT = 1.25
 # Of an epoch: from here on the gap to the next one is worth a line.
 LONG_GAP = 0.1
 
-NO_INDEX = (
-    "One thread reads it, since its batches have no index. Try: a PyDataset with __getitem__, whose batches several "
+_NO_INDEX = (
+    "One thread reads it, since its batches have no index. Try: a {} with __getitem__, whose batches several "
     "workers can prepare."
 )
 
-NO_LENGTH = "It has no __len__, so that Keras alone can read it by index. Try: a __len__ that returns its batches."
+_NO_LENGTH = "It has no __len__, so that Keras alone can read it by index. Try: a __len__ that returns its batches."
 
 
 def of_a_pipeline(evidence: Evidence) -> list[str]:
@@ -40,7 +41,7 @@ def of_a_pipeline(evidence: Evidence) -> list[str]:
     if limit and limit.gil_share > PYTHON_SHARE:
         notes.append(
             "Its Python holds the GIL and gains nothing from parallel calls: write it in TensorFlow ops, or as a "
-            "PyDataset, which processes can prepare."
+            f"{_class_of(look)}, which processes can prepare."
         )
     if look.repeats:
         notes.append(
@@ -80,15 +81,26 @@ def of_processes(evidence: Evidence) -> list[str]:
     ]
 
 
+def of_index(look: Look) -> list[str]:
+    """Return what keeps its batches from being asked for by number."""
+    if INDEX not in look.offers:
+        return [_NO_INDEX.format(_class_of(look))]
+    return [_NO_LENGTH] if look.kind == SEQUENCE and not look.sized else []
+
+
+def _class_of(look: Look) -> str:
+    """Name what this Keras has for batches with an index."""
+    return "PyDataset" if look.generation == 3 else "Sequence"
+
+
 def of_order(look: Look, cell: Cell) -> list[str]:
     """Return what becomes of the order that Keras draws, where a way of feeding takes the place of a sequence."""
     if look.kind != SEQUENCE or not look.sized or cell.feeder in ("sequence", "sequence-processes"):
         return []
-    kind = "PyDataset" if look.generation == 3 else "Sequence"
     order = "give the batch that is ready first" if cell.feeder == UNORDERED else "keep the order of the index"
     return [
-        f"`fit()` draws a new order of the batches of a {kind} for each epoch, unless it gets `shuffle=False`. These "
-        f"lines {order}. Where training needs another order, draw it in `on_epoch_end`."
+        f"`fit()` draws a new order of the batches of a {_class_of(look)} for each epoch, unless it gets "
+        f"`shuffle=False`. These lines {order}. Where training needs another order, draw it in `on_epoch_end`."
     ]
 
 

@@ -477,3 +477,12 @@ def test_a_command_to_try_makes_the_loader_as_it_was_made():
     uncounted = audit(word="not-counted")
     notes = answer(dataclasses.replace(found, used=uncounted, audits={ONE: uncounted})).notes
     assert any(note.startswith(f"Try: feeders advise {made} --key EXPRESSION.") for note in notes)
+
+
+@pytest.mark.parametrize(("generation", "name"), [(2, "Sequence"), (3, "PyDataset")])
+def test_a_generator_is_told_of_a_class_that_this_keras_has(generation, name):
+    told = {"kind": "generator", "offers": ("iterator",), "sized": False, "generation": generation}
+    today = cell("generator")
+    given = answer(seen({today: 9_000}, known=limit(gil=1.0), look=dataclasses.replace(INDEXED, **told), today=today))
+    assert given.kind == "preparation"
+    assert f"Try: a {name} with __getitem__" in given.repair[0]
