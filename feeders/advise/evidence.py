@@ -13,7 +13,7 @@ from feeders.audit.causes import Fault
 from feeders.audit.judge import NOT_COUNTED
 from feeders.compare.verdict import MARGIN
 from feeders.measure import MEASURED, METRICS, Cell, Record
-from feeders.measure.epochs import of_length
+from feeders.measure.epochs import epoch_seconds, of_length
 from feeders.measure.limit import Limit
 from feeders.results.record import EXACTLY_ONCE
 from feeders.strategies import FEEDERS, feeder
@@ -71,6 +71,13 @@ class Tried:
     def metric(self, name: str) -> float | None:
         """The middle of its takes; None if it is not known."""
         values = [take.metrics[name] for take in self.takes if take.metrics.get(name) is not None]
+        return statistics.median(values) if values else None
+
+    @property
+    def epoch_seconds(self) -> float | None:
+        """Seconds of an epoch as long as speeds are of, with the gap to the next one; None if they are not known."""
+        known = [take for take in self.takes if take.metrics.get("epoch") is not None]
+        values = [epoch_seconds(take, self.epoch) if self.epoch else take.metrics["epoch"] for take in known]
         return statistics.median(values) if values else None
 
     @property

@@ -54,7 +54,7 @@ def of_a_pipeline(evidence: Evidence) -> list[str]:
 def _of_gaps(evidence: Evidence) -> list[str]:
     """What the pipeline loses by beginning anew with each epoch."""
     now, look = evidence.tried_of(evidence.today), evidence.look
-    gap, epoch = (now.metric("gap"), now.metric("epoch")) if now else (None, None)
+    gap, epoch = (now.metric("gap"), now.epoch_seconds) if now else (None, None)
     if not gap or not epoch or gap < LONG_GAP * epoch:
         return []
     speak = METRICS.named("gap").format

@@ -486,3 +486,15 @@ def test_a_generator_is_told_of_a_class_that_this_keras_has(generation, name):
     given = answer(seen({today: 9_000}, known=limit(gil=1.0), look=dataclasses.replace(INDEXED, **told), today=today))
     assert given.kind == "preparation"
     assert f"Try: a {name} with __getitem__" in given.repair[0]
+
+
+def test_a_gap_is_held_against_an_epoch_as_long_as_the_loaders_own():
+    """Of a long one the first batches are measured, of which the gap is a large part; of the epoch it is none."""
+    native = cell("tfdata-native")
+    look = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"), steps=6_000)
+    take = record(native, 19_000, gap=0.3, epoch=1.0)
+    found = seen({native: 19_000}, known=limit(gil=1.0), look=look, today=native, records={native: take})
+    long = tuple(dataclasses.replace(each, epoch=6_000) for each in found.tried)
+    assert any("Between two epochs" in text for text in answer(found).repair)
+    assert long[0].epoch_seconds == pytest.approx(6_000 * 0.7 / 60 + 0.3)
+    assert not any("Between two epochs" in text for text in answer(dataclasses.replace(found, tried=long)).repair)
