@@ -12,7 +12,7 @@ from feeders.loaders.opening import DATASET
 from .choice import BELOW_CEILING, CHANGE, LEAVE, PREPARATION, UNSAFE, Choice
 from .evidence import Evidence, gist
 from .lines import Line
-from .notes import of_a_pipeline, of_epoch, of_index, of_order, of_processes
+from .notes import of_a_pipeline, of_epoch, of_gaps, of_index, of_order, of_processes
 from .others import Reason, not_to_be_used, runner_up
 from .patches import lifted_file, patch
 from .sentence import missed, named_lines, sentence
@@ -115,6 +115,8 @@ def _of_the_audit(evidence: Evidence) -> list[str]:
 def _notes(choice: Choice) -> list[str]:
     notes = _of_the_change(choice) if choice.changes else []
     evidence = choice.evidence
+    if choice.kind == LEAVE and evidence.look.kind == DATASET:
+        notes += of_gaps(evidence)
     if choice.kind in (CHANGE, LEAVE):
         notes += of_processes(evidence)
     if choice.is_unproven():

@@ -33,7 +33,7 @@ _NO_LENGTH = "It has no __len__, so that Keras alone can read it by index. Try: 
 def of_a_pipeline(evidence: Evidence) -> list[str]:
     """Return what makes the preparation of a tf.data pipeline faster."""
     look, limit = evidence.look, evidence.limit
-    notes = _of_gaps(evidence)
+    notes = of_gaps(evidence)
     if look.serial_map:
         notes.append(
             "A map without parallel calls prepares one element at a time. Try: `num_parallel_calls=tf.data.AUTOTUNE`"
@@ -51,7 +51,7 @@ def of_a_pipeline(evidence: Evidence) -> list[str]:
     return notes
 
 
-def _of_gaps(evidence: Evidence) -> list[str]:
+def of_gaps(evidence: Evidence) -> list[str]:
     """What the pipeline loses by beginning anew with each epoch."""
     now, look = evidence.tried_of(evidence.today), evidence.look
     gap, epoch = (now.metric("gap"), now.epoch_seconds) if now else (None, None)

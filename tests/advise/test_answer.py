@@ -498,3 +498,13 @@ def test_a_gap_is_held_against_an_epoch_as_long_as_the_loaders_own():
     assert any("Between two epochs" in text for text in answer(found).repair)
     assert long[0].epoch_seconds == pytest.approx(6_000 * 0.7 / 60 + 0.3)
     assert not any("Between two epochs" in text for text in answer(dataclasses.replace(found, tried=long)).repair)
+
+
+def test_a_pipeline_that_is_left_is_told_of_its_gaps_all_the_same():
+    """Its batches cost nothing, and each of its short epochs begins it anew."""
+    native, known = cell("tfdata-native"), limit(prepare=1e-6, cpu=1e-6)
+    look = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"))
+    records = {native: record(native, 19_000, gap=0.3, epoch=1.0)}
+    given = answer(seen({native: 19_000}, known=known, look=look, today=native, records=records))
+    assert given.kind == "leave"
+    assert any(note.startswith("Between two epochs 300 ms of 1 s pass") for note in given.notes)
