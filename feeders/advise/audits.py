@@ -68,12 +68,13 @@ class Audits:
             self.make(THREADS, WORKERS, early, reserved)
 
     def of_ways(self, cells: list[Cell], until: float) -> bool:
-        """Audit how the first of these reads the loader that is not audited yet; whether that was done."""
+        """Audit how the first of these reads the loader that is not audited yet, and can be; whether that was done."""
         for cell in cells:
             use = use_of(cell)
-            if use not in self.by_use:
-                # Threads that race say nothing of one reader.
-                return self.make(use, 1 if use == ONE else max(WORKERS, cell.workers), until) is not None
+            # Threads that race say nothing of one reader.
+            workers = 1 if use == ONE else max(WORKERS, cell.workers)
+            if use not in self.by_use and self.make(use, workers, until):
+                return True
         return False
 
     def is_worth_it(self) -> bool:

@@ -323,3 +323,15 @@ def test_how_it_is_used_may_be_audited_after_its_takes(monkeypatch):
     assert audits.used is None
     assert audits.of_ways([SEQUENCE], 1.0)
     assert audits.used is found
+
+
+def test_a_way_whose_audit_takes_too_long_keeps_no_other_from_being_audited(monkeypatch):
+    monkeypatch.setattr(AUDITS, "audit", lambda request: audit())
+    now = [0.0]
+    budget = Budget(180.0, lambda: now[0])
+    costs = SimpleNamespace(audit=lambda request: request.seconds, shortened=lambda request: request)
+    audits = AUDITS.Audits(AdviseRequest("mine.py:Train"), INDEXED, budget, costs, lambda text, share: None)
+    now[0] = 165.0
+    assert audits.of_ways([PROCESSES_2, SEQUENCE], 1.0)
+    assert list(audits.by_use) == ["one reader"]
+    assert audits.lacking == 18
