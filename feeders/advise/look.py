@@ -172,8 +172,10 @@ def _opened(request: AdviseRequest, seconds: float) -> Look:
 
 
 def _structure(served: own.OwnLoader) -> Any:
-    """Return what a batch holds; nothing where the loader raises, which the audit tells of."""
+    """Return what a batch holds, once an epoch has begun; nothing where the loader raises, which the audit tells of."""
     try:
+        if generation() == 3:
+            served.on_epoch_begin()
         return served.signature
     except Exception:
         return ()
