@@ -84,7 +84,7 @@ def answer(evidence: Evidence) -> Answer:
         costs_today=choice.today.costs() if choice.today else {},
         repair=tuple(_repair(choice)),
         runner_up=runner_up(evidence, best),
-        unsafe=tuple(not_to_be_used(evidence)),
+        unsafe=tuple(not_to_be_used(evidence, choice.today if choice.is_only_slow() else None)),
         lines=evidence.look.lines.lines,
         notes=tuple(_notes(choice)),
     )

@@ -299,6 +299,7 @@ def test_a_busy_host_on_which_todays_fit_had_no_end_in_time_is_no_false_alarm():
     found = seen({SEQUENCE: 10_000}, records=late)
     assert answer(found).kind == "leave"
     assert answer(found).sentence.startswith("Leave it for now: a fit() as it is used had no end in its time.")
+    assert answer(found).unsafe == (), "what is left is not forbidden below"
     assert Advice(found, answer(found)).safe
     assert answer(seen({SEQUENCE: 10_000}, records=late, audits={ONE: audit("raises", word="hung")})).kind == "unsafe"
 
