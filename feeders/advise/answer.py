@@ -156,7 +156,8 @@ def _of_the_change(choice: Choice) -> list[str]:
     if ratio and not interval:
         duel = evidence.duel(evidence.today, best.cell)
         of = "one pair in lockstep" if choice.has_a_pair(best) else "single takes, which spread by some per cent"
-        why = f"a pair broke: {duel.broken}" if duel and duel.broken else "there was no time for more."
+        ended = "it was interrupted." if evidence.interrupted else "there was no time for more."
+        why = f"a pair broke: {duel.broken}" if duel and duel.broken else ended
         notes.append(f"The ratio is that of {of}; {why}")
     more = missed(choice, "in the time")
     if more and not evidence.interrupted:

@@ -93,7 +93,9 @@ def missed(choice: Choice, until: str) -> str:
     if unproven:
         fastest = max(unproven, key=lambda each: each.speed or 0.0)
         return f"{_way(fastest)} may be faster, and could not be audited {until}"
-    names = ", ".join(f"`{name}`" for name in untried[:NAMED_FEEDERS])
+    tried = {each.cell.feeder for each in choice.evidence.tried}
+    others = " (another number of workers)"
+    names = ", ".join(f"`{name}`{others if name in tried else ''}" for name in untried[:NAMED_FEEDERS])
     more = f" and {len(untried) - NAMED_FEEDERS} more" if len(untried) > NAMED_FEEDERS else ""
     return f"{names}{more} may be faster, and could not be tried {until}" if names else ""
 

@@ -396,6 +396,7 @@ def test_an_interrupted_search_says_what_is_known_so_far():
     given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, compare=False, interrupted=True))
     assert given.kind == "change"
     assert given.notes[-1] == "Interrupted: this is what is known so far."
+    assert not any("no time" in note for note in given.notes), "an interruption is no want of it"
 
 
 def test_an_interruption_is_no_want_of_time():
@@ -509,3 +510,12 @@ def test_a_pipeline_that_is_left_is_told_of_its_gaps_all_the_same():
     given = answer(seen({native: 19_000}, known=known, look=look, today=native, records=records))
     assert given.kind == "leave"
     assert any(note.startswith("Between two epochs 300 ms of 1 s pass") for note in given.notes)
+
+
+def test_a_feeder_that_was_tried_with_other_workers_is_not_said_to_be_untried():
+    found = seen({SEQUENCE: 19_000, THREADS_4: 19_100}, known=limit(gil=0.2, cpu=1e-6))
+    untried = tuple(Dropped(name, NO_TIME, 2) for name in ("sequence", "lookahead-processes"))
+    assert answer(dataclasses.replace(found, dropped=untried)).sentence == (
+        "Leave it for now: `sequence` (another number of workers), `lookahead-processes` may be faster, and could not "
+        "be tried in the time."
+    )
