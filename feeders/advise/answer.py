@@ -149,7 +149,7 @@ def _of_the_change(choice: Choice) -> list[str]:
     if best is None:
         return []
     notes, share = [*of_order(evidence.look, best.cell), *of_epoch(evidence.look)], choice.share(best)
-    near = share is not None and share >= NEAR_THE_LIMIT
+    near = share is not None and share >= NEAR_THE_LIMIT and choice.is_preparing(best)
     if choice.kind == CHANGE and near and limit and limit.samples < BELOW_CEILING * limit.ceiling:
         notes.append(f"After that the preparation is the limit{named_lines(evidence)}.")
     ratio, interval = choice.ratios(best)

@@ -142,13 +142,19 @@ class Choice:
         return self.fastest is not self.here and (ratio or 0.0) > 1 + MARGIN
 
     def _is_bound_by_preparation(self) -> bool:
-        """Whether the fastest way stays below the ceiling, and spends its time in preparing batches, not elsewhere."""
+        """Whether the fastest way stays below the ceiling, since it prepares batches."""
         limit, fastest = self.evidence.limit, self.safe[0] if self.safe else None
         if limit is None or fastest is None:
             return False
-        speed, times = fastest.speed or 0.0, gain(fastest.cell, limit.preparation(), limit.cores)
-        prepared = times / max(limit.prepare_seconds, 1e-9)
-        return speed < BELOW_CEILING * limit.ceiling and speed >= LEAST_PREPARING * prepared
+        return (fastest.speed or 0.0) < BELOW_CEILING * limit.ceiling and self.is_preparing(fastest)
+
+    def is_preparing(self, tried: Tried) -> bool:
+        """Whether a way spends its time in preparing batches, and not elsewhere, as far as the limit tells."""
+        limit = self.evidence.limit
+        if limit is None:
+            return False
+        times = gain(tried.cell, limit.preparation(), limit.cores)
+        return (tried.speed or 0.0) >= LEAST_PREPARING * times / max(limit.prepare_seconds, 1e-9)
 
     def is_searched(self) -> bool:
         """Whether something is proven, and no way that may be faster was left out or unproven for want of time."""

@@ -519,3 +519,13 @@ def test_a_feeder_that_was_tried_with_other_workers_is_not_said_to_be_untried():
         "Leave it for now: `sequence` (another number of workers), `lookahead-processes` may be faster, and could not "
         "be tried in the time."
     )
+
+
+@pytest.mark.parametrize(("prepare", "train", "said"), [(1e-4, 1e-6, True), (1e-7, 5e-5, False)])
+def test_the_preparation_is_what_is_left_only_where_it_takes_the_time(prepare, train, said):
+    """Training too may take all cores, and more of them than the ceiling tells."""
+    known = dataclasses.replace(limit(prepare=prepare, cpu=prepare), train_cpu=train)
+    given = answer(seen({SEQUENCE: 9_500, PROCESSES_2: 0.97 * known.samples}, known=known))
+    assert given.kind == "change"
+    assert given.share_of_limit >= 90
+    assert any(note.startswith("After that the preparation is the limit") for note in given.notes) == said
