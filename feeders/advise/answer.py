@@ -12,7 +12,7 @@ from feeders.loaders.opening import DATASET
 from .choice import BELOW_CEILING, CHANGE, LEAVE, PREPARATION, UNSAFE, Choice
 from .evidence import Evidence, gist
 from .lines import Line
-from .notes import of_a_pipeline, of_epoch, of_gaps, of_index, of_order, of_processes
+from .notes import of_a_pipeline, of_dataset, of_epoch, of_gaps, of_index, of_order, of_processes
 from .others import Reason, not_to_be_used, runner_up
 from .patches import lifted_file, patch
 from .sentence import missed, named_lines, sentence
@@ -148,7 +148,8 @@ def _of_the_change(choice: Choice) -> list[str]:
     evidence, best, limit = choice.evidence, choice.advised, choice.evidence.limit
     if best is None:
         return []
-    notes, share = [*of_order(evidence.look, best.cell), *of_epoch(evidence.look)], choice.share(best)
+    look, share = evidence.look, choice.share(best)
+    notes = [*of_order(look, best.cell), *of_dataset(look, best.cell), *of_epoch(look)]
     near = share is not None and share >= NEAR_THE_LIMIT and choice.is_preparing(best)
     if choice.kind == CHANGE and near and limit and limit.samples < BELOW_CEILING * limit.ceiling:
         notes.append(f"After that the preparation is the limit{named_lines(evidence)}.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from feeders.loaders import INDEX
-from feeders.loaders.opening import SEQUENCE
+from feeders.loaders.opening import PACKAGE, SEQUENCE
 from feeders.measure import METRICS, Cell
 
 from .candidates import UNORDERED
 from .evidence import Evidence
 from .look import Look
+from .patches import lifted_file
 
 # Of the preparation of a pipeline: from here on its Python holds the GIL too long for parallel calls.
 PYTHON_SHARE = 0.3
@@ -101,6 +102,15 @@ def of_order(look: Look, cell: Cell) -> list[str]:
     return [
         f"`fit()` draws a new order of the batches of a {_class_of(look)} for each epoch, unless it gets "
         f"`shuffle=False`. These lines {order}. Where training needs another order, draw it in `on_epoch_end`."
+    ]
+
+
+def of_dataset(look: Look, cell: Cell) -> list[str]:
+    """Return what else is to be lifted out, where the lines make a dataset of a pool."""
+    if not (look.distributed and lifted_file(cell)):
+        return []
+    return [
+        f"Without this package copy {PACKAGE / 'strategies' / 'pool_dataset.py'} too: the lines take `pool_dataset`."
     ]
 
 

@@ -529,3 +529,12 @@ def test_the_preparation_is_what_is_left_only_where_it_takes_the_time(prepare, t
     assert given.kind == "change"
     assert given.share_of_limit >= 90
     assert any(note.startswith("After that the preparation is the limit") for note in given.notes) == said
+
+
+def test_a_dataset_of_a_pool_is_a_second_file_to_lift_out():
+    """Under a strategy of ``tf.distribute``; elsewhere the lines need the pool alone."""
+    for distributed in (True, False):
+        look = dataclasses.replace(INDEXED, distributed=distributed)
+        given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, look=look))
+        assert ("pool_dataset" in given.code) == distributed
+        assert any("strategies/pool_dataset.py too" in note for note in given.notes) == distributed
