@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import Mapping
 
-from feeders.loaders import INDEX
-from feeders.loaders.opening import DATASET, SEQUENCE
+from feeders.audit.judge import NOT_COUNTED
+from feeders.loaders.opening import DATASET
 
 from .choice import BELOW_CEILING, CHANGE, LEAVE, PREPARATION, UNSAFE, Choice
 from .evidence import Evidence, gist
 from .lines import Line
-from .notes import NO_INDEX, NO_LENGTH, of_a_pipeline, of_epoch, of_order, of_processes
+from .notes import of_a_pipeline, of_dataset, of_epoch, of_gaps, of_index, of_order, of_processes
 from .others import Reason, not_to_be_used, runner_up
 from .patches import lifted_file, patch
 from .sentence import missed, named_lines, sentence
@@ -83,7 +84,7 @@ def answer(evidence: Evidence) -> Answer:
         costs_today=choice.today.costs() if choice.today else {},
         repair=tuple(_repair(choice)),
         runner_up=runner_up(evidence, best),
-        unsafe=tuple(not_to_be_used(evidence)),
+        unsafe=tuple(not_to_be_used(evidence, choice.today if choice.is_only_slow() else None)),
         lines=evidence.look.lines.lines,
         notes=tuple(_notes(choice)),
     )
@@ -98,8 +99,7 @@ def _repair(choice: Choice) -> list[str]:
     look = choice.evidence.look
     if look.kind == DATASET:
         return of_a_pipeline(choice.evidence)
-    lacks = NO_INDEX if INDEX not in look.offers else NO_LENGTH if look.kind == SEQUENCE and not look.sized else ""
-    return [*of_processes(choice.evidence), *([lacks] if lacks else [])]
+    return [*of_processes(choice.evidence), *of_index(look)]
 
 
 def _of_the_audit(evidence: Evidence) -> list[str]:
@@ -108,29 +108,39 @@ def _of_the_audit(evidence: Evidence) -> list[str]:
     texts = [f"{fault.cause.name}: {fault.summary or fault.cause.meaning}" for fault in faults]
     where = [f"where: {place}" for fault in faults for place in fault.where[:2]]
     advice = [part for fault in faults for part in (fault.advice, fault.cause.advice) if part]
-    message = [gist(used.verdict.message)] if used and used.verdict.message else []
+    message = [gist(used.verdict.message)] if used and used.verdict.message and used.verdict.word != NOT_COUNTED else []
     return list(dict.fromkeys([*message, *texts, *where, *advice]))
 
 
 def _notes(choice: Choice) -> list[str]:
     notes = _of_the_change(choice) if choice.changes else []
     evidence = choice.evidence
+    if choice.kind == LEAVE and evidence.look.kind == DATASET:
+        notes += of_gaps(evidence)
     if choice.kind in (CHANGE, LEAVE):
         notes += of_processes(evidence)
     if choice.is_unproven():
-        notes.append(
-            f"Try: feeders advise {evidence.request.loader} --key EXPRESSION. It names each sample by x, y "
-            "and w of a batch: a number or a path that the batch holds, or a sum that its random changes leave."
-        )
+        notes.append(_of_the_count(choice))
     if evidence.interrupted:
         return [*notes, "Interrupted: this is what is known so far."]
     if choice.kind == LEAVE and _is_open(choice):
         notes.append(_more_time(evidence))
     if evidence.used is None:
-        notes.append(
-            f"It was not audited: an audit takes longer than was left. Try: feeders audit {evidence.request.loader}"
-        )
+        key = f" --key {shlex.quote(evidence.request.key)}" if evidence.request.key else ""
+        told = f"{evidence.request.in_a_command()}{key}"
+        notes.append(f"It was not audited: an audit takes longer than was left. Try: feeders audit {told}")
     return notes
+
+
+def _of_the_count(choice: Choice) -> str:
+    """Why nothing was counted, and what to try."""
+    why = choice.why_uncounted()
+    if why:
+        return f"Not counted: {why}"
+    return (
+        f"Try: feeders advise {choice.evidence.request.in_a_command()} --key EXPRESSION. It names each sample by x, y "
+        "and w of a batch: a number or a path that the batch holds, or a sum that its random changes leave."
+    )
 
 
 def _of_the_change(choice: Choice) -> list[str]:
@@ -138,15 +148,17 @@ def _of_the_change(choice: Choice) -> list[str]:
     evidence, best, limit = choice.evidence, choice.advised, choice.evidence.limit
     if best is None:
         return []
-    notes, share = [*of_order(evidence.look, best.cell), *of_epoch(evidence.look)], choice.share(best)
-    near = share is not None and share >= NEAR_THE_LIMIT
+    look, share = evidence.look, choice.share(best)
+    notes = [*of_order(look, best.cell), *of_dataset(look, best.cell), *of_epoch(look)]
+    near = share is not None and share >= NEAR_THE_LIMIT and choice.is_preparing(best)
     if choice.kind == CHANGE and near and limit and limit.samples < BELOW_CEILING * limit.ceiling:
         notes.append(f"After that the preparation is the limit{named_lines(evidence)}.")
     ratio, interval = choice.ratios(best)
     if ratio and not interval:
         duel = evidence.duel(evidence.today, best.cell)
         of = "one pair in lockstep" if choice.has_a_pair(best) else "single takes, which spread by some per cent"
-        why = f"a pair broke: {duel.broken}" if duel and duel.broken else "there was no time for more."
+        ended = "it was interrupted." if evidence.interrupted else "there was no time for more."
+        why = f"a pair broke: {duel.broken}" if duel and duel.broken else ended
         notes.append(f"The ratio is that of {of}; {why}")
     more = missed(choice, "in the time")
     if more and not evidence.interrupted:
@@ -156,7 +168,7 @@ def _of_the_change(choice: Choice) -> list[str]:
 
 def _is_open(choice: Choice) -> bool:
     """Whether more time, or a quiet host, would tell more."""
-    if choice.is_unproven() or choice.is_fed():
+    if (choice.is_unproven() and not choice.is_only_slow()) or choice.is_fed():
         return False
     return choice.is_only_slow() or choice.is_undecided() or not choice.is_searched()
 

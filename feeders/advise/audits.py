@@ -34,7 +34,6 @@ class Audits:
         progress: told what goes on, and the share of the budget that is used.
 
     Attributes:
-        used: that of how the loader is used now; None if it could not be made.
         by_use: by how the loader is read: `ONE`, `THREADS` or `PROCESSES`.
         lacking: seconds that the longest one takes which there was no time for.
     """
@@ -43,9 +42,14 @@ class Audits:
         self, request: AdviseRequest, look: Look, budget: Budget, costs: Costs, progress: Callable[[str, float], None]
     ) -> None:
         self._request, self._look, self._budget, self.costs, self._progress = request, look, budget, costs, progress
-        self.used: Audit | None = None
+        self._use = ONE
         self.by_use: dict[str, Audit] = {}
         self.lacking = self._longest = 0.0
+
+    @property
+    def used(self) -> Audit | None:
+        """That of how the loader is used now, whenever it was made; None if it could not be."""
+        return self.by_use.get(self._use)
 
     def of_today(self, today: Cell, early: float, late: float) -> None:
         """Audit how it is used now, and how else it could be used where there is time; the best are audited later.
@@ -55,18 +59,22 @@ class Audits:
             early: share of the budget at which what is not needed for an answer ends.
             late: that of all others.
         """
-        use, reserved = use_of(today), self.costs.take  # without today's speed there is no answer
-        self.used = self.make(use, today.workers, late, reserved)
+        self._use = use = use_of(today)
+        reserved = self.costs.take  # without today's speed there is no answer
+        self.make(use, today.workers, late, reserved)
         if use != ONE and self.used and not is_safe(self.used, use):
             self.make(ONE, 1, late, reserved)
         if THREADS not in self.by_use and self._look.kind == SEQUENCE and self.is_worth_it():
             self.make(THREADS, WORKERS, early, reserved)
 
     def of_ways(self, cells: list[Cell], until: float) -> bool:
-        """Audit how the first of these reads the loader that is not audited yet; whether that was done."""
+        """Audit how the first of these reads the loader that is not audited yet, and can be; whether that was done."""
         for cell in cells:
-            if use_of(cell) not in self.by_use:
-                return self.make(use_of(cell), max(WORKERS, cell.workers), until) is not None
+            use = use_of(cell)
+            # Threads that race say nothing of one reader.
+            workers = 1 if use == ONE else max(WORKERS, cell.workers)
+            if use not in self.by_use and self.make(use, workers, until):
+                return True
         return False
 
     def is_worth_it(self) -> bool:

@@ -55,11 +55,11 @@ class HostBench:
 
     def pair(self, a: Cell, b: Cell) -> float | str:
         """Return the log of B's time over A's in a lockstep pair, or what was seen where a side broke."""
-        if not self._processes:
-            # They stay: a start takes as long as a pair. `duel.SHARED_LAYOUT` allows for what that hides.
-            self._processes = [self._running.enter_context(LockstepProcess(sys.executable)) for _ in "ab"]
-        one, other = (Side(process, cell, self._settings) for process, cell in zip(self._processes, (a, b)))
         try:
+            if not self._processes:
+                # They stay: a start takes as long as a pair. `duel.SHARED_LAYOUT` allows for what that hides.
+                self._processes = [self._running.enter_context(LockstepProcess(sys.executable)) for _ in "ab"]
+            one, other = (Side(process, cell, self._settings) for process, cell in zip(self._processes, (a, b)))
             pair = measure_pair(one, other, self._rng, TURN_SECONDS)
         except FeedersError as error:
             return gist(str(error))

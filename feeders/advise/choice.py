@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from feeders.audit.judge import NOT_COUNTED
 from feeders.compare.verdict import MARGIN
-from feeders.results.record import HUNG
+from feeders.results.record import HUNG, MEASURED
 
-from .candidates import NO_TIME, use_of
-from .evidence import Evidence, Tried, is_fed, is_safe, simplest
+from .candidates import NO_TIME, gain
+from .evidence import UNAUDITED, UNCOUNTED, Evidence, Tried, is_fed, simplest, why_uncounted
 from .search import NEAR
 
 CHANGE, LEAVE, UNSAFE, PREPARATION = "change", "leave", "unsafe", "preparation"
 
 # Of the ceiling: a limit below this is that of the preparation.
 BELOW_CEILING = 0.8
+
+# Of all that a way could prepare: one that gives less spends its time elsewhere. Where training takes half of the
+# cores, half is what it can give.
+LEAST_PREPARING = 1 / 3
 
 # Times today's samples/s: pairs that hold both 1 and this have decided nothing.
 MAY_BE = 1.2
@@ -57,13 +61,18 @@ class Choice:
         return next((each for each in self.safe if (duel := duels[each.cell]) and duel.is_faster), chosen)
 
     def _is_as_fast(self) -> bool:
-        """Whether pairs or takes call today's way as fast as the fastest."""
-        if self.here is None or self.here is self.fastest:
-            return self.here is not None
+        """Whether pairs or takes call today's way as fast as the fastest; one that is not proven may be that too."""
+        now = self.here or (self.today if self._is_open() else None)
+        if now is None or now is self.fastest:
+            return now is not None
         ratio, interval = self.ratios(self.fastest)
         if interval:
             return (ratio or 0.0) <= 1 + MARGIN or interval[0] <= 1
         return (ratio or 0.0) <= (OF_A_PAIR if self.has_a_pair(self.fastest) else OF_TAKES)
+
+    def _is_open(self) -> bool:
+        """Whether today's way is not proven, and nothing is known against it."""
+        return bool(self.today and self.evidence.unsafe(self.today).startswith((UNAUDITED, UNCOUNTED)))
 
     def has_a_pair(self, best: Tried | None) -> bool:
         """Whether a way was compared with today's in lockstep."""
@@ -100,22 +109,26 @@ class Choice:
         return PREPARATION if self._is_bound_by_preparation() and self.is_searched() else LEAVE
 
     def _is_unsafe(self) -> bool:
-        if self.is_unproven():
+        if self.is_only_slow():
             return False
-        wrong = self.today and self.today.fault and not self.is_only_slow()
-        return bool(self.evidence.used_faults() or wrong)
+        if self.is_unproven():  # a fit that broke is seen all the same
+            return bool(self.today and self.today.takes[-1].outcome != MEASURED)
+        return bool(self.evidence.used_faults() or (self.today and self.today.fault))
 
     def is_only_slow(self) -> bool:
         """Whether today's fit had no end in its time, of a loader that an audit has seen end well as it is used."""
-        used, today = self.evidence.used, self.today
-        if used is None or today is None:
+        if self.evidence.used is None or self.today is None:
             return False
-        return is_safe(used, use_of(today.cell)) and today.takes[-1].outcome == HUNG
+        return not self.evidence.used_faults() and self.today.takes[-1].outcome == HUNG
 
     def is_unproven(self) -> bool:
-        """Whether nothing tells its samples apart, so that nothing can be said of its delivery."""
+        """Whether its samples could not be counted, so that nothing can be said of its delivery."""
         used = self.evidence.used
         return used is not None and used.verdict.word == NOT_COUNTED and not self.evidence.used_faults()
+
+    def why_uncounted(self) -> str:
+        """Return why nothing could be counted, and what to try, where no key would help; else empty."""
+        return why_uncounted(self.evidence.used) if self.evidence.used and self.is_unproven() else ""
 
     def is_fed(self) -> bool:
         """Whether today's way gives nearly all that training can take."""
@@ -129,9 +142,19 @@ class Choice:
         return self.fastest is not self.here and (ratio or 0.0) > 1 + MARGIN
 
     def _is_bound_by_preparation(self) -> bool:
+        """Whether the fastest way stays below the ceiling, since it prepares batches."""
+        limit, fastest = self.evidence.limit, self.safe[0] if self.safe else None
+        if limit is None or fastest is None:
+            return False
+        return (fastest.speed or 0.0) < BELOW_CEILING * limit.ceiling and self.is_preparing(fastest)
+
+    def is_preparing(self, tried: Tried) -> bool:
+        """Whether a way spends its time in preparing batches, and not elsewhere, as far as the limit tells."""
         limit = self.evidence.limit
-        fastest = max((each.speed or 0.0 for each in self.safe), default=0.0)
-        return bool(limit and fastest and fastest < BELOW_CEILING * limit.ceiling)
+        if limit is None:
+            return False
+        times = gain(tried.cell, limit.preparation(), limit.cores)
+        return (tried.speed or 0.0) >= LEAST_PREPARING * times / max(limit.prepare_seconds, 1e-9)
 
     def is_searched(self) -> bool:
         """Whether something is proven, and no way that may be faster was left out or unproven for want of time."""

@@ -13,7 +13,7 @@ from feeders.audit.causes import Fault
 from feeders.audit.judge import NOT_COUNTED
 from feeders.compare.verdict import MARGIN
 from feeders.measure import MEASURED, METRICS, Cell, Record
-from feeders.measure.epochs import of_length
+from feeders.measure.epochs import epoch_seconds, of_length
 from feeders.measure.limit import Limit
 from feeders.results.record import EXACTLY_ONCE
 from feeders.strategies import FEEDERS, feeder
@@ -38,8 +38,8 @@ FED = 0.95
 # Begins what is said of a way that no audit has covered: it is not proven, and not known to be unsafe.
 UNAUDITED = "not audited"
 
-# Said of one that an audit has covered and could not count: the same is true of it.
-UNCOUNTED = "not counted: nothing tells its samples apart"
+# Begins what is said of one that an audit has covered and could not count: the same is true of it.
+UNCOUNTED = "not counted"
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,13 @@ class Tried:
     def metric(self, name: str) -> float | None:
         """The middle of its takes; None if it is not known."""
         values = [take.metrics[name] for take in self.takes if take.metrics.get(name) is not None]
+        return statistics.median(values) if values else None
+
+    @property
+    def epoch_seconds(self) -> float | None:
+        """Seconds of an epoch as long as speeds are of, with the gap to the next one; None if they are not known."""
+        known = [take for take in self.takes if take.metrics.get("epoch") is not None]
+        values = [epoch_seconds(take, self.epoch) if self.epoch else take.metrics["epoch"] for take in known]
         return statistics.median(values) if values else None
 
     @property
@@ -198,6 +205,11 @@ def is_safe(audit: Audit, use: str) -> bool:
     return not faults_of(audit, use) and audit.verdict.word != NOT_COUNTED
 
 
+def why_uncounted(audit: Audit) -> str:
+    """Return why an audit could not count, and what to try; empty where that is a key that tells samples apart."""
+    return "" if "--key" in audit.verdict.message else audit.verdict.message
+
+
 def unsafe_by_audit(cell: Cell, audits: Mapping[str, Audit]) -> str:
     """Return what the audits say against a way of feeding; empty if it is proven safe."""
     use = use_of(cell)
@@ -209,7 +221,8 @@ def unsafe_by_audit(cell: Cell, audits: Mapping[str, Audit]) -> str:
         return ""
     if names:
         return f"{', '.join(dict.fromkeys(names))}, with {use}"
-    return "" if is_safe(audit, use) else UNCOUNTED
+    why = gist(why_uncounted(audit)).partition(". Try: ")[0] or "nothing tells its samples apart"
+    return "" if is_safe(audit, use) else f"{UNCOUNTED}: {why}"
 
 
 def is_of_keras(audit: Audit, use: str) -> bool:

@@ -47,6 +47,7 @@ class Look:
         steps: batches of an epoch; None where it does not tell and nobody else did.
         open_end: it neither tells them nor shows them by an end or a repetition: ``steps`` stand for them.
         sized: whether it tells them itself; a sequence by ``len()``, which whatever is around it asks.
+        cut: whether it tells more than were asked for: ``steps`` are the ``steps_per_epoch`` of the person's own call.
         hooks: what it does between epochs: the names of those methods.
         expression: Python that makes it, or names it.
         seconds: that it took to be made.
@@ -70,6 +71,7 @@ class Look:
     steps: int | None = None
     open_end: bool = False
     sized: bool = True
+    cut: bool = False
     hooks: tuple[str, ...] = ()
     expression: str = "Train()"
     seconds: float = 0.0
@@ -153,6 +155,7 @@ def _opened(request: AdviseRequest, seconds: float) -> Look:
         processes=opened.processes and opened.sets_workers,
         steps=request.steps or length,
         sized=bool(length) and (opened.kind != SEQUENCE or hasattr(opened.x, "__len__")),
+        cut=bool(request.steps and length and request.steps < length),
         hooks=tuple(hook for hook in own.HOOKS if served.hooks and _is_defined(hook, type(opened.x))),
         expression=expression_of(request, opened),
         seconds=took,
@@ -169,8 +172,10 @@ def _opened(request: AdviseRequest, seconds: float) -> Look:
 
 
 def _structure(served: own.OwnLoader) -> Any:
-    """Return what a batch holds; nothing where the loader raises, which the audit tells of."""
+    """Return what a batch holds, once an epoch has begun; nothing where the loader raises, which the audit tells of."""
     try:
+        if generation() == 3:
+            served.on_epoch_begin()
         return served.signature
     except Exception:
         return ()

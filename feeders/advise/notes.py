@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from feeders.loaders.opening import SEQUENCE
+from feeders.loaders import INDEX
+from feeders.loaders.opening import PACKAGE, SEQUENCE
 from feeders.measure import METRICS, Cell
 
 from .candidates import UNORDERED
 from .evidence import Evidence
 from .look import Look
+from .patches import lifted_file
 
 # Of the preparation of a pipeline: from here on its Python holds the GIL too long for parallel calls.
 PYTHON_SHARE = 0.3
@@ -21,18 +23,18 @@ WORTH_IT = 1.25
 # Of an epoch: from here on the gap to the next one is worth a line.
 LONG_GAP = 0.1
 
-NO_INDEX = (
-    "One thread reads it, since its batches have no index. Try: a PyDataset with __getitem__, whose batches several "
+_NO_INDEX = (
+    "One thread reads it, since its batches have no index. Try: a {} with __getitem__, whose batches several "
     "workers can prepare."
 )
 
-NO_LENGTH = "It has no __len__, so that Keras alone can read it by index. Try: a __len__ that returns its batches."
+_NO_LENGTH = "It has no __len__, so that Keras alone can read it by index. Try: a __len__ that returns its batches."
 
 
 def of_a_pipeline(evidence: Evidence) -> list[str]:
     """Return what makes the preparation of a tf.data pipeline faster."""
     look, limit = evidence.look, evidence.limit
-    notes = _of_gaps(evidence)
+    notes = of_gaps(evidence)
     if look.serial_map:
         notes.append(
             "A map without parallel calls prepares one element at a time. Try: `num_parallel_calls=tf.data.AUTOTUNE`"
@@ -40,7 +42,7 @@ def of_a_pipeline(evidence: Evidence) -> list[str]:
     if limit and limit.gil_share > PYTHON_SHARE:
         notes.append(
             "Its Python holds the GIL and gains nothing from parallel calls: write it in TensorFlow ops, or as a "
-            "PyDataset, which processes can prepare."
+            f"{_class_of(look)}, which processes can prepare."
         )
     if look.repeats:
         notes.append(
@@ -50,10 +52,10 @@ def of_a_pipeline(evidence: Evidence) -> list[str]:
     return notes
 
 
-def _of_gaps(evidence: Evidence) -> list[str]:
+def of_gaps(evidence: Evidence) -> list[str]:
     """What the pipeline loses by beginning anew with each epoch."""
     now, look = evidence.tried_of(evidence.today), evidence.look
-    gap, epoch = (now.metric("gap"), now.metric("epoch")) if now else (None, None)
+    gap, epoch = (now.metric("gap"), now.epoch_seconds) if now else (None, None)
     if not gap or not epoch or gap < LONG_GAP * epoch:
         return []
     speak = METRICS.named("gap").format
@@ -80,15 +82,35 @@ def of_processes(evidence: Evidence) -> list[str]:
     ]
 
 
+def of_index(look: Look) -> list[str]:
+    """Return what keeps its batches from being asked for by number."""
+    if INDEX not in look.offers:
+        return [_NO_INDEX.format(_class_of(look))]
+    return [_NO_LENGTH] if look.kind == SEQUENCE and not look.sized else []
+
+
+def _class_of(look: Look) -> str:
+    """Name what this Keras has for batches with an index."""
+    return "PyDataset" if look.generation == 3 else "Sequence"
+
+
 def of_order(look: Look, cell: Cell) -> list[str]:
     """Return what becomes of the order that Keras draws, where a way of feeding takes the place of a sequence."""
     if look.kind != SEQUENCE or not look.sized or cell.feeder in ("sequence", "sequence-processes"):
         return []
-    kind = "PyDataset" if look.generation == 3 else "Sequence"
     order = "give the batch that is ready first" if cell.feeder == UNORDERED else "keep the order of the index"
     return [
-        f"`fit()` draws a new order of the batches of a {kind} for each epoch, unless it gets `shuffle=False`. These "
-        f"lines {order}. Where training needs another order, draw it in `on_epoch_end`."
+        f"`fit()` draws a new order of the batches of a {_class_of(look)} for each epoch, unless it gets "
+        f"`shuffle=False`. These lines {order}. Where training needs another order, draw it in `on_epoch_end`."
+    ]
+
+
+def of_dataset(look: Look, cell: Cell) -> list[str]:
+    """Return what else is to be lifted out, where the lines make a dataset of a pool."""
+    if not (look.distributed and lifted_file(cell)):
+        return []
+    return [
+        f"Without this package copy {PACKAGE / 'strategies' / 'pool_dataset.py'} too: the lines take `pool_dataset`."
     ]
 
 

@@ -45,12 +45,17 @@ def runner_up(evidence: Evidence, best: Tried | None) -> str:
     return f"{name}, {speak(other.speed)} against {speak(best.speed)}{when}"
 
 
-def not_to_be_used(evidence: Evidence) -> list[Reason]:
-    """Return the ways that are known to be unsafe; what is not proven is none of them."""
+def not_to_be_used(evidence: Evidence, slow: Tried | None = None) -> list[Reason]:
+    """Return the ways that are known to be unsafe; what is not proven is none of them.
+
+    Args:
+        evidence: all that was seen.
+        slow: a way that had no end in its time, and may only be late on this host; None if there is none.
+    """
     reasons: dict[str, list[Cell]] = {}
     for each in evidence.tried:
         why = evidence.unsafe(each)
-        if why and not why.startswith((UNAUDITED, UNCOUNTED)):
+        if why and each is not slow and not why.startswith((UNAUDITED, UNCOUNTED)):
             reasons.setdefault(f"{each.cell.feeder}\n{why}", []).append(each.cell)
     seen = [Reason(_several(cells), key.partition("\n")[2]) for key, cells in reasons.items()]
     for use, audit in evidence.audits.items():

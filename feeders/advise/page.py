@@ -123,7 +123,7 @@ def payload(evidence: Evidence, answer: Answer) -> dict[str, Any]:
         "schema": SCHEMA,
         "title": f"Advice for {evidence.request.loader}",
         "subtitle": f"{escape(evidence.request.trains())}; {escape(_stack(evidence))}.",
-        "as_text": f"feeders advise {evidence.request.loader}",
+        "as_text": f"feeders advise {evidence.request.in_a_command()}",
         "choices": [{"name": key, "title": title} for key, title in CHOICES],
         "subjects": [{**subject, "workloads": [where["workload"]]}],
         "lengths": [str(evidence.request.epoch or evidence.look.steps or 1)],

@@ -44,16 +44,17 @@ def lifted_file(cell: Cell) -> Path | None:
 
 
 def _workers(cell: Cell, look: Look, processes: bool) -> str:
+    steps = f", steps_per_epoch={look.steps}" if look.cut else ""
     if (cell.workers, processes) == (look.workers, look.processes):
-        return _guarded(f"model.fit({look.expression})", processes)
+        return _guarded(f"model.fit({look.expression}{steps})", processes)
     if look.generation == 2:
         options = f"workers={cell.workers}, use_multiprocessing={processes}, max_queue_size=10"
-        return _guarded(f"model.fit({look.expression}, {options})", processes)
+        return _guarded(f"model.fit({look.expression}{steps}, {options})", processes)
     lines = [
         f"loader = {look.expression}",
         f"loader.workers, loader.use_multiprocessing = {cell.workers}, {processes}",
         *(["loader.max_queue_size = 10"] if look.ignores_workers else []),
-        "model.fit(loader)",
+        f"model.fit(loader{steps})",
     ]
     return _guarded("\n".join(lines), processes)
 
@@ -67,12 +68,12 @@ def _sequence_processes(cell: Cell, look: Look) -> str:
 
 
 def _pool(cell: Cell, look: Look) -> str:
-    name = _POOLS[cell.feeder]
+    name, cut = _POOLS[cell.feeder], f", steps={look.steps}" if look.cut else ""
     # Under a strategy Keras begins a pass that it does not train on, and a generator can't begin again.
     fed, others = (
-        ("pool_dataset(pool)", ", pool_dataset")
+        (f"pool_dataset(pool{cut})", ", pool_dataset")
         if look.distributed
-        else ("pool.batches(), steps_per_epoch=len(pool)", "")
+        else (f"pool.batches(), steps_per_epoch={look.steps if look.cut else 'len(pool)'}", "")
     )
     body = f"with {name}({look.expression}, workers={cell.workers}) as pool:\n    model.fit({fed})"
     return f"from feeders import {name}{others}\n\n{_guarded(body, cell.feeder == 'lookahead-processes')}"
@@ -102,7 +103,7 @@ def _tfdata_generator(cell: Cell, look: Look) -> str:
     lines, source = _source(look)
     first = "loader[0]" if look.kind == SEQUENCE else f"next(iter({look.expression}))"
     # An epoch that is told its steps goes on where the last one ended, and a source may end there.
-    again = "" if look.sized else ".repeat()"
+    again = ".repeat()" if _is_told(look) else ""
     return (
         f"import tensorflow as tf\n\n{lines}"
         f"first = tf.nest.map_structure(tf.convert_to_tensor, {first})\n"
@@ -120,9 +121,9 @@ def _tfdata_map(cell: Cell, look: Look) -> str:
         "def prepare(index):\n"
         "    parts = tf.numpy_function(lambda i: loader[int(i)], [index], [part.dtype for part in first])\n"
         "    return tuple(tf.ensure_shape(part, (None, *one.shape[1:])) for part, one in zip(parts, first))\n\n\n"
-        "indices = tf.data.Dataset.range(len(loader))\n"
+        f"indices = tf.data.Dataset.range(len(loader)){'.repeat()' if look.cut else ''}\n"
         f"dataset = indices.map(prepare, num_parallel_calls={cell.workers}).prefetch(tf.data.AUTOTUNE)\n"
-        "model.fit(dataset)"
+        f"model.fit(dataset{_of_an_epoch(look)})"
     )
 
 
@@ -159,12 +160,17 @@ def _guarded(body: str, processes: bool) -> str:
 
 
 def _steps(look: Look) -> str:
-    return "len(loader)" if look.kind == SEQUENCE else str(look.steps)
+    return "len(loader)" if look.kind == SEQUENCE and not look.cut else str(look.steps)
+
+
+def _is_told(look: Look) -> bool:
+    """Whether ``fit()`` has to be told the steps of an epoch."""
+    return look.cut or not look.sized
 
 
 def _of_an_epoch(look: Look) -> str:
-    """The steps of an epoch, where the loader does not tell them."""
-    return "" if look.sized else f", steps_per_epoch={look.steps}"
+    """The steps of an epoch, where they are not those that the loader tells."""
+    return f", steps_per_epoch={look.steps}" if _is_told(look) else ""
 
 
 def _source(look: Look) -> tuple[str, str]:

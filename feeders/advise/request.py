@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Mapping
 
@@ -43,6 +44,11 @@ class AdviseRequest:
     def source(self) -> Source:
         """Where the loader comes from."""
         return Source(self.loader, self.call)
+
+    def in_a_command(self) -> str:
+        """Return the loader, and what makes it, as words of a command line."""
+        call = ["--call", self.call] if self.call else []
+        return shlex.join([self.loader, *call, *(["--steps", str(self.steps)] if self.steps else [])])
 
     def checked(self) -> AdviseRequest:
         """Return the request.

@@ -39,12 +39,13 @@ def _no_help(evidence: Evidence) -> str:
 
 
 def _leave(choice: Choice) -> str:
-    if choice.is_unproven():
-        return "Leave it: nothing tells its samples apart, so that no way of feeding can be proven safe."
-    if choice.is_fed():
-        return "Leave it: the device is fed."
     if choice.is_only_slow():
         return "Leave it for now: a fit() as it is used had no end in its time. This host may be too busy to tell."
+    if choice.is_unproven():
+        why = "its samples could not be counted" if choice.why_uncounted() else "nothing tells its samples apart"
+        return f"Leave it: {why}, so that no way of feeding can be proven safe."
+    if choice.is_fed():
+        return "Leave it: the device is fed."
     if choice.is_undecided():
         return f"Leave it for now: {_open_question(choice)}."
     if not choice.is_searched():
@@ -92,7 +93,9 @@ def missed(choice: Choice, until: str) -> str:
     if unproven:
         fastest = max(unproven, key=lambda each: each.speed or 0.0)
         return f"{_way(fastest)} may be faster, and could not be audited {until}"
-    names = ", ".join(f"`{name}`" for name in untried[:NAMED_FEEDERS])
+    tried = {each.cell.feeder for each in choice.evidence.tried}
+    others = " (another number of workers)"
+    names = ", ".join(f"`{name}`{others if name in tried else ''}" for name in untried[:NAMED_FEEDERS])
     more = f" and {len(untried) - NAMED_FEEDERS} more" if len(untried) > NAMED_FEEDERS else ""
     return f"{names}{more} may be faster, and could not be tried {until}" if names else ""
 

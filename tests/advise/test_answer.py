@@ -299,6 +299,7 @@ def test_a_busy_host_on_which_todays_fit_had_no_end_in_time_is_no_false_alarm():
     found = seen({SEQUENCE: 10_000}, records=late)
     assert answer(found).kind == "leave"
     assert answer(found).sentence.startswith("Leave it for now: a fit() as it is used had no end in its time.")
+    assert answer(found).unsafe == (), "what is left is not forbidden below"
     assert Advice(found, answer(found)).safe
     assert answer(seen({SEQUENCE: 10_000}, records=late, audits={ONE: audit("raises", word="hung")})).kind == "unsafe"
 
@@ -395,6 +396,7 @@ def test_an_interrupted_search_says_what_is_known_so_far():
     given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, compare=False, interrupted=True))
     assert given.kind == "change"
     assert given.notes[-1] == "Interrupted: this is what is known so far."
+    assert not any("no time" in note for note in given.notes), "an interruption is no want of it"
 
 
 def test_an_interruption_is_no_want_of_time():
@@ -423,3 +425,116 @@ def test_the_json_has_the_keys_of_the_answer():
     assert given["schema"] == 1
     keys = {"kind", "feeder", "workers", "ratio", "ratio_interval", "share_of_limit", "code"}
     assert keys <= set(given["answer"])
+
+
+def test_the_preparation_is_no_limit_where_it_takes_next_to_no_time():
+    """Batches that are ready in memory: what is slow is to carry them, and no line of the loader is to blame."""
+    known = limit(prepare=1e-6, cpu=1e-6)
+    given = answer(seen({SEQUENCE: 19_000, PROCESSES_2: 19_100}, known=known))
+    assert given.kind == "leave"
+    assert given.sentence == "Leave it: nothing that was tried is better by more than 3 %."
+
+
+def test_what_a_key_does_not_help_to_count_is_said_as_the_audit_says_it():
+    message = "its order is new in the middle of a pass, so what is due is not known. Try: leave --steps away"
+    uncounted = audit(word="not-counted", message=message)
+    found = seen({SEQUENCE: 10_000, THREADS_4: 30_000}, audits={ONE: uncounted, THREADS: uncounted})
+    given = answer(found)
+    assert given.sentence == "Leave it: its samples could not be counted, so that no way of feeding can be proven safe."
+    assert given.notes == (f"Not counted: {message}",)
+    assert "not counted: its order is new" in Advice(found, given).to_text()
+    assert given.unsafe == ()
+
+
+@pytest.mark.parametrize(("outcome", "kind"), [("failed", "unsafe"), ("crashed", "unsafe"), ("hung", "leave")])
+def test_a_fit_that_broke_is_told_also_where_nothing_can_be_counted(outcome, kind):
+    """The person's model may break where that of the audit did not; on a busy host it may be late."""
+    records = {SEQUENCE: record(SEQUENCE, 0, outcome=outcome)}
+    message = "no two passes gave the same samples. Try: --key EXPRESSION, which names a sample"
+    uncounted = audit(word="not-counted", message=message)
+    given = answer(seen({SEQUENCE: 10_000}, audits={ONE: uncounted}, records=records))
+    assert given.kind == kind
+    said = {
+        "unsafe": f"It breaks as it is used, by sequence with 1 worker: {outcome}: ",
+        "leave": "Leave it for now: a fit()",
+    }
+    assert given.sentence.startswith(said[kind])
+    assert given.repair == ()
+
+
+def test_a_way_that_is_proven_and_no_faster_does_not_replace_one_that_there_was_no_time_to_audit():
+    today, thread = cell("sequence", 4), cell("prefetch-thread")
+    found = seen({today: 10_000, thread: 10_100}, audits={ONE: audit()}, today=today)
+    assert answer(dataclasses.replace(found, used=None)).kind == "leave"
+    faster = seen({today: 10_000, thread: 15_000}, audits={ONE: audit()}, today=today)
+    assert answer(dataclasses.replace(faster, used=None)).feeder == "prefetch-thread"
+
+
+def test_a_command_to_try_makes_the_loader_as_it_was_made():
+    found = seen({SEQUENCE: 10_000}, known=limit(cpu=1e-6))
+    request = dataclasses.replace(found.request, call='Train("a b")', steps=7, key="x[:, 0]")
+    found = dataclasses.replace(found, used=None, audits={}, request=request)
+    made = "mine.py:Train --call 'Train(\"a b\")' --steps 7"
+    assert answer(found).notes[-1].endswith(f"Try: feeders audit {made} --key 'x[:, 0]'")
+    uncounted = audit(word="not-counted")
+    notes = answer(dataclasses.replace(found, used=uncounted, audits={ONE: uncounted})).notes
+    assert any(note.startswith(f"Try: feeders advise {made} --key EXPRESSION.") for note in notes)
+
+
+@pytest.mark.parametrize(("generation", "name"), [(2, "Sequence"), (3, "PyDataset")])
+def test_a_generator_is_told_of_a_class_that_this_keras_has(generation, name):
+    told = {"kind": "generator", "offers": ("iterator",), "sized": False, "generation": generation}
+    today = cell("generator")
+    given = answer(seen({today: 9_000}, known=limit(gil=1.0), look=dataclasses.replace(INDEXED, **told), today=today))
+    assert given.kind == "preparation"
+    assert f"Try: a {name} with __getitem__" in given.repair[0]
+
+
+def test_a_gap_is_held_against_an_epoch_as_long_as_the_loaders_own():
+    """Of a long one the first batches are measured, of which the gap is a large part; of the epoch it is none."""
+    native = cell("tfdata-native")
+    look = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"), steps=6_000)
+    take = record(native, 19_000, gap=0.3, epoch=1.0)
+    found = seen({native: 19_000}, known=limit(gil=1.0), look=look, today=native, records={native: take})
+    long = tuple(dataclasses.replace(each, epoch=6_000) for each in found.tried)
+    assert any("Between two epochs" in text for text in answer(found).repair)
+    assert long[0].epoch_seconds == pytest.approx(6_000 * 0.7 / 60 + 0.3)
+    assert not any("Between two epochs" in text for text in answer(dataclasses.replace(found, tried=long)).repair)
+
+
+def test_a_pipeline_that_is_left_is_told_of_its_gaps_all_the_same():
+    """Its batches cost nothing, and each of its short epochs begins it anew."""
+    native, known = cell("tfdata-native"), limit(prepare=1e-6, cpu=1e-6)
+    look = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"))
+    records = {native: record(native, 19_000, gap=0.3, epoch=1.0)}
+    given = answer(seen({native: 19_000}, known=known, look=look, today=native, records=records))
+    assert given.kind == "leave"
+    assert any(note.startswith("Between two epochs 300 ms of 1 s pass") for note in given.notes)
+
+
+def test_a_feeder_that_was_tried_with_other_workers_is_not_said_to_be_untried():
+    found = seen({SEQUENCE: 19_000, THREADS_4: 19_100}, known=limit(gil=0.2, cpu=1e-6))
+    untried = tuple(Dropped(name, NO_TIME, 2) for name in ("sequence", "lookahead-processes"))
+    assert answer(dataclasses.replace(found, dropped=untried)).sentence == (
+        "Leave it for now: `sequence` (another number of workers), `lookahead-processes` may be faster, and could not "
+        "be tried in the time."
+    )
+
+
+@pytest.mark.parametrize(("prepare", "train", "said"), [(1e-4, 1e-6, True), (1e-7, 5e-5, False)])
+def test_the_preparation_is_what_is_left_only_where_it_takes_the_time(prepare, train, said):
+    """Training too may take all cores, and more of them than the ceiling tells."""
+    known = dataclasses.replace(limit(prepare=prepare, cpu=prepare), train_cpu=train)
+    given = answer(seen({SEQUENCE: 9_500, PROCESSES_2: 0.97 * known.samples}, known=known))
+    assert given.kind == "change"
+    assert given.share_of_limit >= 90
+    assert any(note.startswith("After that the preparation is the limit") for note in given.notes) == said
+
+
+def test_a_dataset_of_a_pool_is_a_second_file_to_lift_out():
+    """Under a strategy of ``tf.distribute``; elsewhere the lines need the pool alone."""
+    for distributed in (True, False):
+        look = dataclasses.replace(INDEXED, distributed=distributed)
+        given = answer(seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, look=look))
+        assert ("pool_dataset" in given.code) == distributed
+        assert any("strategies/pool_dataset.py too" in note for note in given.notes) == distributed

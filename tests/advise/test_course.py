@@ -300,3 +300,38 @@ def test_a_loader_of_5_ms_batches_is_never_told_so(advised):
     found, _ = advised(bench, known=limit(gil=1.0), look=look, survey=survey)
     assert found.answer.kind == "change"
     assert bench.now <= 180
+
+
+def test_one_reader_is_audited_with_one_reader_also_late(advised):
+    """Four threads may break what one reads well."""
+    look = dataclasses.replace(INDEXED, workers=2, processes=True)
+    bench = Bench({cell("sequence-processes", 2): 1_000, cell("prefetch-thread"): 3_000}, other=500)
+    found, asked = advised(bench, lambda use: audit(*["shared-state"] * (use == "threads")), look=look)
+    assert asked == [("processes", 2), ("threads", 4), ("one reader", 1)]
+    assert (found.answer.kind, found.answer.feeder) == ("change", "prefetch-thread")
+    assert [reason.what for reason in found.answer.unsafe] == ["any feeder with several threads"]
+
+
+def test_how_it_is_used_may_be_audited_after_its_takes(monkeypatch):
+    """They were shorter than was foreseen; what the audit finds then is of today's way all the same."""
+    found = audit("last-batch-lost")
+    monkeypatch.setattr(AUDITS, "audit", lambda request: found)
+    costs = Costs(made=0.0, batch=0.001, step=0.0, steps=60, length=60)
+    budget = Budget(180.0, lambda: 0.0)
+    audits = AUDITS.Audits(AdviseRequest("mine.py:Train"), INDEXED, budget, costs, lambda text, share: None)
+    audits.of_today(SEQUENCE, 0.01, 0.01)
+    assert audits.used is None
+    assert audits.of_ways([SEQUENCE], 1.0)
+    assert audits.used is found
+
+
+def test_a_way_whose_audit_takes_too_long_keeps_no_other_from_being_audited(monkeypatch):
+    monkeypatch.setattr(AUDITS, "audit", lambda request: audit())
+    now = [0.0]
+    budget = Budget(180.0, lambda: now[0])
+    costs = SimpleNamespace(audit=lambda request: request.seconds, shortened=lambda request: request)
+    audits = AUDITS.Audits(AdviseRequest("mine.py:Train"), INDEXED, budget, costs, lambda text, share: None)
+    now[0] = 165.0
+    assert audits.of_ways([PROCESSES_2, SEQUENCE], 1.0)
+    assert list(audits.by_use) == ["one reader"]
+    assert audits.lacking == 18

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -12,9 +13,11 @@ import pytest
 
 from feeders.advise.bench import HostBench
 from feeders.advise.candidates import today
+from feeders.errors import FeedersError
 from feeders.measure import Cell, Settings
 from tests.advise.known_answers import FILE, KNOWN
 from tests.advise.made import INDEXED, REQUEST
+from tests.advise.test_course import SURVEY
 
 BY_NAME = {known.name: known for known in KNOWN}
 
@@ -62,3 +65,16 @@ def test_a_pair_of_a_persons_loader_is_measured_in_lockstep(loaded):
         answer = bench.pair(cell, cell)
     assert isinstance(answer, float), answer
     assert abs(answer) < 3
+
+
+def test_an_interpreter_for_pairs_that_does_not_start_breaks_the_pair_alone(monkeypatch):
+    """As where the system ends it for want of memory: what takes have found is told all the same."""
+
+    class Ended(contextlib.nullcontext):
+        def __enter__(self):
+            raise FeedersError("python: ended with status -9, expected it to stay. It printed: nothing")
+
+    monkeypatch.setattr("feeders.advise.bench.LockstepProcess", Ended)
+    cell = Cell("sequence", f"{SMALL}:Train", 1)
+    with HostBench(Settings(), SURVEY, None) as bench:
+        assert bench.pair(cell, cell).startswith("python: ended with status -9")

@@ -45,3 +45,18 @@ def test_a_loader_that_asks_for_processes_is_read_by_threads_where_these_are_ask
         return [made.workers, made.processes, made.x.use_multiprocessing]
 
     assert in_child(lambda: [opened(None), opened(False)]) == [[4, True, True], [4, False, False]]
+
+
+@pytest.mark.skipif(generation() == 2, reason="there no loader is told that an epoch begins")
+def test_the_lines_of_a_loader_are_looked_at_once_an_epoch_has_begun(tmp_path):
+    """As of one that draws its order there, and can't be read before."""
+    path = tmp_path / "drawn.py"
+    path.write_text(
+        "import keras\nimport numpy as np\n\n\nclass Train(keras.utils.PyDataset):\n"
+        "    def __len__(self):\n        return 10\n\n"
+        "    def on_epoch_begin(self):\n        self.order = list(range(10))\n\n"
+        "    def __getitem__(self, index):\n        return np.full((4, self.order[index] + 1), 1.0), np.ones(4)\n"
+    )
+    found = look_at(AdviseRequest(f"{path}:Train"), 5.0)
+    assert found.lines.batches == 9
+    assert not found.alike

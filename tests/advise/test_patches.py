@@ -245,3 +245,34 @@ def test_every_feeder_with_a_file_to_lift_out_has_it():
 )
 def test_the_lines_fit_how_the_loader_is_made_and_used(feeder, workers, look, code):
     assert patch(Cell(feeder, "mine.py:Train", workers), look) == code
+
+
+@pytest.mark.parametrize(
+    ("feeder", "workers", "told", "end"),
+    [
+        ("sequence", 1, {}, "model.fit(Train(), steps_per_epoch=4)"),
+        ("sequence", 2, {}, "model.fit(loader, steps_per_epoch=4)"),
+        (
+            "sequence",
+            2,
+            {"generation": 2},
+            "model.fit(Train(), steps_per_epoch=4, workers=2, use_multiprocessing=False, max_queue_size=10)",
+        ),
+        ("lookahead-threads", 2, {}, "model.fit(pool.batches(), steps_per_epoch=4)"),
+        ("lookahead-threads", 2, {"distributed": True}, "model.fit(pool_dataset(pool, steps=4))"),
+        ("prefetch-thread", 1, {}, "model.fit(prefetch.batches(), steps_per_epoch=4)"),
+        ("tfdata-generator", 1, {}, "model.fit(dataset.prefetch(tf.data.AUTOTUNE), steps_per_epoch=4)"),
+        ("tfdata-map", 2, {}, "model.fit(dataset, steps_per_epoch=4)"),
+    ],
+)
+def test_the_lines_keep_the_steps_of_the_persons_own_call(feeder, workers, told, end):
+    """`--steps 4` of a loader that has ten batches: an epoch of all ten is not what was asked for."""
+    look = dataclasses.replace(SEQUENCE, cut=True, steps=4, expression="Train()", **told)
+    code = patch(Cell(feeder, "mine.py:Train", workers), look)
+    assert code.endswith(end)
+    assert (".repeat()" in code) == feeder.startswith("tfdata"), "it begins anew where its batches end in an epoch"
+
+
+@pytest.mark.parametrize(("steps", "cut"), [(4, True), (10, False), (None, False)])
+def test_a_look_tells_whether_fewer_steps_are_asked_for_than_there_are(steps, cut):
+    assert look_at(AdviseRequest(f"{FILE}:Train", steps=steps), 0.01).cut == cut
