@@ -9,11 +9,11 @@ import numpy as np
 
 ROWS, COLUMNS, BATCH = 3200, 256, 32
 NUMBERS = np.random.default_rng(0).random((ROWS, COLUMNS), dtype="float32")
+LINES = [",".join(f"{number:.5f}" for number in row) for row in NUMBERS]
 
 PATH = Path(tempfile.gettempdir(), f"my-data-{os.getuid()}.bin")
-PATH.write_bytes(NUMBERS.tobytes())
-
-LINES = [",".join(f"{number:.5f}" for number in row) for row in NUMBERS]
+if not PATH.exists() or PATH.stat().st_size != NUMBERS.nbytes:  # a worker may be reading it already
+    PATH.write_bytes(NUMBERS.tobytes())
 
 
 class Records(keras.utils.Sequence):

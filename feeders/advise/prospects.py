@@ -74,7 +74,7 @@ class Prospects:
         fewer = [each for each in same if each.cell.workers < cell.workers]
         enough = next((each.cell for each in fewer if self._is_enough(each.cell, cell)), None)
         if enough:
-            return f"{enough.workers} workers are all that the cores or the GIL allow"
+            return f"with {enough.workers} it gives all that the cores or the GIL allow"
         full = next((each.cell for each in fewer if is_fed(each, self._limit)), None)
         if full:
             return f"{full.workers} workers feed the device"
