@@ -321,3 +321,18 @@ def test_batches_that_can_not_be_joined_are_unsupported(in_child):
         return str(error.value)
 
     assert in_child(work).startswith("arrays on indexed pair: its batches can't be joined (all the input array dim")
+
+
+class Alone(Indexed):
+    """Batches of one part: x, without a target."""
+
+    def batch(self, index, epoch):
+        return super().batch(index, epoch)[:1]
+
+
+def test_arrays_need_no_target(in_child):
+    def work():
+        feed = feeder("arrays").build(Alone("pair"), 1)
+        return [list(feed.x.shape), feed.y, feed.fit]
+
+    assert in_child(work) == [[SAMPLES, 3, 3, 2], None, {"batch_size": ROWS}]
