@@ -21,6 +21,7 @@ import multiprocessing.spawn
 import os
 import pickle
 import random
+import resource
 import select
 import signal
 import struct
@@ -49,7 +50,8 @@ HOOKS = ("on_epoch_end", "on_epoch_begin")  # in the order in which they are cal
 # prefetch buffer grows. With more, batches are copied out.
 SPARE_SLOTS = 16
 # A slot that did not come back while so many batches were handed out is not waited for: there is one more for it, up to
-# so many. Each `fit()` of Keras 3.15 on TensorFlow keeps for good the two batches that it looks at first.
+# so many, and up to half of the descriptors that a process may have: `mmap` keeps one for each slot. Each `fit()` of
+# Keras 3.15 on TensorFlow keeps for good the two batches that it looks at first.
 KEPT_BATCHES = 256
 MOST_SLOTS = 1024
 # Slots lie so far apart in the memory file that any batch fits. It is sparse: it takes the memory that was written to.
@@ -134,6 +136,7 @@ class LookaheadProcesses:
         self._busy = 0  # slots of batches that are in work or ready
         self._ready: dict[int, tuple[int, int, int]] = {}
         self._slots = self._ahead + SPARE_SLOTS
+        self._most_slots = _most_slots()
         # The slot that came back last is used first: its memory is warm, and as few as possible are ever touched.
         self._free = deque(range(self._slots))
         self._held: dict[int, int] = {}  # slots that training holds, and which batch since then
@@ -254,7 +257,7 @@ class LookaheadProcesses:
         # A copy is one step. A list of the items is not: before Python 3.12 their tuples may start a collection of
         # garbage, which ends leases in the midst of it.
         for slot, since in self._held.copy().items():
-            if self._opened - since > KEPT_BATCHES and self._slots < MOST_SLOTS:
+            if self._opened - since > KEPT_BATCHES and self._slots < self._most_slots:
                 self._held.pop(slot, None)  # it may come back at any moment, and is one more then
                 self._free.append(self._slots)
                 self._slots += 1
@@ -629,6 +632,11 @@ def _holds_gpu() -> bool:
         return ""
 
     return any(target(descriptor).startswith("/dev/nvidia") for descriptor in Path("/proc/self/fd").iterdir())
+
+
+def _most_slots() -> int:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST_SLOTS if limit == resource.RLIM_INFINITY else min(MOST_SLOTS, limit // 2)
 
 
 def _memory_file(size: int) -> Connection:

@@ -7,6 +7,7 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -87,6 +88,15 @@ class TestSlots:
         kept = [take(batches, 1 + 300)[0] for _ in range(made._slots + 10)]
         assert isinstance(next(batches)[0].base.base, lookahead_processes._Lease)
         assert [int(x[0]) for x, _ in kept] == [100 * (n // 50) + n % 50 for n in range(0, 301 * len(kept), 301)]
+
+    def test_slots_leave_descriptors_to_others(self, pool, monkeypatch):
+        """Each takes one: whoever kept many batches, or called ``fit()`` hundreds of times, could open no file."""
+        monkeypatch.setattr(lookahead_processes, "KEPT_BATCHES", 1)
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
+        made = pool(Numbered(steps=50), 2)
+        kept = take(made.batches(), 100)
+        assert made._slots == 32
+        assert [int(x[0]) for x, _ in kept] == [*range(50), *range(100, 150)]
 
     def test_who_keeps_none_uses_few_slots(self, pool):
         made = pool(Numbered(steps=50), 2)
