@@ -354,8 +354,20 @@ class _Memory:
     def close(self) -> None:
         """Let go of what no array lies over."""
         self.control = self.control.copy()
+        maps = {slot: weakref.ref(memory) for slot, (memory, _) in self._maps.items()}
         self._maps.clear()
+        leased = {slot for slot, memory in maps.items() if memory() is not None}
+        if leased:
+            self._release_others(leased)
         self.file.close()
+
+    def _release_others(self, leased: set[int]) -> None:
+        """Give back the memory of all other slots: the file would keep it for as long as there is one array."""
+        file = self.file.fileno()
+        slots = os.fstat(file).st_size // STRIDE - 1
+        with contextlib.suppress(AttributeError, OSError):  # only Linux can
+            for slot in set(range(slots)) - leased:
+                mmap.mmap(file, STRIDE, offset=(slot + 1) * STRIDE).madvise(mmap.MADV_REMOVE)
 
     def mapped(self, slot: int, size: int, grow: bool = False) -> tuple[mmap.mmap, int]:
         """Return a slot's memory and its address, with room for `size` bytes."""

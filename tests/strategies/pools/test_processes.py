@@ -98,6 +98,19 @@ class TestSlots:
         assert made._slots == 32
         assert [int(x[0]) for x, _ in kept] == [*range(50), *range(100, 150)]
 
+    def test_a_batch_that_outlives_the_pool_keeps_its_own_memory_alone(self, pool):
+        """Keras keeps two of each ``fit()`` for good: they would keep the memory of all slots of a pool of its own."""
+        made = pool(Numbered(steps=50, size=400_000), 2)
+        kept, _ = take(made.batches(), 5)[-1]
+        file = os.dup(made._memory.file.fileno())
+        try:
+            before = os.fstat(file).st_blocks
+            made.close()
+            assert 0 < 3 * os.fstat(file).st_blocks < before
+        finally:
+            os.close(file)
+        assert np.all(kept == 4)
+
     def test_who_keeps_none_uses_few_slots(self, pool):
         made = pool(Numbered(steps=50), 2)
         for batch in itertools.islice(made.batches(), 300):
