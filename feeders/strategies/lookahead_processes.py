@@ -42,7 +42,7 @@ from typing import Any, Iterator
 import numpy as np
 
 # Keras defines the hooks too. In these classes they do nothing; its iterators of images shuffle in them.
-KERAS = ("keras", "tf_keras", "tensorflow")
+KERAS = ("keras", "keras_preprocessing", "tf_keras", "tensorflow")
 BASES = ("Sequence", "PyDataset")
 HOOKS = ("on_epoch_end", "on_epoch_begin")  # in the order in which they are called between two epochs
 

@@ -29,6 +29,7 @@ from pool_loaders import (
     RandomOfTorch,
     Shuffled,
     ShuffledLate,
+    ShuffledLateToo,
     Sized,
     Unpicklable,
     Various,
@@ -233,7 +234,7 @@ class TestRandomness:
         assert len(set(drawn[0])) == 80
         assert torch.default_generator.get_state() == before
 
-    @pytest.mark.parametrize("kind", [Shuffled, ShuffledLate])
+    @pytest.mark.parametrize("kind", [Shuffled, ShuffledLate, ShuffledLateToo])
     def test_hooks_draw_one_order_for_all_workers(self, pool, kind):
         """Else each would shuffle for itself: some batches would come twice, and others never."""
         loader = kind(partial(multiprocessing.get_context("fork").Barrier(2).wait, DEADLINE_SECONDS))
