@@ -813,6 +813,8 @@ from ._feeds import Numbered, pool_feed  # noqa: E402
 
 
 def _build(loader: Loader, workers: int) -> Feed:
+    if loader.draws_late:  # here, for all copies: each worker would draw another order
+        loader.on_epoch_end()
     return pool_feed(LookaheadProcesses(Numbered(loader), workers), loader)
 
 
