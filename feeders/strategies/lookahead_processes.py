@@ -54,7 +54,7 @@ SPARE_SLOTS = 16
 # Keras 3.15 on TensorFlow keeps for good the two batches that it looks at first.
 KEPT_BATCHES = 256
 MOST_SLOTS = 1024
-# Slots lie so far apart in the memory file that any batch fits. It is sparse: it takes the memory that was written to.
+# Slots lie so far apart in the memory file that a batch fits. It is sparse: it takes the memory that was written to.
 STRIDE = 1 << 34
 # TensorFlow and JAX take an array that starts at a multiple of 64 bytes without copying it.
 ALIGN = 64
@@ -389,6 +389,8 @@ class _Memory:
         writer.dump(batch)
         pickled = pickle.dumps(writer.places, protocol=pickle.HIGHEST_PROTOCOL) + body.getvalue()
         size = len(pickled)
+        if writer.end + size > STRIDE:  # else it would be written over the next slot
+            raise ValueError(f"LookaheadProcesses: a batch of {writer.end + size:,} bytes; expected up to {STRIDE:,}")
         held, _ = self.mapped(slot, writer.end + size, grow=True)
         for array, (start, shape, _) in zip(writer.arrays, writer.places):
             np.copyto(np.ndarray(shape, array.dtype, held, start), array)

@@ -174,6 +174,11 @@ class TestSlots:
                 batch = next(batches)
                 assert batch.size == size and np.all(batch == index)
 
+    def test_a_batch_larger_than_a_slot_is_an_error_and_not_written_over_the_next(self, pool, monkeypatch):
+        monkeypatch.setattr(lookahead_processes, "STRIDE", 1 << 20)
+        with pytest.raises(ValueError, match=r"a batch of 1,\d{3},\d{3} bytes; expected up to 1,048,576"):
+            next(pool(Numbered(size=150_000), 1).batches())
+
     def test_where_the_system_has_no_memory_files_a_file_without_a_name_serves(self, pool, monkeypatch):
         monkeypatch.delattr(os, "memfd_create")
         made = pool(Numbered(size=100_000), 2)
