@@ -43,11 +43,13 @@ class Loader:
         name: what messages call it.
         signature: `Leaf` for each array, in the structure of a batch: nested tuples, lists and dicts.
         hooks: whether `on_epoch_begin` or `on_epoch_end` does anything that batches depend on.
+        draws_late: its first batch draws its first order, unless `on_epoch_end` has done it.
     """
 
     name: str
     signature: Any
     hooks: bool = False
+    draws_late: bool = False
 
     @property
     def offers(self) -> frozenset[str]:

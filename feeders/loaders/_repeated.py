@@ -18,7 +18,7 @@ class Repeated(Loader):
     """
 
     def __init__(self, loader: Loader, times: int) -> None:
-        self.name, self.hooks = loader.name, loader.hooks
+        self.name, self.hooks, self.draws_late = loader.name, loader.hooks, loader.draws_late
         self._loader, self._times = loader, times
 
     @property

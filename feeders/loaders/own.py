@@ -19,6 +19,9 @@ KERAS_BATCH_SIZE = 32
 
 HOOKS = ("on_epoch_begin", "on_epoch_end")
 
+# Packages of Keras: its iterators of images draw their first order with their first batch.
+KERAS = ("keras", "keras_preprocessing", "tf_keras", "tensorflow")
+
 
 @dataclass(frozen=True)
 class Own:
@@ -157,6 +160,8 @@ class _Sequence(OwnLoader):
         super().__init__(x, name, length)
         kept = {getattr(sequence_base(), hook, None) for hook in HOOKS}
         self.hooks = any(getattr(type(x), hook, None) not in {None, *kept} for hook in HOOKS)
+        end = getattr(type(x), "on_epoch_end", None)
+        self.draws_late = end not in {None, *kept} and str(getattr(end, "__module__", "")).split(".")[0] in KERAS
 
     def _look(self) -> Any:
         return signature_of(self.x[0], self.x[len(self) - 1])

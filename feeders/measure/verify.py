@@ -30,7 +30,7 @@ class CountedLoader(Loader):
     """
 
     def __init__(self, loader: Loader, counter: str) -> None:
-        self.name, self.hooks = loader.name, loader.hooks
+        self.name, self.hooks, self.draws_late = loader.name, loader.hooks, loader.draws_late
         self._loader = loader
         self._counter = counter
         # Appending is atomic, across processes too, and needs no lock in the code under test.

@@ -22,7 +22,8 @@ def _arrays(loader: Loader, workers: int) -> Feed:
         whole = map_structure(lambda *parts: np.concatenate(parts), *batches)
     except ValueError as error:
         raise Unsupported(f"arrays on {loader.name}: its batches can't be joined ({error})") from None
-    x, y, *weights = whole if isinstance(whole, (tuple, list)) else (whole, None)
+    x, *rest = whole if isinstance(whole, (tuple, list)) else (whole,)
+    y, *weights = rest or [None]
     fit: dict[str, Any] = {"batch_size": rows(batches[0])}
     if weights:
         fit["sample_weight"] = weights[0]

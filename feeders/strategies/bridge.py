@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 from typing import Any, Iterator
 
-from feeders.keras_api import as_sequence
+from feeders.errors import Unsupported
+from feeders.keras_api import TENSORFLOW, as_sequence, backend
 
 from ._feeder import Feed
 from ._feeds import sequence_feed
@@ -58,5 +59,15 @@ class Bridge:
 
 
 def bridge_feed(iterator: Iterator[Any], steps: int, workers: int) -> Feed:
-    """Feed a thread-safe iterator to ``workers`` threads through a `Bridge`."""
+    """Feed a thread-safe iterator to ``workers`` threads through a `Bridge`.
+
+    Raises:
+        Unsupported: training could not be told from a look at the shapes, and would get batches twice.
+    """
+    # TensorFlow pulls in a thread of its own, and several workers are threads too.
+    if steps <= PROBES and workers == 1 and backend() != TENSORFLOW:
+        raise Unsupported(
+            f"a bridge with one worker on {backend()}: an epoch has {steps} batches; expected more than {PROBES}: "
+            "Keras may read as many to learn shapes. Try: prefetch-thread"
+        )
     return sequence_feed(as_sequence(Bridge)(iterator, steps), workers, processes=False)

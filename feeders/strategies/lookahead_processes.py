@@ -21,6 +21,7 @@ import multiprocessing.spawn
 import os
 import pickle
 import random
+import resource
 import select
 import signal
 import struct
@@ -41,7 +42,7 @@ from typing import Any, Iterator
 import numpy as np
 
 # Keras defines the hooks too. In these classes they do nothing; its iterators of images shuffle in them.
-KERAS = ("keras", "tf_keras", "tensorflow")
+KERAS = ("keras", "keras_preprocessing", "tf_keras", "tensorflow")
 BASES = ("Sequence", "PyDataset")
 HOOKS = ("on_epoch_end", "on_epoch_begin")  # in the order in which they are called between two epochs
 
@@ -49,10 +50,11 @@ HOOKS = ("on_epoch_end", "on_epoch_begin")  # in the order in which they are cal
 # prefetch buffer grows. With more, batches are copied out.
 SPARE_SLOTS = 16
 # A slot that did not come back while so many batches were handed out is not waited for: there is one more for it, up to
-# so many. Each `fit()` of Keras 3.15 on TensorFlow keeps for good the two batches that it looks at first.
+# so many, and up to half of the descriptors that a process may have: `mmap` keeps one for each slot. Each `fit()` of
+# Keras 3.15 on TensorFlow keeps for good the two batches that it looks at first.
 KEPT_BATCHES = 256
 MOST_SLOTS = 1024
-# Slots lie so far apart in the memory file that any batch fits. It is sparse: it takes the memory that was written to.
+# Slots lie so far apart in the memory file that a batch fits. It is sparse: it takes the memory that was written to.
 STRIDE = 1 << 34
 # TensorFlow and JAX take an array that starts at a multiple of 64 bytes without copying it.
 ALIGN = 64
@@ -134,6 +136,7 @@ class LookaheadProcesses:
         self._busy = 0  # slots of batches that are in work or ready
         self._ready: dict[int, tuple[int, int, int]] = {}
         self._slots = self._ahead + SPARE_SLOTS
+        self._most_slots = _most_slots()
         # The slot that came back last is used first: its memory is warm, and as few as possible are ever touched.
         self._free = deque(range(self._slots))
         self._held: dict[int, int] = {}  # slots that training holds, and which batch since then
@@ -254,7 +257,7 @@ class LookaheadProcesses:
         # A copy is one step. A list of the items is not: before Python 3.12 their tuples may start a collection of
         # garbage, which ends leases in the midst of it.
         for slot, since in self._held.copy().items():
-            if self._opened - since > KEPT_BATCHES and self._slots < MOST_SLOTS:
+            if self._opened - since > KEPT_BATCHES and self._slots < self._most_slots:
                 self._held.pop(slot, None)  # it may come back at any moment, and is one more then
                 self._free.append(self._slots)
                 self._slots += 1
@@ -351,8 +354,20 @@ class _Memory:
     def close(self) -> None:
         """Let go of what no array lies over."""
         self.control = self.control.copy()
+        maps = {slot: weakref.ref(memory) for slot, (memory, _) in self._maps.items()}
         self._maps.clear()
+        leased = {slot for slot, memory in maps.items() if memory() is not None}
+        if leased:
+            self._release_others(leased)
         self.file.close()
+
+    def _release_others(self, leased: set[int]) -> None:
+        """Give back the memory of all other slots: the file would keep it for as long as there is one array."""
+        file = self.file.fileno()
+        slots = os.fstat(file).st_size // STRIDE - 1
+        with contextlib.suppress(AttributeError, OSError):  # only Linux can
+            for slot in set(range(slots)) - leased:
+                mmap.mmap(file, STRIDE, offset=(slot + 1) * STRIDE).madvise(mmap.MADV_REMOVE)
 
     def mapped(self, slot: int, size: int, grow: bool = False) -> tuple[mmap.mmap, int]:
         """Return a slot's memory and its address, with room for `size` bytes."""
@@ -374,6 +389,8 @@ class _Memory:
         writer.dump(batch)
         pickled = pickle.dumps(writer.places, protocol=pickle.HIGHEST_PROTOCOL) + body.getvalue()
         size = len(pickled)
+        if writer.end + size > STRIDE:  # else it would be written over the next slot
+            raise ValueError(f"LookaheadProcesses: a batch of {writer.end + size:,} bytes; expected up to {STRIDE:,}")
         held, _ = self.mapped(slot, writer.end + size, grow=True)
         for array, (start, shape, _) in zip(writer.arrays, writer.places):
             np.copyto(np.ndarray(shape, array.dtype, held, start), array)
@@ -631,6 +648,11 @@ def _holds_gpu() -> bool:
     return any(target(descriptor).startswith("/dev/nvidia") for descriptor in Path("/proc/self/fd").iterdir())
 
 
+def _most_slots() -> int:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST_SLOTS if limit == resource.RLIM_INFINITY else min(MOST_SLOTS, limit // 2)
+
+
 def _memory_file(size: int) -> Connection:
     """Return a file in memory that has no name, so that nothing can be left behind, as an object that travels."""
     try:
@@ -793,6 +815,8 @@ from ._feeds import Numbered, pool_feed  # noqa: E402
 
 
 def _build(loader: Loader, workers: int) -> Feed:
+    if loader.draws_late:  # here, for all copies: each worker would draw another order
+        loader.on_epoch_end()
     return pool_feed(LookaheadProcesses(Numbered(loader), workers), loader)
 
 

@@ -43,7 +43,7 @@ def pool_dataset(pool: Any, steps: int | None = None, signature: Any = None) -> 
     leaves = tf.nest.flatten(signature)
     shapes = [leaf.shape for leaf in leaves * GROUP]
     as_it_is = tf.autograph.experimental.do_not_convert
-    plain = isinstance(signature, tuple) and len(signature) == len(leaves)
+    plain = isinstance(signature, tuple) and all(isinstance(part, tf.TensorSpec) for part in signature)
 
     def take(number: Any) -> list[Any]:
         group = list(itertools.islice(passes.batches(number), GROUP))

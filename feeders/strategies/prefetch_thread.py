@@ -85,9 +85,7 @@ class PrefetchThread:
 
     def _batches(self, run: int, lane: _Lane) -> Iterator[Any]:
         while True:
-            item = lane.done.get() if run == self._run else []
-            if run != self._run:
-                raise RuntimeError("PrefetchThread: batches() was called again, which ended this generator")
+            item = self._next(run, lane)
             if self._closed:
                 raise RuntimeError("PrefetchThread: a batch was due, and it is closed")
             if not item:
@@ -98,6 +96,15 @@ class PrefetchThread:
         if lane.error is not None:
             raise lane.error
 
+    def _next(self, run: int, lane: _Lane) -> list[Any]:
+        with lane.turn:
+            if run == self._run:
+                item = lane.back.pop() if lane.back else lane.done.get()
+                if run == self._run:
+                    return item
+                lane.back.append(item)  # it waited while a newer one was made, whose batch this is
+        raise RuntimeError("PrefetchThread: batches() was called again, which ended this generator")
+
 
 class _Lane:
     """What the thread and its reader share; the thread knows nothing of the pool, so that it can be collected."""
@@ -107,6 +114,8 @@ class _Lane:
         self.room: queue.SimpleQueue[None] = queue.SimpleQueue()  # as many as batches may be read
         for _ in range(ahead):
             self.room.put(None)
+        self.turn = threading.Lock()  # to take what is done
+        self.back: list[list[Any]] = []  # taken and given back: it comes next
         self.stopped = False
         self.error: BaseException | None = None
 

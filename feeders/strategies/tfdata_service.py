@@ -5,6 +5,7 @@ The file stands alone: to use it elsewhere, copy it and leave out what follows "
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -147,7 +148,7 @@ def serve(workers: int) -> None:
     servers: dict[int, tuple[str, ...]] = {}
     try:
         target = _said(_start(servers, "dispatcher", "0"))
-        ports = [str(_free_port()) for _ in range(workers)]
+        ports = _free_ports(workers)
         for reading in [_start(servers, "worker", port, target.partition("://")[2]) for port in ports]:
             _said(reading)
         print(target, flush=True)
@@ -203,10 +204,12 @@ def _serve(writing: int, kind: str, port: str, dispatcher: str = "") -> None:
         time.sleep(WATCH_SECONDS)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> list[str]:
+    with contextlib.ExitStack() as probes:  # open until all are found, so that none is found twice
+        found = [probes.enter_context(socket.socket()) for _ in range(count)]
+        for probe in found:
+            probe.bind(("localhost", 0))
+        return [str(probe.getsockname()[1]) for probe in found]
 
 
 # In this project

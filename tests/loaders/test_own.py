@@ -11,7 +11,7 @@ import pytest
 from feeders.errors import FeedersError
 from feeders.keras_api import flatten
 from feeders.loaders import INDEX, ITERATOR, OPS, Leaf
-from feeders.loaders.opening import Source, open_own
+from feeders.loaders.opening import SEQUENCE, Opened, Source, open_own
 from feeders.loaders.own import serve, signature_of
 from feeders.measure.recording import recording_model
 from feeders.strategies import FEEDERS, feeder
@@ -150,3 +150,27 @@ def test_a_signature_keeps_what_all_batches_share(loaded):
 def test_rows_of_the_catalogue_are_fed_by_one_of_these():
     """Nothing that a row pulls is offered by nobody."""
     assert {row.pulls for row in FEEDERS} <= set().union(*(offers for _, _, offers in SERVED.values()))
+
+
+class Images:
+    """As Keras' iterators of images."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return np.zeros((2, 3))
+
+    def on_epoch_end(self):
+        """Draws an order."""
+
+
+def test_a_first_order_that_keras_draws_late_is_told(in_child):
+    """With the first batch of its iterators of images; a hook of the person's is the person's matter."""
+
+    def is_late(module):
+        Images.on_epoch_end.__module__ = module
+        return serve(Opened(Images(), None, SEQUENCE, 1, False), "images").draws_late
+
+    modules = ["keras.src.legacy.preprocessing.image", "keras_preprocessing.image.iterator", "keras_data"]
+    assert in_child(lambda: [*map(is_late, modules), own("sequence").draws_late]) == [True, True, False, False]

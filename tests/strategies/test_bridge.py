@@ -7,6 +7,8 @@ import threading
 
 import pytest
 
+from feeders.errors import Unsupported
+from feeders.strategies import bridge as bridges
 from feeders.strategies.bridge import Bridge
 from feeders.strategies.locked import LockedIterator
 
@@ -72,3 +74,11 @@ def test_a_fault_is_told_to_every_worker():
     for _ in range(2):
         with pytest.raises(LookupError, match="planted"):
             bridge[2]
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_an_epoch_that_looks_like_probing_is_unsupported(monkeypatch, steps):
+    """On JAX and torch one worker is the thread that calls fit(): every second epoch would be the one before."""
+    monkeypatch.setattr(bridges, "backend", lambda: "jax")
+    with pytest.raises(Unsupported, match=f"^a bridge with one worker on jax: an epoch has {steps} batches; expected"):
+        bridges.bridge_feed(itertools.count(), steps, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 import pickle
 import sys
 
@@ -12,9 +13,10 @@ import pytest
 
 from feeders.errors import Unsupported
 from feeders.keras_api import flatten, generation
-from feeders.loaders import INDEX, ITERATOR, OPS, Leaf, Loader
+from feeders.loaders import INDEX, ITERATOR, OPS, Leaf, Loader, Repeated
 from feeders.measure.recording import recording_model
-from feeders.strategies import FEEDERS, feeder
+from feeders.measure.verify import CountedLoader
+from feeders.strategies import FEEDERS, feeder, lookahead_processes
 
 ROWS = 4
 
@@ -321,3 +323,28 @@ def test_batches_that_can_not_be_joined_are_unsupported(in_child):
         return str(error.value)
 
     assert in_child(work).startswith("arrays on indexed pair: its batches can't be joined (all the input array dim")
+
+
+class Alone(Indexed):
+    """Batches of one part: x, without a target."""
+
+    def batch(self, index, epoch):
+        return super().batch(index, epoch)[:1]
+
+
+def test_arrays_need_no_target(in_child):
+    def work():
+        feed = feeder("arrays").build(Alone("pair"), 1)
+        return [list(feed.x.shape), feed.y, feed.fit]
+
+    assert in_child(work) == [[SAMPLES, 3, 3, 2], None, {"batch_size": ROWS}]
+
+
+def test_a_first_order_that_is_drawn_late_is_drawn_before_workers_start(monkeypatch):
+    """Else each process would draw another one: some batches would come twice, and others never."""
+    loader, seen = Indexed("pair"), []
+    loader.hooks = loader.draws_late = True
+    monkeypatch.setattr(lookahead_processes, "LookaheadProcesses", lambda *_: seen.extend(loader.called))
+    monkeypatch.setattr(lookahead_processes, "pool_feed", lambda pool, loader: None)
+    feeder("lookahead-processes").build(CountedLoader(Repeated(loader, 2), os.devnull), 2)
+    assert seen == ["end"]

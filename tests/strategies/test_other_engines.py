@@ -280,3 +280,29 @@ def test_a_server_that_fails_tells_why(monkeypatch, capfd):
         tfdata_service._said(reading)
     os.waitpid(*servers, 0)
     assert "OSError: planted" in capfd.readouterr().err
+
+
+class Lowest:
+    """A socket that gets the lowest port that is free, as a host with few free ports gives."""
+
+    bound = set()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.bound.discard(self.port)
+
+    def bind(self, _):
+        self.port = next(port for port in itertools.count(5000) if port not in self.bound)
+        self.bound.add(self.port)
+
+    def getsockname(self):
+        return "localhost", self.port
+
+
+def test_no_two_workers_of_a_service_get_one_port(monkeypatch):
+    """A port that was looked for and let go may come again."""
+    monkeypatch.setattr(tfdata_service.socket, "socket", Lowest)
+    assert tfdata_service._free_ports(3) == ["5000", "5001", "5002"]
+    assert not Lowest.bound

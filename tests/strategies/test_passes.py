@@ -126,3 +126,21 @@ def test_a_look_at_the_only_batch_of_an_epoch_is_no_pass(in_child):
             return [[x.tolist() for (x,) in dataset.as_numpy_iterator()] for _ in range(2)]
 
     assert in_child(work) == [[[0, 0]], [[1, 1]]]
+
+
+class OneInput:
+    """A single input that has a name: as many parts as arrays, and yet not a tuple of arrays."""
+
+    def __len__(self):
+        return 2
+
+    def batch(self, index, epoch):
+        return {"x": np.full((3, 2), index, np.float32)}, np.full(3, index)
+
+
+def test_a_single_input_may_have_a_name(in_child):
+    def work():
+        with LookaheadThreads(OneInput(), 1) as pool:
+            return [[x["x"].sum().item(), y.tolist()] for x, y in pool_dataset(pool).as_numpy_iterator()]
+
+    assert in_child(work) == [[0.0, [0, 0, 0]], [6.0, [1, 1, 1]]]

@@ -172,6 +172,16 @@ class ShuffledLate(Shuffled):
     on_epoch_end.__qualname__ = "Iterator.on_epoch_end"
 
 
+class ShuffledLateToo(ShuffledLate):
+    """As those of older releases of Keras 2, which come from another package."""
+
+    def on_epoch_end(self):
+        super().on_epoch_end()
+
+    on_epoch_end.__module__ = "keras_preprocessing.image.iterator"
+    on_epoch_end.__qualname__ = "Iterator.on_epoch_end"
+
+
 class Unpicklable(Numbered):
     def __init__(self):
         super().__init__()

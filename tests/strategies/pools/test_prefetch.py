@@ -47,6 +47,34 @@ def test_an_iterator_is_read_once_and_nothing_of_it_is_lost():
         assert list(prefetch.batches()) == []
 
 
+def test_what_a_left_generator_waits_for_comes_next():
+    """As TensorFlow waits, in another thread, when training has been stopped."""
+    free, caught = threading.Event(), []
+
+    def source():
+        yield 0
+        free.wait(DEADLINE_SECONDS)
+        yield from (1, 2)
+
+    def wait():
+        try:
+            next(old)
+        except RuntimeError as error:
+            caught.append(str(error))
+
+    with PrefetchThread(source()) as prefetch:
+        old = prefetch.batches()
+        assert next(old) == 0
+        thread = threading.Thread(target=wait)
+        thread.start()
+        wait_for(lambda: old.gi_running)
+        new = prefetch.batches()
+        free.set()
+        assert list(new) == [1, 2]
+        thread.join(DEADLINE_SECONDS)
+    assert "batches() was called again" in caught[0]
+
+
 def test_only_the_newest_generator_yields():
     with PrefetchThread(numbers) as prefetch:
         old = prefetch.batches()

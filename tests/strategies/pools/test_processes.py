@@ -7,6 +7,7 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from pool_loaders import (
     RandomOfTorch,
     Shuffled,
     ShuffledLate,
+    ShuffledLateToo,
     Sized,
     Unpicklable,
     Various,
@@ -87,6 +89,28 @@ class TestSlots:
         kept = [take(batches, 1 + 300)[0] for _ in range(made._slots + 10)]
         assert isinstance(next(batches)[0].base.base, lookahead_processes._Lease)
         assert [int(x[0]) for x, _ in kept] == [100 * (n // 50) + n % 50 for n in range(0, 301 * len(kept), 301)]
+
+    def test_slots_leave_descriptors_to_others(self, pool, monkeypatch):
+        """Each takes one: whoever kept many batches, or called ``fit()`` hundreds of times, could open no file."""
+        monkeypatch.setattr(lookahead_processes, "KEPT_BATCHES", 1)
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
+        made = pool(Numbered(steps=50), 2)
+        kept = take(made.batches(), 100)
+        assert made._slots == 32
+        assert [int(x[0]) for x, _ in kept] == [*range(50), *range(100, 150)]
+
+    def test_a_batch_that_outlives_the_pool_keeps_its_own_memory_alone(self, pool):
+        """Keras keeps two of each ``fit()`` for good: they would keep the memory of all slots of a pool of its own."""
+        made = pool(Numbered(steps=50, size=400_000), 2)
+        kept, _ = take(made.batches(), 5)[-1]
+        file = os.dup(made._memory.file.fileno())
+        try:
+            before = os.fstat(file).st_blocks
+            made.close()
+            assert 0 < 3 * os.fstat(file).st_blocks < before
+        finally:
+            os.close(file)
+        assert np.all(kept == 4)
 
     def test_who_keeps_none_uses_few_slots(self, pool):
         made = pool(Numbered(steps=50), 2)
@@ -150,6 +174,11 @@ class TestSlots:
                 batch = next(batches)
                 assert batch.size == size and np.all(batch == index)
 
+    def test_a_batch_larger_than_a_slot_is_an_error_and_not_written_over_the_next(self, pool, monkeypatch):
+        monkeypatch.setattr(lookahead_processes, "STRIDE", 1 << 20)
+        with pytest.raises(ValueError, match=r"a batch of 1,\d{3},\d{3} bytes; expected up to 1,048,576"):
+            next(pool(Numbered(size=150_000), 1).batches())
+
     def test_where_the_system_has_no_memory_files_a_file_without_a_name_serves(self, pool, monkeypatch):
         monkeypatch.delattr(os, "memfd_create")
         made = pool(Numbered(size=100_000), 2)
@@ -210,7 +239,7 @@ class TestRandomness:
         assert len(set(drawn[0])) == 80
         assert torch.default_generator.get_state() == before
 
-    @pytest.mark.parametrize("kind", [Shuffled, ShuffledLate])
+    @pytest.mark.parametrize("kind", [Shuffled, ShuffledLate, ShuffledLateToo])
     def test_hooks_draw_one_order_for_all_workers(self, pool, kind):
         """Else each would shuffle for itself: some batches would come twice, and others never."""
         loader = kind(partial(multiprocessing.get_context("fork").Barrier(2).wait, DEADLINE_SECONDS))
