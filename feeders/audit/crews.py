@@ -6,7 +6,6 @@ import collections
 import dataclasses
 import itertools
 import multiprocessing
-import os
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -104,7 +103,6 @@ def _process_work(request: AuditRequest, x: Any, indices: Sequence[int], results
     """Runs in a worker process; sends all of its calls."""
     identity = identity_of(request)
     done: list[Call] = []
-    random.seed(os.getpid())
     with Switches(provoked_files(request)) as switches:
         switches.noise(0.3, 0.002)
         for index in indices:

@@ -43,3 +43,36 @@ def test_a_loader_is_pulled_as_an_epoch_has_begun(loaded, tmp_path):
     run = probes.stress(StressPlan(CONTENTS, ordered=False, steps=6, seed=1, seconds=0.3))
     assert (run.outcome, run.findings) == ("ended", ()), run.message
     assert run.answer.calls > 0
+
+
+# Turns a batch or leaves it, by Python's own random numbers.
+FLIPS = """\
+import random
+
+import numpy as np
+
+from feeders.keras_api import sequence_base
+
+
+class Flips(sequence_base()):
+    def __init__(self):
+        super().__init__()
+        self.x = np.arange(24, dtype=np.float32).reshape(-1, 1)
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        scale = random.uniform(0.9, 1.1)
+        x = self.x[4 * index : 4 * index + 4] * np.float32(scale)
+        return (-x if random.random() < 0.5 else x), x
+"""
+
+
+def test_switches_do_not_change_the_random_numbers_of_a_loader(loaded, tmp_path):
+    path = tmp_path / "flips.py"
+    path.write_text(FLIPS)
+    probes = Probes(AuditRequest(f"{path}:Flips", workers=2, fixed_random=True))
+    run = probes.stress(StressPlan(CONTENTS, ordered=True, steps=6, seed=1, seconds=0.3))
+    assert (run.outcome, run.findings) == ("ended", ()), run.message
+    assert run.answer.calls > 0
