@@ -124,6 +124,7 @@ def test_workers_of_ours_that_wait_for_each_other_hang_once_they_did_so_twice():
     stuck = StressRun("hung", "no end after 8 s. ", StressAnswer(trials=1))
     once, twice = judged(stress=[stuck, pull()]), judged(stress=[stuck, stuck])
     assert (once.word, once.safe, once.pending) == ("exactly-once", True, True)
+    assert once.notes == ("pulled by workers of our own it hung, once and never again: not judged. no end after 8 s. ",)
     assert (twice.word, names(twice)) == ("hung", ["hangs"])
 
 
