@@ -30,6 +30,7 @@ class Crew:
     Attributes:
         calls: of the last trial.
         slowest: seconds of the slowest call when nobody else is there.
+        lines: of the code under audit that ran in processes that pulled, (file, line).
     """
 
     def __init__(
@@ -43,6 +44,12 @@ class Crew:
         self._loader, self._request, self._plan, self._random, self._beat = loader, request, plan, chance, beat
         self.calls = 0
         self.slowest = 0.0
+        self.lines: set[tuple[str, int]] = set()
+
+    @property
+    def can_be_held(self) -> bool:
+        """Whether whoever pulls is held at the place that is chosen here."""
+        return True
 
     def learn(self) -> list[Columns]:
         """Return what each index, or each pull in turn, gives when nobody else is there."""

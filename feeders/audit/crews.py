@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import multiprocessing
 import random
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -76,6 +77,11 @@ class _Threads(Crew):
 class _Processes(Crew):
     """Processes that start anew for each trial, as those of Keras do for each epoch."""
 
+    @property
+    def can_be_held(self) -> bool:
+        """A process has switches of its own. Beside them, those that it was forked with act from Python 3.12 on."""
+        return sys.version_info >= (3, 12)
+
     def trial(self, right: Sequence[Columns]) -> list[Seen]:
         context: Any = multiprocessing.get_context(self._request.start_method)
         results = context.SimpleQueue()
@@ -85,9 +91,11 @@ class _Processes(Crew):
         ]
         for process in processes:
             process.start()
-        parts: list[list[Call]] = [results.get() for _ in processes]
+        answers = [results.get() for _ in processes]
         for process in processes:
             process.join()
+        parts: list[list[Call]] = [calls for calls, _ in answers]
+        self.lines.update(line for _, lines in answers for line in lines)
         self.calls = sum(len(part) for part in parts)
         return [seen for part in parts for call in part for seen in _judged(call, right, self._plan.compared)]
 
@@ -100,7 +108,7 @@ class _Processes(Crew):
 
 
 def _process_work(request: AuditRequest, x: Any, indices: Sequence[int], results: Any) -> None:
-    """Runs in a worker process; sends all of its calls."""
+    """Runs in a worker process; sends all of its calls, and the lines that ran."""
     identity = identity_of(request)
     done: list[Call] = []
     with Switches(provoked_files(request)) as switches:
@@ -110,7 +118,7 @@ def _process_work(request: AuditRequest, x: Any, indices: Sequence[int], results
                 done.append((index, identity.columns(x[index])))
             except Exception as error:
                 done.append((index, describe_exception(error)))
-    results.put(done)
+    results.put((done, [(place.file, place.line) for place in switches.places.values()]))
 
 
 def _judged(call: Call, right: Sequence[Columns], compared: str | None) -> Iterator[Seen]:

@@ -61,12 +61,14 @@ class Switches:
 
     Attributes:
         places: lines that ran meanwhile, in the order of their first run.
+        ran: those that ran since it was emptied.
         beside: places where other threads stood or went on while one was held.
     """
 
     def __init__(self, theirs: Callable[[str], bool]) -> None:
         self._theirs = theirs
         self.places: dict[tuple[CodeType, int], Place] = {}
+        self.ran: set[Place] = set()
         self.beside: set[Place] = set()
         self._lock = threading.Lock()
         self._passed = 0
@@ -128,6 +130,7 @@ class Switches:
             place = self.places.get((code, line))
             if place is None:
                 place = self.places[code, line] = Place(code.co_filename, _name(code), line)
+            self.ran.add(place)
             self._passed += 1
             # By the lock: a thread that has it may not have said yet that it is the holder.
             if self._lock.locked() and self._holder != threading.get_ident():

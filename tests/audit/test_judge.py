@@ -188,6 +188,16 @@ def test_that_nobody_could_pull_it_is_a_note():
     assert judged(known=replace(SEQUENCE, workers=1), stress=[failed_once]).notes == ()
 
 
+def test_lines_that_ran_for_one_thread_alone_are_a_note():
+    kept = StressRun(ENDED, "", StressAnswer(30, 10, 5, (("mine.py", 7), ("mine.py", 8))))
+    other = StressRun(ENDED, "", StressAnswer(30, 10, 5, (("mine.py", 8),)))
+    text = "mine.py:8 ran when one thread read it, and no more when workers of our own pulled it"
+    (note,) = judged(stress=[kept, other]).notes
+    assert note.startswith(text)
+    assert judged(stress=[kept, pull()]).notes == ()
+    assert judged(known=replace(SEQUENCE, workers=1), stress=[kept]).notes == ()
+
+
 def test_two_findings_of_one_trial_are_one_observation():
     verdict = judged(stress=[pull(wrong(trial=4), wrong(trial=4, index=2))])
     assert verdict.safe

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from types import SimpleNamespace
+
 import pytest
 
 from feeders.audit.findings import CONTENTS
 from feeders.audit.probes import Probes
 from feeders.audit.request import AuditRequest
+from feeders.audit.stress import _Trials
 from feeders.audit.stress_plan import StressPlan
+from feeders.audit.switches import Place
 from feeders.keras_api import generation
 
 # Draws its order where Keras 3 says that an epoch begins; on JAX and torch nobody asks for a batch before.
@@ -76,3 +81,51 @@ def test_switches_do_not_change_the_random_numbers_of_a_loader(loaded, tmp_path)
     run = probes.stress(StressPlan(CONTENTS, ordered=True, steps=6, seed=1, seconds=0.3))
     assert (run.outcome, run.findings) == ("ended", ()), run.message
     assert run.answer.calls > 0
+
+
+# Keeps what it has made, so that the line that makes it runs once for each batch.
+KEEPS = """\
+import numpy as np
+
+from feeders.keras_api import sequence_base
+
+
+class Keeps(sequence_base()):
+    def __init__(self):
+        super().__init__()
+        self.kept = {}
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        if index not in self.kept:
+            self.kept[index] = np.full((4, 1), index, np.float32)
+        return self.kept[index], self.kept[index]
+"""
+
+FORKED = {"processes": True, "start_method": "fork"}
+
+
+@pytest.mark.parametrize("options", [{}, FORKED], ids=["threads", "processes"])
+def test_a_line_that_runs_in_no_trial_is_told(loaded, tmp_path, options):
+    path = tmp_path / "keeps.py"
+    path.write_text(KEEPS)
+    probes = Probes(AuditRequest(f"{path}:Keeps", workers=2, **options))
+    run = probes.stress(StressPlan(CONTENTS, ordered=True, steps=6, seed=1, seconds=0.3))
+    assert (run.outcome, run.findings) == ("ended", ()), run.message
+    assert [line for _, line in run.lines] == [15, 16, 17]
+    assert run.answer.alone == ((str(path), 16),)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_nobody_is_said_to_be_held_where_switches_do_not_reach(held):
+    called = []
+    switches = SimpleNamespace(
+        hold=lambda *place, **how: called.append("held"), noise=lambda *how: called.append("noise")
+    )
+    crew = SimpleNamespace(can_be_held=held, slowest=0.0)
+    plan = StressPlan(CONTENTS, ordered=True, steps=6, seed=1, seconds=0.3)
+    place = Place("mine.py", "f", 15)
+    arranged = _Trials(crew, plan, random.Random(1), switches, None)._arrange(iter([(None, place)]))
+    assert (arranged, called) == ((place, ["held"]) if held else (None, ["noise"]))

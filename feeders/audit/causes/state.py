@@ -14,7 +14,7 @@ from feeders.results.record import FAILED
 
 from ._case import Case
 from ._cause import OBSERVATIONS, Cause, Family, Fault
-from ._race import Race, observations, suspicions
+from ._race import MOST_LINES, Race, observations, suspicions
 
 SHARED_STATE = Cause(
     "shared-state",
@@ -175,13 +175,28 @@ def _changed(race: Race, state: _State | None) -> str:
 
 
 def notes(case: Case) -> Iterator[str]:
-    """Say what was seen once, and that nobody could look."""
+    """Say what was seen once, and where nobody could look."""
     if is_seen_once(case):
         yield f"seen once and never again, so not judged: {suspicions(case)[0][1].seen.text()}"
     stress = case.evidence.stress
     if case.is_pulled_as_by_keras and stress and all(run.outcome == FAILED for run in stress):
         said = first_line(stress[0].message)
         yield f"workers of our own could not pull it, so races were looked for in fit() alone: {said}"
+    alone = () if case.race else _alone(case)
+    if alone:
+        yield (
+            f"{', '.join(alone)} ran when one thread read it, and no more when workers of our own pulled it, as where "
+            "batches are kept in memory: races there were looked for in fit() alone. Try: audit it with nothing kept"
+        )
+
+
+def _alone(case: Case) -> tuple[str, ...]:
+    """Lines of the person's code that ran in no trial, though they make batches."""
+    runs = [set(run.answer.alone) for run in case.evidence.stress if run.answer.trials and run.outcome == ENDED]
+    if case.request.is_feeder or case.description.kind != SEQUENCE or not case.is_pulled_as_by_keras or not runs:
+        return ()
+    lines = sorted(set.intersection(*runs))
+    return tuple(f"{file}:{line}" for file, line in lines if case.is_own(file))[:MOST_LINES]
 
 
 def is_seen_once(case: Case) -> bool:
