@@ -63,11 +63,11 @@ def plan_stress(request: AuditRequest, evidence: Evidence, seed: int, seconds: f
     """Return how a loader is pulled, of which the reference is known."""
     reference = evidence.reference
     assert reference is not None
-    return StressPlan(_compared(request, evidence), reference.ordered, evidence.indices, seed, seconds)
+    return StressPlan(compared_by(request, evidence), reference.ordered, evidence.indices, seed, seconds)
 
 
-def _compared(request: AuditRequest, evidence: Evidence) -> str | None:
-    """By what calls can be compared with those that one thread makes."""
+def compared_by(request: AuditRequest, evidence: Evidence) -> str | None:
+    """Return by what calls can be compared with those that one thread makes; None where by nothing."""
     reference, backward = evidence.reference, evidence.backward
     if request.is_feeder:
         return SOUND

@@ -317,6 +317,8 @@ def test_what_one_thread_reads_and_threads_of_our_own_add_is_no_delivery_beside_
     assert judged(known=replace(SEQUENCE, workers=1), stress=[pull(calls=100)]).deliveries == 6
     assert judged(ONCE, known=GENERATOR, stress=[pull(calls=100)]).deliveries == 6
     assert judged(known=replace(SEQUENCE, kind="dataset", workers=1), stress=[pull(calls=100)]).deliveries == 106
+    other_each_time = {"reread": Agreement(False, False)}
+    assert judged(backward=other_each_time, stress=[pull(calls=100)]).deliveries == 6
 
 
 def test_nothing_delivered_is_no_rate():
