@@ -377,6 +377,19 @@ def test_a_lock_of_the_call_is_named_with_what_it_does_not_protect(source):
     assert verdict.faults[0].where == (f"{line('')[0]}:2: a new lock in each call",)
 
 
+def test_between_processes_no_lock_of_threads_is_advised_and_a_file_is_opened_for_each(source):
+    line = source("""\
+        def get(self, index):
+            with threading.Lock():
+                self.file.seek(index)
+                return self.file.read(8)
+    """)
+    lock, handle = race(line("file.read"), known=replace(SEQUENCE, processes=True)).faults
+    assert (lock.cause.name, handle.cause.name) == ("call-lock", "shared-handle")
+    assert lock.advice.startswith("Between processes it has to be a multiprocessing.Lock()")
+    assert "os.getpid()" in handle.advice
+
+
 def test_changed_attributes_are_named_where_no_file_is_read(source):
     line = source("""\
         def get(self, index):
