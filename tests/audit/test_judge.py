@@ -441,6 +441,17 @@ def test_a_race_on_what_is_no_variable_points_outside_of_the_program(source):
     assert "a file of a fixed name" in verdict.faults[0].advice
 
 
+def test_a_race_on_what_the_lines_do_not_assign_is_not_said_to_be_outside_of_the_program(source):
+    line = source("""\
+        def get(self, index, rows=[]):
+            rows[:] = self.rows[index]
+            return self.whole(rows)
+    """)
+    advice = race(line("return"), line("rows[:]")).faults[0].advice
+    assert "an argument whose default is a list" in advice
+    assert "change no variable" not in advice
+
+
 def test_a_database_cursor_is_called_one_and_the_lock_covers_its_rows(source):
     line = source("""\
         def get(self, index):
