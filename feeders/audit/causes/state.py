@@ -164,9 +164,9 @@ def _changed(race: Race, state: _State | None) -> str:
     lines = sorted({line for part in names.values() for line in part})
     if not names:
         return (
-            "No variable that calls share is seen to change in these lines. Look for a method that changes its object, and "
-            "for an argument whose default is a list or an array. Look outside of the program too: a file of a fixed name, "
-            "a table, a port. Give each call one of its own."
+            "No variable that calls share is seen to change in these lines. Look for a method that changes its object, "
+            "and for an argument whose default is a list or an array. Look outside of the program too: a file of a "
+            "fixed name, a table, a port. Give each call one of its own."
         )
     changed = f"Changed by several at once: {', '.join(sorted(names))} (line {', '.join(map(str, lines))})."
     if state is None or not state.name.startswith("self.") or not state.reads:
