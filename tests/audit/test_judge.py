@@ -198,6 +198,14 @@ def test_lines_that_ran_for_one_thread_alone_are_a_note():
     assert judged(known=replace(SEQUENCE, workers=1), stress=[kept]).notes == ()
 
 
+def test_that_no_switch_is_forced_in_processes_that_start_anew_is_a_note():
+    forked = replace(SEQUENCE, processes=True)
+    assert judged(known=forked).notes == ()
+    (note,) = judged(known=replace(forked, pickles=True)).notes
+    assert note.startswith("worker processes that start anew (spawn, forkserver) have no forced switches")
+    assert judged(known=replace(forked, pickles=True, workers=1)).notes == ()
+
+
 def test_two_findings_of_one_trial_are_one_observation():
     verdict = judged(stress=[pull(wrong(trial=4), wrong(trial=4, index=2))])
     assert verdict.safe

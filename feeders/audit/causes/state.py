@@ -183,6 +183,12 @@ def notes(case: Case) -> Iterator[str]:
     if case.is_pulled_as_by_keras and stress and all(run.outcome == FAILED for run in stress):
         said = first_line(stress[0].message)
         yield f"workers of our own could not pull it, so races were looked for in fit() alone: {said}"
+    known = case.description
+    if known.pickles and known.has_several_workers and case.ending is None:
+        yield (
+            "worker processes that start anew (spawn, forkserver) have no forced switches: a race on what they share, "
+            "as a file of a fixed name, shows only if fit() meets it by itself"
+        )
     alone = () if case.race else _alone(case)
     if alone:
         yield (
