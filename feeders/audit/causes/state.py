@@ -183,6 +183,11 @@ def notes(case: Case) -> Iterator[str]:
     if case.is_pulled_as_by_keras and stress and all(run.outcome == FAILED for run in stress):
         said = first_line(stress[0].message)
         yield f"workers of our own could not pull it, so races were looked for in fit() alone: {said}"
+    yield from _unprovoked(case)
+
+
+def _unprovoked(case: Case) -> Iterator[str]:
+    """Say where no switch was forced."""
     known = case.description
     if known.pickles and known.has_several_workers and case.ending is None:
         yield (
