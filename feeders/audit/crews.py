@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, Callable, Iterator, Sequence, Tuple, Union
 
+from feeders.keras_api import TENSORFLOW, asked_backend, generation
 from feeders.loaders.opening import DATASET, GENERATOR, ITERATOR, SEQUENCE, WORKERS
 from feeders.loaders.own import one_at_a_time
 from feeders.measure.identity import Columns
@@ -82,6 +83,29 @@ class _Processes(Crew):
         """A process has switches of its own. Beside them, those that it was forked with act from Python 3.12 on."""
         return sys.version_info >= (3, 12)
 
+    def learn(self) -> list[Columns]:
+        """Let a process of its own tell what each index gives: who forks workers makes no more batches than Keras."""
+        context: Any = multiprocessing.get_context(self._request.start_method)
+        if context.get_start_method() != "fork":
+            return super().learn()
+        for index in range(min(_made_before_the_fork(), self._plan.steps)):
+            self._loader.x[index]
+            self._beat()
+        results = context.SimpleQueue()
+        process = context.Process(target=self._learn_aside, args=(results,))
+        process.start()
+        known, self.slowest, error = results.get()
+        process.join()
+        if error:
+            raise RuntimeError(error)
+        return list(known)
+
+    def _learn_aside(self, results: Any) -> None:
+        try:
+            results.put((super().learn(), self.slowest, ""))
+        except Exception as error:
+            results.put(([], 0.0, describe_exception(error).error))
+
     def trial(self, right: Sequence[Columns]) -> list[Seen]:
         context: Any = multiprocessing.get_context(self._request.start_method)
         results = context.SimpleQueue()
@@ -105,6 +129,13 @@ class _Processes(Crew):
         most = max(CALLS_PER_WORKER, min(PROCESS_CALLS, int(PROCESS_SECONDS / max(1e-6, self.slowest))))
         workers = self._loader.workers
         return [(order[number::workers] or order)[:most] for number in range(workers)]
+
+
+def _made_before_the_fork() -> int:
+    """How many batches Keras makes to see what they look like, before it forks its workers."""
+    if generation() == 2:
+        return 1
+    return 2 if asked_backend() == TENSORFLOW else 0
 
 
 def _process_work(request: AuditRequest, x: Any, indices: Sequence[int], results: Any) -> None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from feeders.audit import crews
 from feeders.audit.findings import CONTENTS
 from feeders.audit.probes import Probes
 from feeders.audit.request import AuditRequest
@@ -107,15 +108,15 @@ class Keeps(sequence_base()):
 FORKED = {"processes": True, "start_method": "fork"}
 
 
-@pytest.mark.parametrize("options", [{}, FORKED], ids=["threads", "processes"])
-def test_a_line_that_runs_in_no_trial_is_told(loaded, tmp_path, options):
+# Processes are forked from one that has kept next to nothing.
+@pytest.mark.parametrize(("options", "alone"), [({}, [16]), (FORKED, [])], ids=["threads", "processes"])
+def test_a_line_that_runs_in_no_trial_is_told(loaded, tmp_path, options, alone):
     path = tmp_path / "keeps.py"
     path.write_text(KEEPS)
     probes = Probes(AuditRequest(f"{path}:Keeps", workers=2, **options))
     run = probes.stress(StressPlan(CONTENTS, ordered=True, steps=6, seed=1, seconds=0.3))
     assert (run.outcome, run.findings) == ("ended", ()), run.message
-    assert [line for _, line in run.lines] == [15, 16, 17]
-    assert run.answer.alone == ((str(path), 16),)
+    assert run.answer.alone == tuple((str(path), line) for line in alone)
 
 
 @pytest.mark.parametrize("held", [True, False])
@@ -129,3 +130,42 @@ def test_nobody_is_said_to_be_held_where_switches_do_not_reach(held):
     place = Place("mine.py", "f", 15)
     arranged = _Trials(crew, plan, random.Random(1), switches, None)._arrange(iter([(None, place)]))
     assert (arranged, called) == ((place, ["held"]) if held else (None, ["noise"]))
+
+
+# Gives how many batches had been made when its process began.
+COUNTS = """\
+import os
+
+import numpy as np
+
+from feeders.keras_api import sequence_base
+
+
+class Counts(sequence_base()):
+    def __init__(self):
+        super().__init__()
+        self.made, self.owner, self.before = set(), None, None
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        if self.owner != os.getpid():
+            self.owner, self.before = os.getpid(), len(self.made)
+        self.made.add(index)
+        return np.full((4, 1), self.before, np.float32), np.zeros(4, np.float32)
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
+def test_workers_are_forked_from_who_has_made_as_many_batches_as_keras_has(loaded, tmp_path, monkeypatch, backend):
+    """None on torch, so that what a worker opens at its first use is its own there."""
+    if generation() == 2:
+        pytest.skip("it has one backend")
+    monkeypatch.setattr(crews, "asked_backend", lambda: backend)
+    path = tmp_path / "counts.py"
+    path.write_text(COUNTS)
+    probes = Probes(AuditRequest(f"{path}:Counts", workers=2, **FORKED))
+    run = probes.stress(StressPlan(CONTENTS, ordered=True, steps=6, seed=1, seconds=0.3))
+    assert (run.outcome, run.findings) == ("ended", ()), run.message
+    assert [line for _, line in run.lines] == ([17, 18, 19, 20] if backend == "tensorflow" else [])
