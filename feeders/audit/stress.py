@@ -83,6 +83,7 @@ class _Trials:
                 self._trial(right, place)
                 since += bool(self._findings)
         self._crew.close()
+        self._journal.write(LinesRan(tuple(sorted(self._crew.lines.difference(lines)))))
         ran = {(place.file, place.line) for place in self._switches.ran} | self._crew.lines
         reached = sum((place.file, place.line) in ran for place in held)
         alone = tuple(line for line in dict.fromkeys(lines) if line not in ran)
