@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import numpy as np
 import pytest
@@ -112,3 +113,12 @@ def test_a_batch_is_reused_by_another_call_and_not_by_what_happens_between_epoch
     reading = reader.reading(Description("sequence", length=3), None)
     assert len(reading.epochs) > 2
     assert bool(reading.reused) is reused
+
+
+def test_to_read_an_index_again_draws_none_of_the_random_numbers_of_a_loader(loaded):
+    loader = AuditedLoader(TurnedInPlace(), None, "sequence", workers=1, processes=False)
+    random.seed(3)
+    drawn = random.random()
+    random.seed(3)
+    _Reader(loader, AuditRequest("mine.py:Mine"), backward=True, journal=Journal(), making=0.0).run()
+    assert random.random() == drawn
