@@ -18,7 +18,7 @@ from feeders.loaders.opening import DATASET, GENERATOR, ITERATOR, SEQUENCE, WORK
 from feeders.loaders.own import one_at_a_time
 from feeders.measure.identity import Columns
 
-from .crew import CALLS_PER_WORKER, Crew
+from .crew import CALLS_PER_WORKER, LOOKED_AT, Crew
 from .datasets import is_endless
 from .exceptions import RaisedException, describe_exception
 from .findings import SOUND, ChangedBatch, RaisedCall, Seen, compare, compare_sets
@@ -86,9 +86,9 @@ class _Processes(Crew):
     def learn(self) -> list[Columns]:
         """Let a process of its own tell what each index gives: who forks workers makes no more batches than Keras."""
         context: Any = multiprocessing.get_context(self._request.start_method)
-        if context.get_start_method() != "fork":
+        if self._plan.right is not None or context.get_start_method() != "fork":
             return super().learn()
-        for index in range(min(_made_before_the_fork(), self._plan.steps)):
+        for index in range(min(self._looked_at(), self._plan.steps)):
             self._loader.x[index]
             self._beat()
         results = context.SimpleQueue()
@@ -99,6 +99,12 @@ class _Processes(Crew):
         if error:
             raise RuntimeError(error)
         return list(known)
+
+    def _looked_at(self) -> int:
+        """Count the batches that Keras makes before it forks its workers."""
+        if generation() == 2:
+            return 1
+        return LOOKED_AT if asked_backend() == TENSORFLOW else 0
 
     def _learn_aside(self, results: Any) -> None:
         try:
@@ -129,13 +135,6 @@ class _Processes(Crew):
         most = max(CALLS_PER_WORKER, min(PROCESS_CALLS, int(PROCESS_SECONDS / max(1e-6, self.slowest))))
         workers = self._loader.workers
         return [(order[number::workers] or order)[:most] for number in range(workers)]
-
-
-def _made_before_the_fork() -> int:
-    """How many batches Keras makes to see what they look like, before it forks its workers."""
-    if generation() == 2:
-        return 1
-    return 2 if asked_backend() == TENSORFLOW else 0
 
 
 def _process_work(request: AuditRequest, x: Any, indices: Sequence[int], results: Any) -> None:

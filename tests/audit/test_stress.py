@@ -6,6 +6,7 @@ import random
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from feeders.audit import crews
@@ -16,6 +17,7 @@ from feeders.audit.stress import _Trials
 from feeders.audit.stress_plan import StressPlan
 from feeders.audit.switches import Place
 from feeders.keras_api import generation
+from feeders.measure.identity import ByContent
 
 # Draws its order where Keras 3 says that an epoch begins; on JAX and torch nobody asks for a batch before.
 BEGINS = """\
@@ -172,3 +174,13 @@ def test_workers_are_forked_from_who_has_made_as_many_batches_as_keras_has(loade
     assert sorted(line for _, line in run.lines) == [17, 18, 19, 20]  # whoever ran them
     can_be_held = backend == "tensorflow" and sys.version_info >= (3, 12)
     assert (run.answer.places > 0) is can_be_held
+
+
+def test_where_each_index_is_known_workers_make_what_is_kept(loaded, tmp_path):
+    path = tmp_path / "keeps.py"
+    path.write_text(KEEPS)
+    known = tuple(ByContent().columns((np.full((4, 1), index, np.float32),) * 2) for index in range(6))
+    probes = Probes(AuditRequest(f"{path}:Keeps", workers=2))
+    run = probes.stress(StressPlan(CONTENTS, ordered=True, steps=6, seed=1, seconds=0.3, right=known))
+    assert (run.outcome, run.findings) == ("ended", ()), run.message
+    assert run.answer.alone == ()
