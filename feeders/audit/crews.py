@@ -6,18 +6,19 @@ import collections
 import dataclasses
 import itertools
 import multiprocessing
-import os
 import random
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, Callable, Iterator, Sequence, Tuple, Union
 
+from feeders.keras_api import TENSORFLOW, asked_backend, generation
 from feeders.loaders.opening import DATASET, GENERATOR, ITERATOR, SEQUENCE, WORKERS
 from feeders.loaders.own import one_at_a_time
 from feeders.measure.identity import Columns
 
-from .crew import CALLS_PER_WORKER, Crew
+from .crew import CALLS_PER_WORKER, LOOKED_AT, Crew
 from .datasets import is_endless
 from .exceptions import RaisedException, describe_exception
 from .findings import SOUND, ChangedBatch, RaisedCall, Seen, compare, compare_sets
@@ -77,6 +78,40 @@ class _Threads(Crew):
 class _Processes(Crew):
     """Processes that start anew for each trial, as those of Keras do for each epoch."""
 
+    @property
+    def can_be_held(self) -> bool:
+        """A process has switches of its own. Beside them, those that it was forked with act from Python 3.12 on."""
+        return sys.version_info >= (3, 12)
+
+    def learn(self) -> list[Columns]:
+        """Let a process of its own tell what each index gives: who forks workers makes no more batches than Keras."""
+        context: Any = multiprocessing.get_context(self._request.start_method)
+        if self._plan.right is not None or context.get_start_method() != "fork":
+            return super().learn()
+        for index in range(min(self._looked_at(), self._plan.steps)):
+            self._loader.x[index]
+            self._beat()
+        results = context.SimpleQueue()
+        process = context.Process(target=self._learn_aside, args=(results,))
+        process.start()
+        known, self.slowest, error = results.get()
+        process.join()
+        if error:
+            raise RuntimeError(error)
+        return list(known)
+
+    def _looked_at(self) -> int:
+        """Count the batches that Keras makes before it forks its workers."""
+        if generation() == 2:
+            return 1
+        return LOOKED_AT if asked_backend() == TENSORFLOW else 0
+
+    def _learn_aside(self, results: Any) -> None:
+        try:
+            results.put((super().learn(), self.slowest, ""))
+        except Exception as error:
+            results.put(([], 0.0, describe_exception(error).error))
+
     def trial(self, right: Sequence[Columns]) -> list[Seen]:
         context: Any = multiprocessing.get_context(self._request.start_method)
         results = context.SimpleQueue()
@@ -86,9 +121,11 @@ class _Processes(Crew):
         ]
         for process in processes:
             process.start()
-        parts: list[list[Call]] = [results.get() for _ in processes]
+        answers = [results.get() for _ in processes]
         for process in processes:
             process.join()
+        parts: list[list[Call]] = [calls for calls, _ in answers]
+        self.lines.update(line for _, lines in answers for line in lines)
         self.calls = sum(len(part) for part in parts)
         return [seen for part in parts for call in part for seen in _judged(call, right, self._plan.compared)]
 
@@ -101,10 +138,9 @@ class _Processes(Crew):
 
 
 def _process_work(request: AuditRequest, x: Any, indices: Sequence[int], results: Any) -> None:
-    """Runs in a worker process; sends all of its calls."""
+    """Runs in a worker process; sends all of its calls, and the lines that ran."""
     identity = identity_of(request)
     done: list[Call] = []
-    random.seed(os.getpid())
     with Switches(provoked_files(request)) as switches:
         switches.noise(0.3, 0.002)
         for index in indices:
@@ -112,7 +148,7 @@ def _process_work(request: AuditRequest, x: Any, indices: Sequence[int], results
                 done.append((index, identity.columns(x[index])))
             except Exception as error:
                 done.append((index, describe_exception(error)))
-    results.put(done)
+    results.put((done, [(place.file, place.line) for place in switches.places.values()]))
 
 
 def _judged(call: Call, right: Sequence[Columns], compared: str | None) -> Iterator[Seen]:

@@ -106,11 +106,13 @@ class StressAnswer:
         calls: made beside others.
         trials: in which they were made.
         places: lines and operations at which a thread was held.
+        alone: lines, (file, line), that ran when nobody else was there, and not beside others.
     """
 
     calls: int = 0
     trials: int = 0
     places: int = 0
+    alone: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)

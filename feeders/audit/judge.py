@@ -13,6 +13,7 @@ from .causes import CORRUPT, DUPLICATED, FAMILIES, MISSING, OBSERVATIONS, Case, 
 from .evidence import ENDED, Evidence
 from .exceptions import first_line
 from .request import AuditRequest
+from .stress_plan import compared_by
 
 WHOLE, NOT_COMPARED = "whole", "not compared"
 
@@ -125,6 +126,7 @@ def _is_pending(case: Case) -> bool:
 
 
 def _deliveries(case: Case) -> int:
-    """Batches made while others were: what a race had the chance to hit."""
-    pulled = sum(run.answer.calls for run in case.evidence.stress) if case.is_pulled_as_by_keras else 0
+    """Batches made while others were: what a race had the chance to hit, and where it would have been seen."""
+    counts = case.is_pulled_as_by_keras and compared_by(case.request, case.evidence) is not None
+    pulled = sum(run.answer.calls for run in case.evidence.stress) if counts else 0
     return sum(run.batches for run in (*case.evidence.fits, *case.evidence.others)) + pulled

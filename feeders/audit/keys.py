@@ -63,7 +63,7 @@ def _batches(loader: AuditedLoader) -> Iterator[Any]:
 
 def _rows(value: Any) -> list[Any]:
     array = np.ascontiguousarray(as_array(value))
-    if array.dtype.kind == "O":  # text, of which the bytes are addresses
+    if array.dtype.kind in "OSU":  # text, of which the bytes are addresses, or as many as the longest of its batch has
         return [repr(row) for row in array.tolist()]
     return [row.tobytes() for row in array]
 

@@ -75,6 +75,7 @@ class _Trials:
             right = self._crew.learn()
             lines = tuple((place.file, place.line) for place in self._switches.places.values())
             self._journal.write(LinesRan(lines))
+            self._switches.ran.clear()
             end, places = time.perf_counter() + self._plan.seconds, self._choices()
             while time.perf_counter() < end and self._findings < MOST_FINDINGS and since < TRIALS_AFTER:
                 place = self._arrange(places)
@@ -82,11 +83,15 @@ class _Trials:
                 self._trial(right, place)
                 since += bool(self._findings)
         self._crew.close()
-        return StressAnswer(self._calls, self._trials, len(held))
+        self._journal.write(LinesRan(tuple(sorted(self._crew.lines.difference(lines)))))
+        ran = {(place.file, place.line) for place in self._switches.ran} | self._crew.lines
+        reached = sum((place.file, place.line) in ran for place in held)
+        alone = tuple(line for line in dict.fromkeys(lines) if line not in ran)
+        return StressAnswer(self._calls, self._trials, reached, alone)
 
     def _arrange(self, places: Iterator[tuple[CodeType, Place]]) -> Place | None:
-        """Hold at the next place, or make noise while none is known."""
-        choice = next(places, None)
+        """Hold at the next place; make noise while none is known, or where nobody can be held."""
+        choice = next(places, None) if self._crew.can_be_held else None
         if choice is None:
             self._switches.noise(0.2, 0.001)
             return None

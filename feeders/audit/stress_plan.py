@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from feeders.loaders.opening import DATASET, SEQUENCE
+from feeders.measure.identity import Columns
 
 from .evidence import Evidence
 from .findings import CONTENTS, KEYS, SOUND
@@ -30,6 +31,8 @@ class StressPlan:
         steps: indices or batches that belong to an epoch.
         seed: of the global random numbers, and of which place is held when.
         seconds: to go on for.
+        right: what each index gives alone; None where that is not known, and has to be found out.
+        slowest: seconds of the slowest batch that one thread has made.
     """
 
     compared: str | None
@@ -37,6 +40,8 @@ class StressPlan:
     steps: int
     seed: int
     seconds: float
+    right: tuple[Columns, ...] | None = None
+    slowest: float = 0.0
 
 
 def can_be_pulled(evidence: Evidence) -> bool:
@@ -61,13 +66,17 @@ def stress_seconds(request: AuditRequest, evidence: Evidence, left: float) -> fl
 
 def plan_stress(request: AuditRequest, evidence: Evidence, seed: int, seconds: float) -> StressPlan:
     """Return how a loader is pulled, of which the reference is known."""
-    reference = evidence.reference
-    assert reference is not None
-    return StressPlan(_compared(request, evidence), reference.ordered, evidence.indices, seed, seconds)
+    reference, forward, compared = evidence.reference, evidence.forward, compared_by(request, evidence)
+    assert reference is not None and forward is not None
+    steps = evidence.indices
+    known = reference.ordered and compared == CONTENTS and evidence.description.kind == SEQUENCE
+    first = forward.epochs[0][:steps] if known and forward.epochs else ()
+    right = first if len(first) == steps else None
+    return StressPlan(compared, reference.ordered, steps, seed, seconds, right, forward.slowest)
 
 
-def _compared(request: AuditRequest, evidence: Evidence) -> str | None:
-    """By what calls can be compared with those that one thread makes."""
+def compared_by(request: AuditRequest, evidence: Evidence) -> str | None:
+    """Return by what calls can be compared with those that one thread makes; None where by nothing."""
     reference, backward = evidence.reference, evidence.backward
     if request.is_feeder:
         return SOUND

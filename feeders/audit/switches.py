@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import os
 import random
 import sys
 import threading
@@ -28,6 +29,11 @@ LOOK_SECONDS = 0.0002
 
 # A tenth of CPython's: switches come between operations too where no place is forced.
 SWITCH_INTERVAL_SECONDS = 5e-6
+
+# Numbers of their own: the code under audit may draw from `random`, and would get others wherever a switch was drawn.
+# A forked process goes on with other ones, as it does with those of `random`.
+_chance = random.Random()
+os.register_at_fork(after_in_child=_chance.seed)
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,14 @@ class Switches:
 
     Attributes:
         places: lines that ran meanwhile, in the order of their first run.
+        ran: those that ran since it was emptied.
         beside: places where other threads stood or went on while one was held.
     """
 
     def __init__(self, theirs: Callable[[str], bool]) -> None:
         self._theirs = theirs
         self.places: dict[tuple[CodeType, int], Place] = {}
+        self.ran: set[Place] = set()
         self.beside: set[Place] = set()
         self._lock = threading.Lock()
         self._passed = 0
@@ -122,14 +130,15 @@ class Switches:
             place = self.places.get((code, line))
             if place is None:
                 place = self.places[code, line] = Place(code.co_filename, _name(code), line)
+            self.ran.add(place)
             self._passed += 1
             # By the lock: a thread that has it may not have said yet that it is the holder.
             if self._lock.locked() and self._holder != threading.get_ident():
                 self.beside.add(place)
-        if not self._share or random.random() >= self._share:
+        if not self._share or _chance.random() >= self._share:
             return
         if self._target is None:
-            time.sleep(random.uniform(0, self._longest))
+            time.sleep(_chance.uniform(0, self._longest))
         elif self._target == (code, line if offset is None else self._target[1], offset):
             self._stay()
 

@@ -124,6 +124,7 @@ def test_workers_of_ours_that_wait_for_each_other_hang_once_they_did_so_twice():
     stuck = StressRun("hung", "no end after 8 s. ", StressAnswer(trials=1))
     once, twice = judged(stress=[stuck, pull()]), judged(stress=[stuck, stuck])
     assert (once.word, once.safe, once.pending) == ("exactly-once", True, True)
+    assert once.notes == ("pulled by workers of our own it hung, once and never again: not judged. no end after 8 s. ",)
     assert (twice.word, names(twice)) == ("hung", ["hangs"])
 
 
@@ -185,6 +186,24 @@ def test_that_nobody_could_pull_it_is_a_note():
     assert (verdict.safe, verdict.notes) == (True, (text,))
     assert judged(stress=[failed_once, pull()]).notes == ()
     assert judged(known=replace(SEQUENCE, workers=1), stress=[failed_once]).notes == ()
+
+
+def test_lines_that_ran_for_one_thread_alone_are_a_note():
+    kept = StressRun(ENDED, "", StressAnswer(30, 10, 5, (("mine.py", 7), ("mine.py", 8))))
+    other = StressRun(ENDED, "", StressAnswer(30, 10, 5, (("mine.py", 8),)))
+    text = "mine.py:8 ran when one thread read it, and no more when workers of our own pulled it"
+    (note,) = judged(stress=[kept, other]).notes
+    assert note.startswith(text)
+    assert judged(stress=[kept, pull()]).notes == ()
+    assert judged(known=replace(SEQUENCE, workers=1), stress=[kept]).notes == ()
+
+
+def test_that_no_switch_is_forced_in_processes_that_start_anew_is_a_note():
+    forked = replace(SEQUENCE, processes=True)
+    assert judged(known=forked).notes == ()
+    (note,) = judged(known=replace(forked, pickles=True)).notes
+    assert note.startswith("worker processes that start anew (spawn, forkserver) have no forced switches")
+    assert judged(known=replace(forked, pickles=True, workers=1)).notes == ()
 
 
 def test_two_findings_of_one_trial_are_one_observation():
@@ -306,6 +325,8 @@ def test_what_one_thread_reads_and_threads_of_our_own_add_is_no_delivery_beside_
     assert judged(known=replace(SEQUENCE, workers=1), stress=[pull(calls=100)]).deliveries == 6
     assert judged(ONCE, known=GENERATOR, stress=[pull(calls=100)]).deliveries == 6
     assert judged(known=replace(SEQUENCE, kind="dataset", workers=1), stress=[pull(calls=100)]).deliveries == 106
+    other_each_time = {"reread": Agreement(False, False)}
+    assert judged(backward=other_each_time, stress=[pull(calls=100)]).deliveries == 6
 
 
 def test_nothing_delivered_is_no_rate():
@@ -364,6 +385,19 @@ def test_a_lock_of_the_call_is_named_with_what_it_does_not_protect(source):
     assert verdict.faults[0].where == (f"{line('')[0]}:2: a new lock in each call",)
 
 
+def test_between_processes_no_lock_of_threads_is_advised_and_a_file_is_opened_for_each(source):
+    line = source("""\
+        def get(self, index):
+            with threading.Lock():
+                self.file.seek(index)
+                return self.file.read(8)
+    """)
+    lock, handle = race(line("file.read"), known=replace(SEQUENCE, processes=True)).faults
+    assert (lock.cause.name, handle.cause.name) == ("call-lock", "shared-handle")
+    assert lock.advice.startswith("Between processes it has to be a multiprocessing.Lock()")
+    assert "os.getpid()" in handle.advice
+
+
 def test_changed_attributes_are_named_where_no_file_is_read(source):
     line = source("""\
         def get(self, index):
@@ -413,6 +447,17 @@ def test_a_race_on_what_is_no_variable_points_outside_of_the_program(source):
     verdict = race(line("return"), line("np.save"))
     assert names(verdict) == ["shared-state"]
     assert "a file of a fixed name" in verdict.faults[0].advice
+
+
+def test_a_race_on_what_the_lines_do_not_assign_is_not_said_to_be_outside_of_the_program(source):
+    line = source("""\
+        def get(self, index, rows=[]):
+            rows[:] = self.rows[index]
+            return self.whole(rows)
+    """)
+    advice = race(line("return"), line("rows[:]")).faults[0].advice
+    assert "an argument whose default is a list" in advice
+    assert "change no variable" not in advice
 
 
 def test_a_database_cursor_is_called_one_and_the_lock_covers_its_rows(source):

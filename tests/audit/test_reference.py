@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -112,3 +114,20 @@ def test_a_batch_is_reused_by_another_call_and_not_by_what_happens_between_epoch
     reading = reader.reading(Description("sequence", length=3), None)
     assert len(reading.epochs) > 2
     assert bool(reading.reused) is reused
+
+
+def test_to_read_an_index_again_draws_none_of_the_random_numbers_of_a_loader(loaded):
+    loader = AuditedLoader(TurnedInPlace(), None, "sequence", workers=1, processes=False)
+    random.seed(3)
+    drawn = random.random()
+    random.seed(3)
+    _Reader(loader, AuditRequest("mine.py:Mine"), backward=True, journal=Journal(), making=0.0).run()
+    assert random.random() == drawn
+
+
+def test_what_each_index_gives_is_known_where_both_passes_agree_on_it():
+    request, forward = AuditRequest("mine.py:Mine"), passes(5)
+    evidence = Evidence(forward=forward, backward=forward, reference=reference_of(request, forward, forward))
+    assert plan_stress(request, evidence, 1, 1.0).right == forward.epochs[0]
+    shuffled = replace(evidence, reference=replace(evidence.reference, ordered=False))
+    assert plan_stress(request, shuffled, 1, 1.0).right is None

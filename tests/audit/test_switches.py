@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import random
 import sys
 import threading
 from types import SimpleNamespace
@@ -185,3 +186,13 @@ def test_nothing_is_left_switched_on_afterwards(mine):
         mine.work(mine.Counter().bare, [None])
     assert (sys.getswitchinterval(), sys.gettrace()) == (interval, trace)
     assert switches.places == {}
+
+
+def test_random_numbers_of_the_code_under_audit_stay_its_own(mine):
+    with Switches(is_mine(mine)) as switches:
+        switches.noise(0.5, 0.0)
+        random.seed(3)
+        mine.Counter().bare()
+        drawn = random.random()
+        random.seed(3)
+        assert drawn == random.random()

@@ -76,14 +76,15 @@ class Case:
         return tuple(run for run in self.evidence.fits if run.outcome != ENDED)
 
     @cached_property
-    def _stuck(self) -> list[tuple[str, str]]:
+    def stuck(self) -> list[tuple[str, str]]:
+        """Outcome and message of each process in which workers of our own hung or crashed."""
         bad = [run for run in self.evidence.stress if run.outcome in (HUNG, CRASHED)]
         return [(run.outcome, run.message) for run in bad] if self.is_pulled_as_by_keras else []
 
     @property
     def bad_endings(self) -> int:
         """How often it did not end well."""
-        return len(self.bad_fits) + bool(self.evidence.broken) + len(self._stuck)
+        return len(self.bad_fits) + bool(self.evidence.broken) + len(self.stuck)
 
     @cached_property
     def ending(self) -> Ending | None:
@@ -94,7 +95,7 @@ class Case:
             run = self.bad_fits[0]
             return Ending(run.outcome, run.message, run, self.bad_endings)
         broken = self.evidence.broken
-        outcome, message = (broken.outcome, broken.message) if broken else self._stuck[0]
+        outcome, message = (broken.outcome, broken.message) if broken else self.stuck[0]
         return Ending(outcome, message, None, self.bad_endings)
 
     # What arrived.

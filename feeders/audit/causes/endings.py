@@ -142,6 +142,9 @@ def notes(case: Case) -> Iterator[str]:
     if case.bad_fits and case.bad_endings < OBSERVATIONS:
         run = case.bad_fits[0]
         yield f"one fit() {run.outcome} and no other one did: not judged. {first_line(run.message)}"
+    elif case.stuck and case.bad_endings < OBSERVATIONS:
+        outcome, message = case.stuck[0]
+        yield f"pulled by workers of our own it {outcome}, once and never again: not judged. {first_line(message)}"
 
 
 FAMILY = Family(

@@ -53,7 +53,8 @@ def _advice(case: Case, file: str, reader: Reader) -> str:
     if case.description.processes:
         return (
             f"{reader.name} ({span} of {file}) is shared since the fork, and no thread's lock helps: "
-            "open it in the worker, at its first use there."
+            "open it in the worker, at its first use there. Keep os.getpid() beside it, and open it anew where that "
+            "has changed: Keras may make a batch before the fork."
         )
     if reader.asks:
         return (

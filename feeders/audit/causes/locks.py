@@ -9,6 +9,9 @@ from feeders.audit.source import call_lock
 from ._case import Case
 from ._cause import Cause, Family, Fault
 
+# For processes, which share no lock of `threading`, wherever it is made.
+_PROCESSES = "Between processes it has to be a multiprocessing.Lock(): one of threading excludes none of them."
+
 CALL_LOCK = Cause(
     "call-lock",
     "The lock is new in each call, so nobody ever waits for it: it excludes no one.",
@@ -28,7 +31,8 @@ def find(case: Case) -> Iterator[Fault]:
     if line is not None:
         where = (f"{file}:{line}: a new lock in each call",)
         explains = ("shared-state", "raises")
-        yield Fault(CALL_LOCK, race.seen, where, race.observations, delivery=race.delivery, explains=explains)
+        advice = _PROCESSES if case.description.processes else ""
+        yield Fault(CALL_LOCK, race.seen, where, race.observations, advice, race.delivery, explains)
 
 
 FAMILY = Family((CALL_LOCK,), find)

@@ -14,7 +14,7 @@ from feeders.results.record import FAILED
 
 from ._case import Case
 from ._cause import OBSERVATIONS, Cause, Family, Fault
-from ._race import Race, observations, suspicions
+from ._race import MOST_LINES, Race, observations, suspicions
 
 SHARED_STATE = Cause(
     "shared-state",
@@ -164,8 +164,9 @@ def _changed(race: Race, state: _State | None) -> str:
     lines = sorted({line for part in names.values() for line in part})
     if not names:
         return (
-            "These lines change no variable that calls share, so look outside of the program: a file of a fixed name, "
-            "a table, a port. Give each call one of its own."
+            "No variable that calls share is seen to change in these lines. Look for a method that changes its object, "
+            "and for an argument whose default is a list or an array. Look outside of the program too: a file of a "
+            "fixed name, a table, a port. Give each call one of its own."
         )
     changed = f"Changed by several at once: {', '.join(sorted(names))} (line {', '.join(map(str, lines))})."
     if state is None or not state.name.startswith("self.") or not state.reads:
@@ -175,13 +176,39 @@ def _changed(race: Race, state: _State | None) -> str:
 
 
 def notes(case: Case) -> Iterator[str]:
-    """Say what was seen once, and that nobody could look."""
+    """Say what was seen once, and where nobody could look."""
     if is_seen_once(case):
         yield f"seen once and never again, so not judged: {suspicions(case)[0][1].seen.text()}"
     stress = case.evidence.stress
     if case.is_pulled_as_by_keras and stress and all(run.outcome == FAILED for run in stress):
         said = first_line(stress[0].message)
         yield f"workers of our own could not pull it, so races were looked for in fit() alone: {said}"
+    yield from _unprovoked(case)
+
+
+def _unprovoked(case: Case) -> Iterator[str]:
+    """Say where no switch was forced."""
+    known = case.description
+    if known.pickles and known.has_several_workers and case.ending is None:
+        yield (
+            "worker processes that start anew (spawn, forkserver) have no forced switches: a race on what they share, "
+            "as a file of a fixed name, shows only if fit() meets it by itself"
+        )
+    alone = () if case.race else _alone(case)
+    if alone:
+        yield (
+            f"{', '.join(alone)} ran when one thread read it, and no more when workers of our own pulled it, as where "
+            "batches are kept in memory: races there were looked for in fit() alone. Try: audit it with nothing kept"
+        )
+
+
+def _alone(case: Case) -> tuple[str, ...]:
+    """Lines of the person's code that ran in no trial, though they make batches."""
+    runs = [set(run.answer.alone) for run in case.evidence.stress if run.answer.trials and run.outcome == ENDED]
+    if case.request.is_feeder or case.description.kind != SEQUENCE or not case.is_pulled_as_by_keras or not runs:
+        return ()
+    lines = sorted(set.intersection(*runs))
+    return tuple(f"{file}:{line}" for file, line in lines if case.is_own(file))[:MOST_LINES]
 
 
 def is_seen_once(case: Case) -> bool:
