@@ -200,6 +200,29 @@ def test_a_batch_and_a_gap_are_told_apart_whatever_the_length_of_an_epoch(in_chi
     assert seen["work"] == pytest.approx(0.001)
 
 
+def timed_by_a_ring(kept):
+    """Return what a take tells whose wait tap has kept so many of 81 stamps, by a virtual clock."""
+    clock = time.perf_counter = Clock()
+    iterators = Iterators(clock, batch=0.04, count=40)
+    read = PulledWaitTap.read
+    PulledWaitTap.read = lambda tap: read(tap)[-kept:]
+    timed.backends.current = lambda: types.SimpleNamespace(wait_tap=lambda: PulledWaitTap(iterators))
+    made = timed.TimedFit(Feed(None), Paces(clock, iterators, end=0.05), 40, Settings(steady_seconds=0.3, taps=True))
+    made.run()
+    seen = made.timed(samples=40, copy=None)
+    return {**seen.metrics, "longest": seen.waits[-1]}
+
+
+@pytest.mark.parametrize("kept", [60, 20])
+def test_stamps_that_a_ring_has_lost_are_unknown_and_shift_no_others(in_child, kept):
+    """An epoch of a person may have more batches than the ring keeps: the last ones, and the gap before the last."""
+    seen = in_child(partial(timed_by_a_ring, kept))
+    assert "first_batch" not in seen
+    assert seen["gap"] == pytest.approx(0.05 + 0.04)
+    assert seen["epoch"] == pytest.approx(40 * 0.041 + 0.05)
+    assert [seen[name] for name in ("wait_mean", "wait_max", "longest")] == [pytest.approx(0.04)] * 3
+
+
 @pytest.mark.parametrize(
     ("span", "seconds"),
     [((0.0, 10.0), None), ((1.0, 10.0), 3.0), ((1.5, 4.5), 2.0), ((2.0, 3.0), 0.0), ((6.0, 9.0), 0.0)],
