@@ -85,6 +85,20 @@ def test_of_a_long_epoch_the_first_batches_are_measured(loaded, monkeypatch):
     assert found.settled(SHORT).steps == 8
 
 
+def test_a_generator_whose_first_batches_are_alike_has_no_epoch_of_one(loaded):
+    """Two alike are no period yet."""
+    found = survey(address("first_twice"), SHORT)
+    assert (found.length, found.steps, found.samples) == (13, 13, 95 + 8)
+
+
+def test_later_epochs_of_a_look_have_as_many_batches_as_the_first(loaded, monkeypatch):
+    """Where time would cut each elsewhere, no two passes would agree."""
+    monkeypatch.setattr("feeders.measure.survey.LONGEST_SECONDS", 0.15)
+    found = survey(address("Slowing"), SHORT)
+    assert {len(state) for state in found.reference.states} == {found.steps}
+    assert found.tells
+
+
 @pytest.mark.parametrize(
     ("feeder", "name", "workers"),
     [
