@@ -124,6 +124,8 @@ def _with_batch(
     # The ceiling repeats a full batch there; in an epoch of the loader the last one is short.
     share = samples / (len(loader) * rows(loader.batch(0, STATIC_EPOCH))) if row.ceiling else 1.0
     metrics = {**timed.metrics, "seconds_per_batch": pace.seconds * share}
+    # Where no tap sees a batch arrive, as with several devices: what an epoch takes beyond its batches.
+    metrics.setdefault("gap", max(0.0, metrics["epoch"] - len(loader) * metrics["seconds_per_batch"]))
     if idle is not None:
         metrics["step_work"] = (pace.seconds - idle / (len(pace.passes) * len(loader))) * share
     return dataclasses.replace(timed, metrics=metrics).to_json()

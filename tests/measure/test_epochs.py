@@ -11,10 +11,10 @@ from functools import partial
 import pytest
 
 from feeders.loaders import workload
-from feeders.measure import Record, Settings, timed, within
+from feeders.measure import Record, Settings, session, timed, within
 from feeders.measure.epochs import batch_seconds, batches, effective_throughput, epoch_seconds, of_length
 from feeders.measure.taps import PulledWaitTap
-from feeders.strategies import Feed
+from feeders.strategies import Feed, feeder
 
 
 def record(seconds_per_batch=None, **values):
@@ -66,6 +66,15 @@ def test_what_ranks_is_put_for_the_length_and_the_rest_stays():
 def test_a_take_without_numbers_stays_as_it_is():
     take = Record("sequence", "remote", 1, "hung")
     assert of_length(take, 1000) is take
+
+
+@pytest.mark.parametrize(("seen", "gap"), [({}, 0.04), ({"gap": 0.02}, 0.02)])
+def test_a_gap_that_no_tap_sees_is_what_an_epoch_takes_beyond_its_batches(tiny, seen, gap):
+    """Else it would be left out of epochs of any length, as if there were none."""
+    part = timed.Timed({"epoch": 0.1, **seen}, (0.2, 0.1), (), (0.0, 0.1), 0.3, batches=6)
+    pace = within.Pace([(0.01, 0.0)], span=(0.0, 0.06))
+    told = session._with_batch(part, pace, None, feeder("sequence"), tiny(batches=6), 23)
+    assert told["metrics"]["gap"] == pytest.approx(gap)
 
 
 class Paced:
