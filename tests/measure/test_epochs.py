@@ -261,6 +261,24 @@ def test_a_long_epoch_ends_after_the_pass_in_which_its_pace_is_known(in_child):
     assert in_child(partial(by_virtual_clock, 0.005, 0.05, 40))["long"] == 25 + 40 - 1
 
 
+def looks_in(steps):
+    """Return how often the pace is looked at in half a second of steps of 1 ms, by a virtual clock."""
+    clock = time.perf_counter = Clock()
+    looks, paces = [], []
+    within.standard_error = lambda ends: looks.append(len(ends)) or 1.0
+    long = within.LongEpoch(None, steps, 1, Settings(steady_seconds=0.5), lambda: None)
+    while not paces:
+        clock.forward(0.001)
+        long._step_ended(paces.append)
+    return len(looks)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 97])
+def test_looks_at_the_pace_are_few_however_short_a_pass_is(in_child, steps):
+    """Each is in the time of the next batch: after every pass of one batch, it would be a part of each."""
+    assert 1 <= in_child(partial(looks_in, steps)) <= 20
+
+
 @pytest.mark.parametrize(
     ("batches", "known"),
     [([0.01] * 96, True), ([0.0, 0.0, 0.0, 0.04] * 24, True), ([0.01] * 48 + [0.02] * 48, False), ([0.01] * 15, False)],
