@@ -102,15 +102,16 @@ class Watched:
     def wait(self) -> Ended:
         """Wait for the end of the work."""
         try:
-            os.waitpid(self._pid, 0)
+            _, status = os.waitpid(self._pid, 0)
         finally:
             self._end()
         with self._result as result, self._log as log:
             result.seek(0)
             log.seek(0)
             text, printed = result.read().decode(), log.read().decode(errors="replace")
-        seen = Seen(**json.loads(text)) if text else Seen()
-        outcome, message = ("", "") if seen.answer is not None else self._fault(seen if text else None)
+        known = bool(text) and status == 0  # of a full disk it may be cut
+        seen = Seen(**json.loads(text)) if known else Seen()
+        outcome, message = ("", "") if seen.answer is not None else self._fault(seen if known else None)
         return Ended(outcome, shorten(f"{message}. {printed}") if message else "", printed, seen)
 
     def _fault(self, seen: Seen | None) -> tuple[str, str]:

@@ -285,3 +285,22 @@ def test_a_watching_process_that_is_killed_is_a_crash(take, plant, tiny, nothing
     assert record.outcome == "crashed"
     assert record.message.startswith("the process that watched the take has ended.")
     assert nothing_left()
+
+
+def test_an_answer_that_a_full_disk_cuts_is_a_crash(in_child):
+    """What the watching process writes is read whole or not at all."""
+
+    def work():
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
+        try:
+            ended = watched(lambda finish: finish(1), Watch(deadline_seconds=60, memory=False))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        return [ended.outcome, ended.message]
+
+    outcome, message = in_child(work)
+    assert outcome == "crashed"
+    assert message.startswith("the process that watched the take has ended.")
