@@ -39,17 +39,25 @@ LONG_GAP = 2.0
 
 @dataclass(frozen=True)
 class Usage:
-    """What the process tree has used: seconds of CPU, bytes of memory (None if not known), and when we looked."""
+    """What the process tree has used, and when we looked.
 
-    cpu_seconds: float
+    Attributes:
+        cpu_before: seconds of CPU before we looked at its memory, which takes some for each process.
+        memory_bytes: of memory; None if not known.
+        cpu_after: seconds of CPU after that.
+        taken: when we had looked.
+    """
+
+    cpu_before: float
     memory_bytes: int | None
+    cpu_after: float
     taken: float
 
     @classmethod
     def now(cls) -> Usage:
         """Look around."""
         processes = tree(os.getpid())
-        return cls(cpu_seconds(processes), pss_bytes(processes), time.perf_counter())
+        return cls(cpu_seconds(processes), pss_bytes(processes), cpu_seconds(processes), time.perf_counter())
 
 
 @dataclass(frozen=True)
@@ -221,7 +229,7 @@ class TimedFit:
             "epoch": self._steady_seconds() / epochs,
             "throughput": throughput,
             "effective_throughput": throughput,
-            "cpu": 1000 * (after.cpu_seconds - before.cpu_seconds) / (samples * epochs),
+            "cpu": 1000 * (after.cpu_before - before.cpu_after) / (samples * epochs),
         }
         if before.memory_bytes and after.memory_bytes:
             metrics["memory"] = float(max(before.memory_bytes, after.memory_bytes))

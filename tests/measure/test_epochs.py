@@ -303,6 +303,25 @@ class Fake:
                 return
 
 
+def test_a_look_at_memory_is_no_cpu_time_of_the_steady_part(in_child):
+    """It takes 9 ms for each process of TensorFlow's, at both ends of half a second."""
+
+    def fit():
+        used = [0.0]
+
+        def look(processes):
+            used[0] += 0.5
+            return 100
+
+        timed.pss_bytes, timed.cpu_seconds = look, lambda processes: used[0]
+        made = timed.TimedFit(Feed(None), Fake(), steps=2, settings=Settings(steady_seconds=0.02, taps=False))
+        made.run()
+        return made.timed(samples=4, copy=None).metrics
+
+    seen = in_child(fit)
+    assert (seen["memory"], seen["cpu"]) == (100, 0)
+
+
 @pytest.mark.parametrize(
     ("new_in", "warm", "unsteady"), [((0,), 1, 0), ((0, 1), 2, 0), ((0, 1, 2), 3, 0), (range(100), 3, 1)]
 )
