@@ -87,7 +87,7 @@ def limit_of(load: Workload | Own, settings: Settings) -> Limit | None:
         load.material()
     except FeedersError:
         return None
-    watch = Watch(settings.deadline_seconds, memory=False)
+    watch = Watch(settings.deadline_seconds, memory=False, patient=isinstance(load, Own))
     answers = []
     for part in _parts(load, settings):
         answers.append(watched(part, watch).answer)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from feeders.loaders.own import Own
 from feeders.measure import Record, Settings, alone
 from feeders.measure.alone import cache_bytes, limit_of, prepare_cpu
 from feeders.measure.cells import usable_cores
@@ -52,6 +54,15 @@ def test_a_loader_that_breaks_has_no_limit(loaded, tiny):
         raise OSError("gone")
 
     assert limit_of(TinyRow(tiny(breaks)), Settings()) is None
+
+
+def test_a_persons_loader_that_still_computes_is_given_longer(monkeypatch, tiny):
+    """As in its takes: a slow one had no limit beside them."""
+    watches = []
+    monkeypatch.setattr(alone, "watched", lambda part, watch: watches.append(watch) or SimpleNamespace(answer=None))
+    own = Own(f"{Path(__file__).with_name('own_loaders.py')}:Plain")
+    assert [limit_of(load, Settings()) for load in (own, TinyRow(tiny()))] == [None, None]
+    assert [watch.patient for watch in watches] == [True, False]
 
 
 def test_passes_that_another_program_disturbed_do_not_count():
