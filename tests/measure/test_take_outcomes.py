@@ -273,6 +273,19 @@ def test_a_new_interpreter_that_cannot_measure_says_why(loaded, plant, tiny, mon
         take(Cell("arrays", "window", 1), Settings())
 
 
+def test_ctrl_c_ends_a_new_interpreter_in_silence(monkeypatch, capfd):
+    """The terminal sends it to both; whoever asked for the take tells of it."""
+    from feeders.measure import __main__ as entry
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(entry, "preload", interrupted)
+    monkeypatch.setattr(entry, "die_with_parent", lambda: None)
+    assert entry._main('["text", {}]') == 130
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_watching_process_that_is_killed_is_a_crash(take, plant, tiny, nothing_left):
     """Whoever kills it, out of memory for one: the run goes on, and the take has gone with it."""
 
