@@ -87,9 +87,10 @@ def limit_of(load: Workload | Own, settings: Settings) -> Limit | None:
         load.material()
     except FeedersError:
         return None
-    watch = Watch(settings.deadline_seconds, memory=False, patient=isinstance(load, Own))
-    answers = []
+    answers: list[Any] = []
     for part in _parts(load, settings):
+        # A person's loader may be slow; of a model that is, a pass takes longer than anybody waits for a limit.
+        watch = Watch(settings.deadline_seconds, memory=False, patient=isinstance(load, Own) and not answers)
         answers.append(watched(part, watch).answer)
         if answers[-1] is None:
             return None
