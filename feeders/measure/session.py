@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Callable, Mapping, cast
 
 from feeders.errors import Unsupported
-from feeders.keras_api import flatten, seed_everything
+from feeders.keras_api import seed_everything
 from feeders.loaders import INDEX, STATIC_EPOCH, Loader, Repeated, Stamped, Workload
 from feeders.loaders.own import Own
 from feeders.messages import message_of
@@ -20,6 +20,7 @@ from feeders.strategies.arrays import rows
 
 from . import device
 from .delivery import ContentLog, DeliveryLog
+from .identity import as_array, leaves
 from .settings import Settings
 from .survey import FORWARD_SEED, Survey
 from .timed import Shapes, Timed, TimedFit, waited
@@ -133,8 +134,15 @@ def _with_batch(
 
 def _timed(fit: TimedFit, loader: Loader, samples: int) -> Timed:
     known = device.current() != device.CPU and INDEX in loader.offers
-    copy = device.copy_seconds(tuple(flatten(loader.batch(0, STATIC_EPOCH)))) if known else None
-    return fit.timed(samples, copy)
+    return fit.timed(samples, _copy_seconds(loader.batch(0, STATIC_EPOCH)) if known else None)
+
+
+def _copy_seconds(batch: Any) -> float | None:
+    """Seconds that a batch takes to the device; None where it holds what is no array, as a sparse matrix."""
+    parts = leaves(batch)
+    if not all(hasattr(part, "__array__") for part in parts):
+        return None
+    return device.copy_seconds(tuple(map(as_array, parts)))
 
 
 def _broken(error: Exception, before_any_batch: bool) -> Answered:
