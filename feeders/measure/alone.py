@@ -26,12 +26,12 @@ from feeders.keras_api import TENSORFLOW, backend, flatten, is_dataset, map_stru
 from feeders.loaders import INDEX, STATIC_EPOCH, Loader, Stamped, Workload, workload
 from feeders.loaders.own import Own, OwnLoader
 from feeders.strategies import Feed
-from feeders.strategies.arrays import rows
 from feeders.strategies.tfdata import as_tensors
 
 from . import device
 from .cells import address_of, is_own, usable_cores
 from .gil import Preparation, preparation
+from .identity import samples_of
 from .limit import Limit
 from .settings import Settings
 from .stack import is_untouched
@@ -153,11 +153,11 @@ def _samples(loader: Loader) -> float:
     """Samples of a batch, in the mean of an epoch; of a person's loader, in that of its first batches."""
     if isinstance(loader, Stamped):
         return loader.samples / len(loader)
-    return _mean_rows(itertools.islice(loader.batches(0), FIRST_BATCHES))
+    return _mean_samples(itertools.islice(loader.batches(0), FIRST_BATCHES))
 
 
-def _mean_rows(batches: Iterable[Any]) -> float:
-    return float(np.mean([rows(batch) for batch in batches]))
+def _mean_samples(batches: Iterable[Any]) -> float:
+    return float(np.mean([samples_of(batch) for batch in batches]))
 
 
 def _all_cores_prepare(load: Workload) -> float:
@@ -227,7 +227,7 @@ def _train(load: Workload | Own, settings: Settings, finish: Callable[[Any], Any
         ceiling: list[float] = []
         model = device.on_device(lambda: model_for(loader, settings, shapes.loss))
         batches = _written_elsewhere(loader)
-        samples = _mean_rows(batches)
+        samples = _mean_samples(batches)
 
         def ended(pace: Pace) -> None:
             seconds, cpu_seconds = pace.undisturbed()

@@ -16,11 +16,10 @@ from feeders.loaders.own import Own
 from feeders.messages import message_of
 from feeders.results.record import FAILED, MEASURED, REFUSED, UNSUPPORTED
 from feeders.strategies import Feeder
-from feeders.strategies.arrays import rows
 
 from . import device
 from .delivery import ContentLog, DeliveryLog
-from .identity import as_array, leaves
+from .identity import as_array, leaves, samples_of
 from .settings import Settings
 from .survey import FORWARD_SEED, Survey
 from .timed import Shapes, Timed, TimedFit, waited
@@ -123,7 +122,7 @@ def _with_batch(
 ) -> dict[str, Any]:
     """Put in the time of a batch in long epochs, and what of it is no wait; `idle` are the seconds of all waits."""
     # The ceiling repeats a full batch there; in an epoch of the loader the last one is short.
-    share = samples / (len(loader) * rows(loader.batch(0, STATIC_EPOCH))) if row.ceiling else 1.0
+    share = samples / (len(loader) * samples_of(loader.batch(0, STATIC_EPOCH))) if row.ceiling else 1.0
     metrics = {**timed.metrics, "seconds_per_batch": pace.seconds * share}
     # Where no tap sees a batch arrive, as with several devices: what an epoch takes beyond its batches.
     metrics.setdefault("gap", max(0.0, metrics["epoch"] - len(loader) * metrics["seconds_per_batch"]))

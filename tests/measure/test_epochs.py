@@ -8,6 +8,7 @@ import time
 import types
 from functools import partial
 
+import numpy as np
 import pytest
 
 from feeders.loaders import workload
@@ -75,6 +76,20 @@ def test_a_gap_that_no_tap_sees_is_what_an_epoch_takes_beyond_its_batches(tiny, 
     pace = within.Pace([(0.01, 0.0)], span=(0.0, 0.06))
     told = session._with_batch(part, pace, None, feeder("sequence"), tiny(batches=6), 23)
     assert told["metrics"]["gap"] == pytest.approx(gap)
+
+
+def test_the_ceiling_of_batches_that_are_one_sample_each_is_not_scaled(loaded, tiny):
+    """Their arrays share no first axis, so that a look counts batches; a ceiling by rows would be too high."""
+
+    class Sized(tiny):
+        def batch(self, index, epoch):
+            x, y = super().batch(index, epoch)
+            return (x, np.float32(len(x))), y
+
+    part = timed.Timed({"epoch": 0.1}, (0.2, 0.1), (), (0.0, 0.1), 0.3, batches=6)
+    pace = within.Pace([(0.01, 0.0)], span=(0.0, 0.06))
+    told = session._with_batch(part, pace, None, feeder("resident"), Sized(batches=6), 6)
+    assert told["metrics"]["seconds_per_batch"] == pytest.approx(0.01)
 
 
 class Paced:
