@@ -137,6 +137,7 @@ def _prepare_in_order(loader: Loader) -> Preparation:
     """The same of batches that have no index; TensorFlow's threads prepare those of a dataset."""
     threads = isinstance(loader, OwnLoader) and is_dataset(loader.x)
     batches = itertools.chain.from_iterable(_passes(loader))
+    next(batches)  # a pipeline that shuffles reads thousands of samples for it
     calls, cpu = itertools.count(), time.process_time()
     seen = preparation(lambda _: (next(calls), next(batches)))
     if not threads:
