@@ -57,6 +57,9 @@ FIRST_BATCHES = 4
 # time, and are three at least, of which the least disturbed counts.
 DIFFERENT_BATCHES, PREPARE_SECONDS, FEWEST_PASSES = 12, 0.3, 3
 
+# Over a loader that has no index: more than any preparation takes.
+PASSES = 1 << 20
+
 
 def measure_limit(name: str, settings: Settings | None = None) -> Limit | None:
     """Measure what bounds every feeder of a loader here and now; None if one of its parts broke.
@@ -147,7 +150,7 @@ def _prepare_in_order(loader: Loader) -> Preparation:
 
 def _passes(loader: Loader) -> Iterator[Iterator[Any]]:
     while True:
-        yield loader.serially(0) if isinstance(loader, OwnLoader) else loader.batches(0)
+        yield loader.serially(0, PASSES) if isinstance(loader, OwnLoader) else loader.batches(0)
 
 
 def _samples(loader: Loader) -> float:
