@@ -186,6 +186,22 @@ def test_nothing_is_left_when_the_caller_is_ended(loaded, plant, tiny, nothing_l
     assert nothing_left()
 
 
+def test_ctrl_c_that_comes_while_a_take_is_forked_ends_it(loaded, nothing_left, monkeypatch):
+    """It is held back for that moment, and raised before anybody holds the work."""
+    caller, masked = os.getpid(), signal.pthread_sigmask
+
+    def restored(how, mask):
+        before = masked(how, mask)
+        if how == signal.SIG_SETMASK and os.getpid() == caller:
+            raise KeyboardInterrupt
+        return before
+
+    monkeypatch.setattr(signal, "pthread_sigmask", restored)
+    with pytest.raises(KeyboardInterrupt):
+        watched(lambda finish: never_returns(), Watch(deadline_seconds=60, memory=False))
+    assert nothing_left()
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
