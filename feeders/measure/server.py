@@ -130,7 +130,10 @@ def _serve(listening: socket.socket, parent: int, ready: int) -> None:
 
 def _answer(connection: socket.socket) -> None:
     with connection.makefile(encoding="utf-8") as stream:
-        request = json.loads(stream.read())
+        text = stream.read()
+    if not text:  # whoever connected has been ended before it could ask
+        return
+    request = json.loads(text)
     try:
         answer = ("result", _result(request))
     except FeedersError as error:
