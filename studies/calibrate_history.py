@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import math
 import os
@@ -69,7 +70,7 @@ def order():
 
 
 @contextlib.contextmanager
-def lockstep_processes(stack, before, after):
+def lockstep_processes(stack, before, after, *_):
     """Start an interpreter of each release."""
     python, variables = build_environment(stack, print), {PINS_VARIABLE: stack.digest}
     arguments = [(PLANTED, str(lines)) if lines else TAKES_OF_CELLS for lines in map(lines_of, (before, after))]
@@ -114,7 +115,7 @@ def main():
         history[row["release"]] += made
     cells = by_cell(history)
     suspected = screen(cells)
-    run.lockstep_processes = lambda before, after, log: lockstep_processes(stack, before, after)
+    run.lockstep_processes = functools.partial(lockstep_processes, stack)
     findings = []
     with Progress() as progress:
         for finding in confirm(suspected, known, progress.update, progress.print):

@@ -1,6 +1,6 @@
 """How near does each feeder come to the limit of its host? From what `asv run` has recorded.
 
-python studies/shares.py                              of this host, else of the machines that come with the suite
+python studies/shares.py                              of all machines, this host first
 python studies/shares.py --machine lab --epoch 200
 
 It prints a Markdown table of shares in per cent, in epochs of so many batches: feeders by workload and workers. The

@@ -98,6 +98,15 @@ class Loader:
         """
         raise Unsupported(f"{self.name}: {MISSING[OPS]}")
 
+    def passes(self, epoch: int, times: int) -> Iterator[Any]:
+        """Yield the batches of so many passes over an epoch, one after the other."""
+        for _ in range(times):
+            yield from self.batches(epoch)
+
+    def native_passes(self, workers: int, epoch: Any, times: int) -> Any:
+        """Return the dataset of so many passes over what `native` returns."""
+        return self.native(workers, epoch).repeat(times)
+
     def on_epoch_begin(self) -> None:
         """An epoch begins; feeders that can tell call it."""
 

@@ -41,13 +41,12 @@ class Repeated(Loader):
         return self._loader.batch(index % len(self._loader), epoch)
 
     def batches(self, epoch: int) -> Iterator[Any]:
-        """Yield the batches of one pass after the other."""
-        for _ in range(self._times):
-            yield from self._loader.batches(epoch)
+        """Return those of one pass after the other."""
+        return self._loader.passes(epoch, self._times)
 
     def native(self, workers: int, epoch: Any) -> Any:
         """Return the loader's dataset so many times; what it prepares ahead ends with each pass."""
-        return self._loader.native(workers, epoch).repeat(self._times)
+        return self._loader.native_passes(workers, epoch, self._times)
 
     def on_epoch_begin(self) -> None:
         """Tell the loader."""

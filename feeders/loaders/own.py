@@ -148,9 +148,9 @@ class OwnLoader(Loader):
         """Return the `Leaf` of each array of a batch."""
         raise NotImplementedError
 
-    def serially(self, epoch: int) -> Iterator[Any]:
-        """Yield the batches of an epoch, prepared one after the other whatever workers it brings itself."""
-        yield from self.batches(epoch)
+    def serially(self, epoch: int, times: int = 1) -> Iterator[Any]:
+        """Yield the batches of passes over an epoch, one after the other whatever workers it brings itself."""
+        yield from self.passes(epoch, times)
 
 
 class _Sequence(OwnLoader):
@@ -219,13 +219,25 @@ class _Dataset(OwnLoader):
         """Yield the batches of one pass, as NumPy arrays."""
         yield from self.native(1, epoch).as_numpy_iterator()
 
-    def serially(self, epoch: int) -> Iterator[Any]:
-        """Yield the batches of one pass, with one thread."""
-        yield from one_at_a_time(self.native(1, epoch))
+    def serially(self, epoch: int, times: int = 1) -> Iterator[Any]:
+        """Yield the batches of passes, with one thread."""
+        yield from one_at_a_time(self.native_passes(1, epoch, times))
 
     def native(self, workers: int, epoch: Any) -> Any:
         """Return it, an endless one cut to an epoch; its own parallel calls stay."""
         return self.x if int(self.x.cardinality()) == len(self) else self.x.take(len(self))
+
+    def passes(self, epoch: int, times: int) -> Iterator[Any]:
+        """Yield the batches of passes, as NumPy arrays."""
+        yield from self.native_passes(1, epoch, times).as_numpy_iterator()
+
+    def native_passes(self, workers: int, epoch: Any, times: int) -> Any:
+        """Return it so many times; one that is cut goes on instead of filling the buffer of its shuffle anew."""
+        if times == 1:
+            return self.native(workers, epoch)
+        if int(self.x.cardinality()) == len(self):
+            return self.x.repeat(times)
+        return self.x.repeat().take(times * len(self))
 
 
 class _Arrays(OwnLoader):

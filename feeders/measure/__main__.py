@@ -32,6 +32,8 @@ def _main(request: str) -> int:
     except FeedersError as error:
         print(error)
         return 2
+    except KeyboardInterrupt:  # also of whoever asked, who tells of it
+        return 130
     print(answer)
     return 0
 

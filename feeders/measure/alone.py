@@ -26,12 +26,12 @@ from feeders.keras_api import TENSORFLOW, backend, flatten, is_dataset, map_stru
 from feeders.loaders import INDEX, STATIC_EPOCH, Loader, Stamped, Workload, workload
 from feeders.loaders.own import Own, OwnLoader
 from feeders.strategies import Feed
-from feeders.strategies.arrays import rows
 from feeders.strategies.tfdata import as_tensors
 
 from . import device
 from .cells import address_of, is_own, usable_cores
 from .gil import Preparation, preparation
+from .identity import samples_of
 from .limit import Limit
 from .settings import Settings
 from .stack import is_untouched
@@ -56,6 +56,9 @@ FIRST_BATCHES = 4
 # Batches whose preparation is timed, each in every pass: some are smaller than others. Passes go on for so long, each
 # time, and are three at least, of which the least disturbed counts.
 DIFFERENT_BATCHES, PREPARE_SECONDS, FEWEST_PASSES = 12, 0.3, 3
+
+# Over a loader that has no index: more than any preparation takes.
+PASSES = 1 << 20
 
 
 def measure_limit(name: str, settings: Settings | None = None) -> Limit | None:
@@ -87,9 +90,10 @@ def limit_of(load: Workload | Own, settings: Settings) -> Limit | None:
         load.material()
     except FeedersError:
         return None
-    watch = Watch(settings.deadline_seconds, memory=False)
-    answers = []
+    answers: list[Any] = []
     for part in _parts(load, settings):
+        # A person's loader may be slow; of a model that is, a pass takes longer than anybody waits for a limit.
+        watch = Watch(settings.deadline_seconds, memory=False, patient=isinstance(load, Own) and not answers)
         answers.append(watched(part, watch).answer)
         if answers[-1] is None:
             return None
@@ -136,6 +140,7 @@ def _prepare_in_order(loader: Loader) -> Preparation:
     """The same of batches that have no index; TensorFlow's threads prepare those of a dataset."""
     threads = isinstance(loader, OwnLoader) and is_dataset(loader.x)
     batches = itertools.chain.from_iterable(_passes(loader))
+    next(batches)  # a pipeline that shuffles reads thousands of samples for it
     calls, cpu = itertools.count(), time.process_time()
     seen = preparation(lambda _: (next(calls), next(batches)))
     if not threads:
@@ -145,18 +150,18 @@ def _prepare_in_order(loader: Loader) -> Preparation:
 
 def _passes(loader: Loader) -> Iterator[Iterator[Any]]:
     while True:
-        yield loader.serially(0) if isinstance(loader, OwnLoader) else loader.batches(0)
+        yield loader.serially(0, PASSES) if isinstance(loader, OwnLoader) else loader.batches(0)
 
 
 def _samples(loader: Loader) -> float:
     """Samples of a batch, in the mean of an epoch; of a person's loader, in that of its first batches."""
     if isinstance(loader, Stamped):
         return loader.samples / len(loader)
-    return _mean_rows(itertools.islice(loader.batches(0), FIRST_BATCHES))
+    return _mean_samples(itertools.islice(loader.batches(0), FIRST_BATCHES))
 
 
-def _mean_rows(batches: Iterable[Any]) -> float:
-    return float(np.mean([rows(batch) for batch in batches]))
+def _mean_samples(batches: Iterable[Any]) -> float:
+    return float(np.mean([samples_of(batch) for batch in batches]))
 
 
 def _all_cores_prepare(load: Workload) -> float:
@@ -226,7 +231,7 @@ def _train(load: Workload | Own, settings: Settings, finish: Callable[[Any], Any
         ceiling: list[float] = []
         model = device.on_device(lambda: model_for(loader, settings, shapes.loss))
         batches = _written_elsewhere(loader)
-        samples = _mean_rows(batches)
+        samples = _mean_samples(batches)
 
         def ended(pace: Pace) -> None:
             seconds, cpu_seconds = pace.undisturbed()

@@ -133,11 +133,23 @@ def _plain(leaf: Any) -> Any:
 
 def content_hashes(batch: Any) -> tuple[int, ...]:
     """Hash each sample of a batch; the whole batch where its arrays do not share a first axis."""
+    arrays, size = _arrays(batch)
+    if size is None:
+        return (_hash(arrays),)
+    return tuple(_hash([array[row : row + 1] for array in arrays]) for row in range(size))
+
+
+def samples_of(batch: Any) -> int:
+    """Return how many samples a batch has: its rows, or one where its arrays do not share a first axis."""
+    size = _arrays(batch)[1]
+    return 1 if size is None else size
+
+
+def _arrays(batch: Any) -> tuple[list[Any], int | None]:
+    """The arrays of a batch, with an entry for each row, and how many; None where they do not share a first axis."""
     arrays = [_canonical(leaf) for leaf in leaves(map_structure(_by_row, _sparse_by_row(batch)))]
     sizes = {len(array) if array.ndim else -1 for array in arrays}
-    if len(sizes) != 1 or -1 in sizes:
-        return (_hash(arrays),)
-    return tuple(_hash([array[row : row + 1] for array in arrays]) for row in range(sizes.pop()))
+    return arrays, None if len(sizes) != 1 or -1 in sizes else sizes.pop()
 
 
 def _by_row(leaf: Any) -> Any:

@@ -6,6 +6,7 @@ every cell: this server is asked once a take instead.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -82,7 +83,9 @@ def limit_by_server(workload: str) -> Limit | None:
 
 
 def _ask(request: dict[str, Any], what: str) -> str:
-    with socket.socket(socket.AF_UNIX) as connection:
+    answer = ""
+    # Who died before refuses, who dies now may break the connection.
+    with contextlib.suppress(ConnectionError, FileNotFoundError), socket.socket(socket.AF_UNIX) as connection:
         connection.connect(os.environ[ADDRESS_VARIABLE])
         connection.sendall(json.dumps(request).encode())
         connection.shutdown(socket.SHUT_WR)
@@ -127,7 +130,10 @@ def _serve(listening: socket.socket, parent: int, ready: int) -> None:
 
 def _answer(connection: socket.socket) -> None:
     with connection.makefile(encoding="utf-8") as stream:
-        request = json.loads(stream.read())
+        text = stream.read()
+    if not text:  # whoever connected has been ended before it could ask
+        return
+    request = json.loads(text)
     try:
         answer = ("result", _result(request))
     except FeedersError as error:

@@ -10,16 +10,16 @@ from types import TracebackType
 from typing import Any, Callable, Mapping, cast
 
 from feeders.errors import Unsupported
-from feeders.keras_api import flatten, seed_everything
+from feeders.keras_api import seed_everything
 from feeders.loaders import INDEX, STATIC_EPOCH, Loader, Repeated, Stamped, Workload
 from feeders.loaders.own import Own
 from feeders.messages import message_of
 from feeders.results.record import FAILED, MEASURED, REFUSED, UNSUPPORTED
 from feeders.strategies import Feeder
-from feeders.strategies.arrays import rows
 
 from . import device
 from .delivery import ContentLog, DeliveryLog
+from .identity import as_array, leaves, samples_of
 from .settings import Settings
 from .survey import FORWARD_SEED, Survey
 from .timed import Shapes, Timed, TimedFit, waited
@@ -122,8 +122,10 @@ def _with_batch(
 ) -> dict[str, Any]:
     """Put in the time of a batch in long epochs, and what of it is no wait; `idle` are the seconds of all waits."""
     # The ceiling repeats a full batch there; in an epoch of the loader the last one is short.
-    share = samples / (len(loader) * rows(loader.batch(0, STATIC_EPOCH))) if row.ceiling else 1.0
+    share = samples / (len(loader) * samples_of(loader.batch(0, STATIC_EPOCH))) if row.ceiling else 1.0
     metrics = {**timed.metrics, "seconds_per_batch": pace.seconds * share}
+    # Where no tap sees a batch arrive, as with several devices: what an epoch takes beyond its batches.
+    metrics.setdefault("gap", max(0.0, metrics["epoch"] - len(loader) * metrics["seconds_per_batch"]))
     if idle is not None:
         metrics["step_work"] = (pace.seconds - idle / (len(pace.passes) * len(loader))) * share
     return dataclasses.replace(timed, metrics=metrics).to_json()
@@ -131,8 +133,15 @@ def _with_batch(
 
 def _timed(fit: TimedFit, loader: Loader, samples: int) -> Timed:
     known = device.current() != device.CPU and INDEX in loader.offers
-    copy = device.copy_seconds(tuple(flatten(loader.batch(0, STATIC_EPOCH)))) if known else None
-    return fit.timed(samples, copy)
+    return fit.timed(samples, _copy_seconds(loader.batch(0, STATIC_EPOCH)) if known else None)
+
+
+def _copy_seconds(batch: Any) -> float | None:
+    """Seconds that a batch takes to the device; None where it holds what is no array, as a sparse matrix."""
+    parts = leaves(batch)
+    if not all(hasattr(part, "__array__") for part in parts):
+        return None
+    return device.copy_seconds(tuple(map(as_array, parts)))
 
 
 def _broken(error: Exception, before_any_batch: bool) -> Answered:

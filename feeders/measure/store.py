@@ -14,6 +14,7 @@ from feeders.results.takes import append_take, takes_of_round
 
 from .cells import Cell
 from .delivery import FAULTS
+from .epochs import batches
 from .limit import Limit, with_limit
 from .server import limit_by_server, take_by_server
 
@@ -108,13 +109,15 @@ class Store:
 def stall(record: Record, ceiling: Record) -> float | None:
     """Return how much longer an epoch is than the ceiling's, in percent of the epoch; None where one is unknown.
 
-    Noise can take it a little below 0.
+    It is of epochs of as many batches: of a long epoch of a person's loader, takes measure as many as one reads in
+    some seconds. Noise can take it a little below 0.
     """
     if record.feeder == ceiling.feeder:
         return 0.0
     actual, best = record.metrics.get("epoch"), ceiling.metrics.get("epoch")
     if not actual or not best or ceiling.outcome != MEASURED:
         return None
+    best *= batches(record) / batches(ceiling)
     return round(100 * (1 - best / actual), 2)
 
 

@@ -121,7 +121,8 @@ def supervise(work: Callable[[Finish], None], watch: Watch, lifeline: int, resul
             ended = time.perf_counter()
             span = watch.gpu_span(value) if watch.gpu_span and value is not None else None
             seen = Seen(value, status, over_limit, memory, ended, gpu.told(*span) if span else {})
-    os.write(result, json.dumps(asdict(seen)).encode())
+    with open(result, "wb", closefd=False) as file:  # all of it, or an error
+        file.write(json.dumps(asdict(seen)).encode())
 
 
 def _child(work: Callable[[Finish], None], watch: Watch, answer: IO[bytes], log: int) -> None:

@@ -231,29 +231,35 @@ class _Reader:
 
     def _epoch(self, loader: OwnLoader, backward: bool, seconds: float) -> list[Columns]:
         steps = len(self.states[0]) if self.states else len(loader)
+        # The others have as many, however long these take: a look that is cut elsewhere would seem to differ.
+        cuts = self._cuts and not self.states
         if backward and self._opened.kind == SEQUENCE:
             return self._take((loader.batch(index, 0) for index in reversed(range(steps))), None)[::-1]
-        return self._take(itertools.islice(loader.serially(0), steps), seconds if self._cuts else None)
+        return self._take(itertools.islice(loader.serially(0), steps), seconds if cuts else None)
 
     def _take(self, batches: Iterator[Any], seconds: float | None) -> list[Columns]:
         """Take batches down until there are no more, they begin again, or pulling them has taken so many seconds."""
         taken: list[Columns] = []
+        periods: list[int] = []
         sums, begin = [0], self.spent
         while seconds is None or self.spent - begin < seconds or len(taken) < FEWEST_STEPS:
             start = time.perf_counter()
             batch = next(batches, END)
             if batch is END:
-                self.found = len(taken)
-                break
+                self.found = next((period for period in periods if len(taken) % period == 0), len(taken))
+                return taken[: self.found]
             self.spent += time.perf_counter() - start
             self.pulled += 1
             self.batch = self.batch or _in_words(batch)
             taken.append(self._identity.columns(batch))
             sums.append(sums[-1] + sum(taken[-1].keys))
             half, odd = divmod(len(taken), 2)
-            if self._open_end and not odd and sums[-1] == 2 * sums[half] and _repeats(taken, half):
-                self.found = half
-                return taken[:half]
+            if self._open_end and not odd and sums[-1] == 2 * sums[half]:
+                periods.append(half)
+            periods = [period for period in periods if _repeats(taken, period)]
+            if periods and len(taken) >= FEWEST_STEPS:  # the first batches may be alike
+                self.found = periods[0]
+                return taken[: self.found]
         return taken
 
 
@@ -266,8 +272,10 @@ def _endless(opened: Opened) -> Iterator[Any]:
     return one_at_a_time(opened.x) if opened.kind == DATASET else iter(opened.x)
 
 
-def _repeats(taken: Sequence[Columns], half: int) -> bool:
-    return _contents(taken[:half]) == _contents(taken[half:])
+def _repeats(taken: Sequence[Columns], period: int) -> bool:
+    """Whether each full part of so many batches holds the samples of the first one."""
+    starts = range(period, len(taken) - period + 1, period)
+    return all(_contents(taken[start : start + period]) == _contents(taken[:period]) for start in starts)
 
 
 def _in_words(batch: Any) -> str:

@@ -39,17 +39,25 @@ LONG_GAP = 2.0
 
 @dataclass(frozen=True)
 class Usage:
-    """What the process tree has used: seconds of CPU, bytes of memory (None if not known), and when we looked."""
+    """What the process tree has used, and when we looked.
 
-    cpu_seconds: float
+    Attributes:
+        cpu_before: seconds of CPU before we looked at its memory, which takes some for each process.
+        memory_bytes: of memory; None if not known.
+        cpu_after: seconds of CPU after that.
+        taken: when we had looked.
+    """
+
+    cpu_before: float
     memory_bytes: int | None
+    cpu_after: float
     taken: float
 
     @classmethod
     def now(cls) -> Usage:
         """Look around."""
         processes = tree(os.getpid())
-        return cls(cpu_seconds(processes), pss_bytes(processes), time.perf_counter())
+        return cls(cpu_seconds(processes), pss_bytes(processes), cpu_seconds(processes), time.perf_counter())
 
 
 @dataclass(frozen=True)
@@ -221,7 +229,7 @@ class TimedFit:
             "epoch": self._steady_seconds() / epochs,
             "throughput": throughput,
             "effective_throughput": throughput,
-            "cpu": 1000 * (after.cpu_seconds - before.cpu_seconds) / (samples * epochs),
+            "cpu": 1000 * (after.cpu_before - before.cpu_after) / (samples * epochs),
         }
         if before.memory_bytes and after.memory_bytes:
             metrics["memory"] = float(max(before.memory_bytes, after.memory_bytes))
@@ -236,16 +244,17 @@ class TimedFit:
         return metrics
 
     def _tapped(self) -> dict[str, float]:
-        fetched, steps, steady = np.array(self.wait_tap.read()), np.array(self._step.steps), self._steady_steps()
+        fetched, steps, steady = self._fetched(), np.array(self._step.steps), self._steady_steps()
         if not len(fetched):
             return _of_steps(np.diff(steps[steady]))
-        waits = np.diff(fetched[steady])
+        waits = self._waits()
         p50, p95, p99 = np.quantile(waits, (0.5, 0.95, 0.99))
         # With torch the batch is there before the training function is called.
-        begun = np.minimum(steps[steady, 0], fetched[steady, 0])
+        begun = np.fmin(steps[steady, 0], fetched[steady, 0])
+        gaps = self._gaps(fetched, steps)
         return {
-            "first_batch": fetched[0][1] - self._starts[0],
-            "gap": float(np.mean(self._gaps(fetched, steps))),
+            **({} if np.isnan(fetched[0][1]) else {"first_batch": fetched[0][1] - self._starts[0]}),
+            **({"gap": float(np.mean(gaps))} if gaps else {}),
             "wait_mean": float(waits.mean()),
             "wait_p50": float(p50),
             "wait_p95": float(p95),
@@ -261,16 +270,27 @@ class TimedFit:
         return [
             fetched[at][1] - steps[at - 1][1] - looked.get(epochs, 0.0)
             for epochs, at in enumerate(self._steps_at_end, start=1)
-            if epochs >= self._warm and at < len(steps)
+            if epochs >= self._warm and at < len(steps) and not np.isnan(fetched[at][1])
         ]
+
+    def _fetched(self) -> Any:
+        """(asked, arrived) of each batch, NaN of those that the tap has lost: a ring keeps the last ones."""
+        known = np.array(self.wait_tap.read()).reshape(-1, 2)
+        lost = max(0, len(self._step.steps) - len(known)) if len(known) else 0
+        return np.vstack([np.full((lost, 2), np.nan), known])
+
+    def _waits(self) -> Any:
+        """Waits of the steady part, as far as they are known."""
+        waits = np.diff(self._fetched()[self._steady_steps()])
+        return waits[~np.isnan(waits)]
 
     def _steady_steps(self) -> slice:
         """Steps of the steady part."""
         return slice(self._steps_at_end[self._warm - 1], self._steps_at_end[-1])
 
     def _wait_quantiles(self) -> tuple[float, ...]:
-        waits = [arrived - asked for asked, arrived in self.wait_tap.read()[self._steady_steps()]]
-        return tuple(np.quantile(waits, WAIT_QUANTILES).tolist()) if waits else ()
+        waits = self._waits()
+        return tuple(np.quantile(waits, WAIT_QUANTILES).tolist()) if len(waits) else ()
 
 
 def waited(fetched: Sequence[tuple[float, float]], span: tuple[float, float]) -> float | None:

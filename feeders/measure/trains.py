@@ -59,9 +59,17 @@ def open_model(address: str) -> Any:
     # Keras 2 tells it by another name.
     if not getattr(model, "compiled", getattr(model, "_is_compiled", False)):
         raise FeedersError(f"--model {address}: it is not compiled. Try: call model.compile(...) before it is returned")
-    if getattr(model, "steps_per_execution", 1) != 1:
-        model.steps_per_execution = 1  # each step is timed
+    step_by_step(model)
     return model
+
+
+def step_by_step(model: Any) -> None:
+    """Make a compiled model train one step in a call of its training function, for each is timed."""
+    if hasattr(model, "steps_per_execution"):
+        if model.steps_per_execution != 1:
+            model.steps_per_execution = 1
+    elif getattr(model, "_steps_per_execution", None) is not None:  # before Keras 2.13 it has no other name
+        model._steps_per_execution.assign(1)
 
 
 def _is_model(thing: Any) -> bool:

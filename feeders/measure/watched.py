@@ -62,11 +62,10 @@ class Watched:
         # Ctrl-C that comes while Python's own hooks of a fork run is lost there.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self._pid = os.fork()
-        if self._pid:
-            _held.add(self._hold)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if self._pid == 0:
             try:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)  # what has come to this process ends it
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 for descriptor in (*_held, self._hold):
                     os.close(descriptor)
                 supervise(work, watch, lifeline, self._result.fileno(), self._log.fileno())
@@ -75,7 +74,13 @@ class Watched:
                 sys.excepthook(*sys.exc_info())
             finally:
                 os._exit(70)
+        _held.add(self._hold)
         os.close(lifeline)
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        except BaseException:  # Ctrl-C has come meanwhile
+            self._end()
+            raise
 
     def __enter__(self) -> Watched:
         return self
@@ -102,15 +107,16 @@ class Watched:
     def wait(self) -> Ended:
         """Wait for the end of the work."""
         try:
-            os.waitpid(self._pid, 0)
+            _, status = os.waitpid(self._pid, 0)
         finally:
             self._end()
         with self._result as result, self._log as log:
             result.seek(0)
             log.seek(0)
             text, printed = result.read().decode(), log.read().decode(errors="replace")
-        seen = Seen(**json.loads(text)) if text else Seen()
-        outcome, message = ("", "") if seen.answer is not None else self._fault(seen if text else None)
+        known = bool(text) and status == 0  # of a full disk it may be cut
+        seen = Seen(**json.loads(text)) if known else Seen()
+        outcome, message = ("", "") if seen.answer is not None else self._fault(seen if known else None)
         return Ended(outcome, shorten(f"{message}. {printed}") if message else "", printed, seen)
 
     def _fault(self, seen: Seen | None) -> tuple[str, str]:

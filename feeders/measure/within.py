@@ -30,6 +30,8 @@ KNOWN = 0.02
 # Never shorter: a burst of another program on a shared machine lasts as long, and hits all parts.
 LEAST_SECONDS = 0.2
 
+# Between two looks at whether it is known. One takes 0.1 ms, as long as a short step, and is in the time of the next.
+LOOK_SECONDS = 0.02
 
 # Of what a batch takes in each pass, what stands for a moment in which nothing else disturbed: other programs only add.
 UNDISTURBED = 0.25
@@ -82,6 +84,7 @@ class LongEpoch:
         self._model, self._steps, self._settings, self._compiled = model, steps, settings, compiled
         self._warm_up, self._error = READ_AHEAD + workers, known
         self._done = self._shapes = 0
+        self._next_look = 0.0
         # Of each batch, and of CPU at the end of each pass.
         self._ends: list[float] = []
         self._cpu: list[float] = []
@@ -128,8 +131,12 @@ class LongEpoch:
             self._ends, self._cpu = [time.perf_counter()], [time.process_time()]
 
     def _is_enough(self) -> bool:
-        seconds, least = self._ends[-1] - self._ends[0], self._settings.steady_seconds
-        return seconds >= least or (seconds >= min(LEAST_SECONDS, least) and standard_error(self._ends) <= self._error)
+        now, least = self._ends[-1], self._settings.steady_seconds
+        seconds = now - self._ends[0]
+        if seconds >= least or seconds < LEAST_SECONDS or now < self._next_look:
+            return seconds >= least
+        self._next_look = now + LOOK_SECONDS
+        return standard_error(self._ends) <= self._error
 
 
 def standard_error(ends: Sequence[float]) -> float:

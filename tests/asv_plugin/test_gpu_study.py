@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,36 @@ def test_without_time_nothing_is_measured(study):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "tensorflow: 0"
     assert "round 1" not in done.stdout
+
+
+# Stands for an interpreter: to count the rounds that have ended takes it what time is left.
+INTERPRETER = """#!/bin/sh
+case "$*" in
+  "-") echo cpu-1core 1 ;;
+  "- tensorflow"*) [ -e waited ] || sleep 1; touch waited; echo 0 ;;
+  "-m asv"*) touch measured ;;
+esac
+"""
+
+
+def test_no_round_begins_once_the_time_is_over(tmp_path):
+    """To `timeout`, which ends a round, 0 seconds are no limit."""
+    shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    python = tmp_path / "python"
+    python.write_text(INTERPRETER)
+    python.chmod(0o755)
+    given = {"GPU_REHEARSAL": "1", "GPU_SECONDS": "1", "GPU_STEPS": "tensorflow", "PYTHON": str(python)}
+    done = subprocess.run(
+        ["bash", "studies/gpu.sh"],
+        cwd=tmp_path,
+        env={**os.environ, "FEEDERS_MACHINE": "", **given},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.stdout.splitlines()[-1] == "tensorflow: 0", done.stderr
+    assert not (tmp_path / "measured").exists()
 
 
 def test_what_is_not_installed_is_left_out(study):

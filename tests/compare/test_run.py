@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from types import SimpleNamespace
 
 import pytest
@@ -218,3 +219,12 @@ def test_a_gpu_is_not_compared_with_a_cpu(held):
         "2.15.1 trains on cpu, 2.16.2 on gpu; expected one device. Try: FEEDERS_DEVICE=cpu with the same command"
     )
     assert started[2:] == ["end", "end"]
+
+
+def test_what_the_study_of_a_history_puts_in_the_place_of_interpreters_takes_what_they_are_given():
+    """It makes takes for hours before it compares."""
+    pytest.importorskip("asv")
+    from studies import calibrate_history
+
+    given = inspect.signature(lockstep_processes).parameters
+    inspect.signature(calibrate_history.lockstep_processes).bind("stack", *given)

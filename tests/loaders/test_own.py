@@ -10,7 +10,7 @@ import pytest
 
 from feeders.errors import FeedersError
 from feeders.keras_api import flatten
-from feeders.loaders import INDEX, ITERATOR, OPS, Leaf
+from feeders.loaders import INDEX, ITERATOR, OPS, Leaf, Repeated
 from feeders.loaders.opening import SEQUENCE, Opened, Source, open_own
 from feeders.loaders.own import serve, signature_of
 from feeders.measure.recording import recording_model
@@ -81,6 +81,28 @@ def test_a_dataset_is_fed_as_it_is(in_child):
     """Its own pipeline is what competes."""
     count, batches = in_child(lambda: reached("dataset", feeder("tfdata-native")))
     assert len(batches) == count == 55
+
+
+def test_of_a_dataset_that_is_cut_more_passes_go_on(in_child):
+    """Or each would fill the buffer of its shuffle anew; a whole one begins again."""
+
+    def work():
+        import tensorflow as tf
+
+        opened = open_own(Source(f"{OWN}/datasets.py:shuffled"))
+        opened.x = tf.data.Dataset.range(10)
+        cut, whole = serve(opened, "ten.py:ten", 4), serve(opened, "ten.py:ten")
+        passes = [
+            *(cut.batches(0), Repeated(cut, 3).batches(0), cut.serially(0, 3)),
+            Repeated(cut, 3).native(1, 0).as_numpy_iterator(),
+            Repeated(whole, 2).batches(0),
+        ]
+        return [[int(number) for number in each] for each in passes]
+
+    once, *cut, whole = in_child(work)
+    assert once == [0, 1, 2, 3]
+    assert cut == 3 * [[*range(10), 0, 1]]
+    assert whole == 2 * [*range(10)]
 
 
 def test_a_generator_goes_on_where_it_was(in_child):

@@ -78,6 +78,19 @@ class Long(Named):
         return np.full((4, 2), index, "float32"), np.zeros(4, "float32")
 
 
+class Slowing(Named):
+    """After its first epoch it is slow."""
+
+    pause = 0.0
+
+    def __getitem__(self, index):
+        time.sleep(self.pause)
+        return super().__getitem__(index)
+
+    def on_epoch_end(self):
+        self.pause = 0.01
+
+
 class Raising(Named):
     def __getitem__(self, index):
         raise ValueError(f"no row {index}")
@@ -92,6 +105,12 @@ class Locked(Named):
 def endless():
     while True:
         yield from ended()
+
+
+def first_twice():
+    """A batch to show what they look like, and then all of them, again and again."""
+    yield rows(0), rows(0)[:, 0]
+    yield from endless()
 
 
 def ended():

@@ -7,6 +7,7 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pynvml
@@ -14,7 +15,8 @@ import pytest
 
 from feeders import variables
 from feeders.errors import FeedersError, Unsupported
-from feeders.measure import Record, Settings, device, stack, takes
+from feeders.loaders import INDEX
+from feeders.measure import Record, Settings, device, session, stack, takes
 from feeders.measure.settings import GPU_STEADY_SECONDS
 
 from .standin_nvml import Gpu, Library
@@ -298,6 +300,24 @@ def test_a_take_on_a_gpu_that_is_lost_is_a_take(take, plant, tiny, monkeypatch):
     assert not {"gpu_busy", "gpu_memory"} & set(record.metrics)
 
 
+@pytest.mark.parametrize(
+    ("batch", "arrays", "known"),
+    [
+        ((np.zeros((4, 2)), np.zeros(4)), [2], 0.5),
+        (({"a": np.zeros((4, 2))}, None), [1], 0.5),
+        (({"a": SimpleNamespace(tocoo=None)}, np.zeros(4)), [], None),
+    ],
+)
+def test_a_copy_is_of_the_arrays_of_a_batch(loaded, monkeypatch, batch, arrays, known):
+    """A batch without labels has one; of one that holds a sparse matrix it is not known, and the take stays one."""
+    copied = []
+    monkeypatch.setattr(device, "copy_seconds", lambda parts: copied.append(len(parts)) or 0.5)
+    monkeypatch.setattr(device, "current", lambda: device.GPU)
+    fit = SimpleNamespace(timed=lambda samples, copy: copy)
+    loader = SimpleNamespace(offers={INDEX}, batch=lambda index, epoch: batch)
+    assert (session._timed(fit, loader, 4), copied) == (known, arrays)
+
+
 def test_on_the_cpu_nothing_of_a_gpu_is_asked(take, plant, tiny, monkeypatch):
     library = Library()
     monkeypatch.setitem(sys.modules, "pynvml", library)
@@ -354,7 +374,8 @@ def test_a_take_on_several_gpus_is_timed(two_devices, take, plant, tiny, feeder)
     assert record.outcome == "measured", record.message
     assert (record.guarantee, record.metrics["corrupt"]) == ("exactly-once", 0)
     assert {"epoch", "throughput", "step_p50"} <= set(record.metrics)
-    assert not {"wait_mean", "first_batch", "gap", "disordered", "reads"} & set(record.metrics)
+    assert not {"wait_mean", "first_batch", "disordered", "reads"} & set(record.metrics)
+    assert ("gap" in record.metrics) == (feeder != "arrays")  # of which no long epoch is timed
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])

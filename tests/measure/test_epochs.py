@@ -8,13 +8,14 @@ import time
 import types
 from functools import partial
 
+import numpy as np
 import pytest
 
 from feeders.loaders import workload
-from feeders.measure import Record, Settings, timed, within
+from feeders.measure import Record, Settings, session, timed, within
 from feeders.measure.epochs import batch_seconds, batches, effective_throughput, epoch_seconds, of_length
 from feeders.measure.taps import PulledWaitTap
-from feeders.strategies import Feed
+from feeders.strategies import Feed, feeder
 
 
 def record(seconds_per_batch=None, **values):
@@ -66,6 +67,29 @@ def test_what_ranks_is_put_for_the_length_and_the_rest_stays():
 def test_a_take_without_numbers_stays_as_it_is():
     take = Record("sequence", "remote", 1, "hung")
     assert of_length(take, 1000) is take
+
+
+@pytest.mark.parametrize(("seen", "gap"), [({}, 0.04), ({"gap": 0.02}, 0.02)])
+def test_a_gap_that_no_tap_sees_is_what_an_epoch_takes_beyond_its_batches(tiny, seen, gap):
+    """Else it would be left out of epochs of any length, as if there were none."""
+    part = timed.Timed({"epoch": 0.1, **seen}, (0.2, 0.1), (), (0.0, 0.1), 0.3, batches=6)
+    pace = within.Pace([(0.01, 0.0)], span=(0.0, 0.06))
+    told = session._with_batch(part, pace, None, feeder("sequence"), tiny(batches=6), 23)
+    assert told["metrics"]["gap"] == pytest.approx(gap)
+
+
+def test_the_ceiling_of_batches_that_are_one_sample_each_is_not_scaled(loaded, tiny):
+    """Their arrays share no first axis, so that a look counts batches; a ceiling by rows would be too high."""
+
+    class Sized(tiny):
+        def batch(self, index, epoch):
+            x, y = super().batch(index, epoch)
+            return (x, np.float32(len(x))), y
+
+    part = timed.Timed({"epoch": 0.1}, (0.2, 0.1), (), (0.0, 0.1), 0.3, batches=6)
+    pace = within.Pace([(0.01, 0.0)], span=(0.0, 0.06))
+    told = session._with_batch(part, pace, None, feeder("resident"), Sized(batches=6), 6)
+    assert told["metrics"]["seconds_per_batch"] == pytest.approx(0.01)
 
 
 class Paced:
@@ -200,6 +224,29 @@ def test_a_batch_and_a_gap_are_told_apart_whatever_the_length_of_an_epoch(in_chi
     assert seen["work"] == pytest.approx(0.001)
 
 
+def timed_by_a_ring(kept):
+    """Return what a take tells whose wait tap has kept so many of 81 stamps, by a virtual clock."""
+    clock = time.perf_counter = Clock()
+    iterators = Iterators(clock, batch=0.04, count=40)
+    read = PulledWaitTap.read
+    PulledWaitTap.read = lambda tap: read(tap)[-kept:]
+    timed.backends.current = lambda: types.SimpleNamespace(wait_tap=lambda: PulledWaitTap(iterators))
+    made = timed.TimedFit(Feed(None), Paces(clock, iterators, end=0.05), 40, Settings(steady_seconds=0.3, taps=True))
+    made.run()
+    seen = made.timed(samples=40, copy=None)
+    return {**seen.metrics, "longest": seen.waits[-1]}
+
+
+@pytest.mark.parametrize("kept", [60, 20])
+def test_stamps_that_a_ring_has_lost_are_unknown_and_shift_no_others(in_child, kept):
+    """An epoch of a person may have more batches than the ring keeps: the last ones, and the gap before the last."""
+    seen = in_child(partial(timed_by_a_ring, kept))
+    assert "first_batch" not in seen
+    assert seen["gap"] == pytest.approx(0.05 + 0.04)
+    assert seen["epoch"] == pytest.approx(40 * 0.041 + 0.05)
+    assert [seen[name] for name in ("wait_mean", "wait_max", "longest")] == [pytest.approx(0.04)] * 3
+
+
 @pytest.mark.parametrize(
     ("span", "seconds"),
     [((0.0, 10.0), None), ((1.0, 10.0), 3.0), ((1.5, 4.5), 2.0), ((2.0, 3.0), 0.0), ((6.0, 9.0), 0.0)],
@@ -229,6 +276,24 @@ def test_a_long_epoch_ends_after_the_pass_in_which_its_pace_is_known(in_child):
     assert in_child(partial(by_virtual_clock, 0.005, 0.05, 40))["long"] == 25 + 40 - 1
 
 
+def looks_in(steps):
+    """Return how often the pace is looked at in half a second of steps of 1 ms, by a virtual clock."""
+    clock = time.perf_counter = Clock()
+    looks, paces = [], []
+    within.standard_error = lambda ends: looks.append(len(ends)) or 1.0
+    long = within.LongEpoch(None, steps, 1, Settings(steady_seconds=0.5), lambda: None)
+    while not paces:
+        clock.forward(0.001)
+        long._step_ended(paces.append)
+    return len(looks)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 97])
+def test_looks_at_the_pace_are_few_however_short_a_pass_is(in_child, steps):
+    """Each is in the time of the next batch: after every pass of one batch, it would be a part of each."""
+    assert 1 <= in_child(partial(looks_in, steps)) <= 20
+
+
 @pytest.mark.parametrize(
     ("batches", "known"),
     [([0.01] * 96, True), ([0.0, 0.0, 0.0, 0.04] * 24, True), ([0.01] * 48 + [0.02] * 48, False), ([0.01] * 15, False)],
@@ -251,6 +316,25 @@ class Fake:
             clock.on_epoch_end(epoch)
             if self.stop_training:
                 return
+
+
+def test_a_look_at_memory_is_no_cpu_time_of_the_steady_part(in_child):
+    """It takes 9 ms for each process of TensorFlow's, at both ends of half a second."""
+
+    def fit():
+        used = [0.0]
+
+        def look(processes):
+            used[0] += 0.5
+            return 100
+
+        timed.pss_bytes, timed.cpu_seconds = look, lambda processes: used[0]
+        made = timed.TimedFit(Feed(None), Fake(), steps=2, settings=Settings(steady_seconds=0.02, taps=False))
+        made.run()
+        return made.timed(samples=4, copy=None).metrics
+
+    seen = in_child(fit)
+    assert (seen["memory"], seen["cpu"]) == (100, 0)
 
 
 @pytest.mark.parametrize(

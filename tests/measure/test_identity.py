@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from feeders.errors import FeedersError
-from feeders.measure.identity import ByContent, ByKey, ByStamp, content_hashes
+from feeders.measure.identity import ByContent, ByKey, ByStamp, content_hashes, samples_of
 from feeders.measure.stack import is_untouched
 
 X = np.random.RandomState(1).rand(4, 3)
@@ -28,6 +28,15 @@ def _tensorflow(loaded):
 def test_a_cast_on_the_way_makes_no_other_content(here, there):
     batch = (X * 100).astype(there)
     assert content_hashes(batch.astype(here)) == content_hashes(batch)
+
+
+@pytest.mark.parametrize(
+    ("batch", "samples"),
+    [((X, Y), 4), (({"a": X}, None), 4), (((X, np.float32(1)), Y), 1), (({"a": X, "b": X[:3]}, Y), 1)],
+)
+def test_samples_of_a_batch_are_counted_as_they_are_told_apart(batch, samples):
+    """What has arrays of no common length is one sample, wherever its speed is told."""
+    assert samples_of(batch) == len(content_hashes(batch)) == samples
 
 
 def test_a_float64_that_keras_rounds_is_the_same_sample():

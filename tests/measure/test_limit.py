@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from feeders.loaders.own import Own, OwnLoader
 from feeders.measure import Record, Settings, alone
 from feeders.measure.alone import cache_bytes, limit_of, prepare_cpu
 from feeders.measure.cells import usable_cores
+from feeders.measure.gil import Preparation
 from feeders.measure.limit import Limit, with_limit
 from feeders.measure.within import Pace
 from feeders.strategies import feeder
@@ -54,6 +57,17 @@ def test_a_loader_that_breaks_has_no_limit(loaded, tiny):
     assert limit_of(TinyRow(tiny(breaks)), Settings()) is None
 
 
+def test_a_persons_loader_that_still_computes_is_given_longer(monkeypatch, tiny):
+    """As in its takes; to train with a slow model would take too long."""
+    watches, answers = [], iter([{}, None, None])
+    monkeypatch.setattr(
+        alone, "watched", lambda part, watch: watches.append(watch) or SimpleNamespace(answer=next(answers))
+    )
+    own = Own(f"{Path(__file__).with_name('own_loaders.py')}:Plain")
+    assert [limit_of(load, Settings()) for load in (own, TinyRow(tiny()))] == [None, None]
+    assert [watch.patient for watch in watches] == [True, False, False]  # its loader, its model; a workload
+
+
 def test_passes_that_another_program_disturbed_do_not_count():
     pace = Pace([(1.0, 0.5), (1.0, 0.5), (1.0, 0.5), (9.0, 4.0)], span=(0.0, 12.0))
     assert pace.undisturbed() == (1.0, 0.5)
@@ -74,6 +88,28 @@ def test_of_each_batch_its_least_disturbed_preparation_counts(monkeypatch, tiny)
 
     loader = TinyRow(tiny(prepare, samples=24)).open()
     assert prepare_cpu(loader) == pytest.approx(0.001 * (1 + 2 + 3 + 4 + 5) / 5 / loader.batch_size)
+
+
+def test_what_fills_a_buffer_first_is_no_batchs_preparation(monkeypatch):
+    """By a virtual clock: the first batch of a pipeline takes 101 s of CPU, each other one 1 s."""
+    used = [0.0]
+
+    class Shuffled(OwnLoader):
+        def batches(self, epoch):
+            used[0] += 100.0
+            while True:
+                used[0] += 1.0
+                yield None
+
+    def preparation(prepare):
+        prepare(0)
+        prepare(1)
+        return Preparation(seconds=2.0, cpu_seconds=9.0, gil_share=0.5)
+
+    monkeypatch.setattr(alone, "time", SimpleNamespace(process_time=lambda: used[0]))
+    monkeypatch.setattr(alone, "is_dataset", lambda x: True)
+    monkeypatch.setattr(alone, "preparation", preparation)
+    assert alone._prepare_in_order(Shuffled(None, "mine", 4)) == Preparation(2.0, 1.0, 0.5)
 
 
 def test_what_keeps_the_other_cores_busy_ends_with_the_measurement(in_child, tiny):

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,7 @@ from feeders.measure.asked import as_used, look
 from feeders.measure.recording import idle_model
 from feeders.measure.supervise import Seen
 from feeders.measure.survey import no_answer, survey
+from feeders.measure.trains import step_by_step
 from feeders.measure.watched import Ended
 from feeders.results.series import environment_name
 
@@ -83,6 +85,20 @@ def test_of_a_long_epoch_the_first_batches_are_measured(loaded, monkeypatch):
     assert found.length == 3000
     assert found.steps == 8
     assert found.settled(SHORT).steps == 8
+
+
+def test_a_generator_whose_first_batches_are_alike_has_no_epoch_of_one(loaded):
+    """Two alike are no period yet."""
+    found = survey(address("first_twice"), SHORT)
+    assert (found.length, found.steps, found.samples) == (13, 13, 95 + 8)
+
+
+def test_later_epochs_of_a_look_have_as_many_batches_as_the_first(loaded, monkeypatch):
+    """Where time would cut each elsewhere, no two passes would agree."""
+    monkeypatch.setattr("feeders.measure.survey.LONGEST_SECONDS", 0.15)
+    found = survey(address("Slowing"), SHORT)
+    assert {len(state) for state in found.reference.states} == {found.steps}
+    assert found.tells
 
 
 @pytest.mark.parametrize(
@@ -213,6 +229,16 @@ def test_a_model_whose_steps_take_long_trains_on_fewer_batches_of_an_epoch(loade
     assert (slow.steps, slow.length, slow.step) == (8, 12, 0.6)
     assert look(address("Plain"), [], dataclasses.replace(SHORT, step_ms=600.0, steps=11)).steps == 11
     assert look(address("Plain"), [], dataclasses.replace(SHORT, step_ms=20.0)).steps == 12
+
+
+def test_a_persons_model_trains_step_by_step_on_every_keras():
+    """Else a call would be taken for a step, and most batches be missed. Up to 2.12 Keras has a variable alone."""
+    told = []
+    old = SimpleNamespace(_steps_per_execution=SimpleNamespace(assign=told.append))
+    new, plain = SimpleNamespace(steps_per_execution=10), SimpleNamespace()
+    for model in (old, new, plain):
+        step_by_step(model)
+    assert (told, new.steps_per_execution, vars(plain)) == ([1], 1, {})
 
 
 def test_the_step_of_a_persons_model_is_timed(loaded):

@@ -98,6 +98,13 @@ def test_stall_is_zero_for_the_ceiling_and_unknown_without_one():
     assert stall(actual, dataclasses.replace(best, metrics={})) is None
 
 
+def test_stall_is_of_epochs_of_as_many_batches():
+    """How many of a long epoch of a person's are read in some seconds differs from take to take."""
+    actual = Record("sequence", "own", 4, "measured", metrics={"epoch": 4.0}, batches=100)
+    best = Record("resident", "own", 1, "measured", metrics={"epoch": 1.2}, batches=120)
+    assert stall(actual, best) == 75.0
+
+
 def test_a_read_killed_during_its_take_leaves_no_half_take_and_has_had_its_turn(tmp_path):
     lab = Lab()
 

@@ -186,6 +186,22 @@ def test_nothing_is_left_when_the_caller_is_ended(loaded, plant, tiny, nothing_l
     assert nothing_left()
 
 
+def test_ctrl_c_that_comes_while_a_take_is_forked_ends_it(loaded, nothing_left, monkeypatch):
+    """It is held back for that moment, and raised before anybody holds the work."""
+    caller, masked = os.getpid(), signal.pthread_sigmask
+
+    def restored(how, mask):
+        before = masked(how, mask)
+        if how == signal.SIG_SETMASK and os.getpid() == caller:
+            raise KeyboardInterrupt
+        return before
+
+    monkeypatch.setattr(signal, "pthread_sigmask", restored)
+    with pytest.raises(KeyboardInterrupt):
+        watched(lambda finish: never_returns(), Watch(deadline_seconds=60, memory=False))
+    assert nothing_left()
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
@@ -273,6 +289,19 @@ def test_a_new_interpreter_that_cannot_measure_says_why(loaded, plant, tiny, mon
         take(Cell("arrays", "window", 1), Settings())
 
 
+def test_ctrl_c_ends_a_new_interpreter_in_silence(monkeypatch, capfd):
+    """The terminal sends it to both; whoever asked for the take tells of it."""
+    from feeders.measure import __main__ as entry
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(entry, "preload", interrupted)
+    monkeypatch.setattr(entry, "die_with_parent", lambda: None)
+    assert entry._main('["text", {}]') == 130
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_watching_process_that_is_killed_is_a_crash(take, plant, tiny, nothing_left):
     """Whoever kills it, out of memory for one: the run goes on, and the take has gone with it."""
 
@@ -285,3 +314,22 @@ def test_a_watching_process_that_is_killed_is_a_crash(take, plant, tiny, nothing
     assert record.outcome == "crashed"
     assert record.message.startswith("the process that watched the take has ended.")
     assert nothing_left()
+
+
+def test_an_answer_that_a_full_disk_cuts_is_a_crash(in_child):
+    """What the watching process writes is read whole or not at all."""
+
+    def work():
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
+        try:
+            ended = watched(lambda finish: finish(1), Watch(deadline_seconds=60, memory=False))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        return [ended.outcome, ended.message]
+
+    outcome, message = in_child(work)
+    assert outcome == "crashed"
+    assert message.startswith("the process that watched the take has ended.")

@@ -18,7 +18,7 @@ from feeders.keras_api import compile_options, no_autograph
 
 __all__ = ["WaitTap", "compile_options", "copier", "predict_step", "train_step", "visible_gpus", "wait_tap"]
 
-# More batches than any steady part has: half a second of them at 0.1 ms each are 5,000.
+# Half a second of batches at 0.1 ms each are 5,000. Of a longer steady part, the last batches are known.
 RING = 1 << 14
 
 
