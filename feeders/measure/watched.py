@@ -79,7 +79,7 @@ class Watched:
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         except BaseException:  # Ctrl-C has come meanwhile
-            self._end()
+            self._close()
             raise
 
     def __enter__(self) -> Watched:
@@ -88,6 +88,9 @@ class Watched:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._end()
         self._result.close()
         self._log.close()
