@@ -14,13 +14,15 @@ import sys
 import time
 import traceback
 import weakref
-from typing import Any
+from typing import Any, Iterator
 
 # How often a server looks whether the process that started it is still there, and a worker tells that it is alive.
 WATCH_SECONDS = 0.2
 
 # The string is known to all releases: TensorFlow 2.4 and 2.5 have no ShardingPolicy. It is ShardingPolicy.DYNAMIC.
 DYNAMIC = "distributed_epoch"
+# What gives another result where each worker runs it on a part, and how it is called.
+OF_A_SHARE = {"TakeDataset": "take", "SkipDataset": "skip"}
 
 
 class DataService:
@@ -39,8 +41,8 @@ class DataService:
     for an hour. `distribute` says how many batches an epoch has, so that a loss ends training with an error. Nothing
     tells a loss of a dataset that does not know its length, as after ``filter``.
 
-    Each worker runs ``batch``, ``take`` and ``skip`` on its own share: with several workers the count may differ then,
-    which is an error. Call them on what `distribute` returns, where the source is not made of batches already.
+    Each worker runs ``batch`` on its own share: with several workers an epoch may have more short batches, and its
+    length is not known. Call it on what `distribute` returns where that matters.
 
     Args:
         workers: processes that prepare.
@@ -77,27 +79,56 @@ class DataService:
 
 
 def distributed(dataset: Any, target: str) -> Any:
-    """Return a dataset, of a known length if it has one, prepared by the service at an address.
+    """Return a dataset, prepared by the service at an address.
+
+    Its length is known if each element of its source gives one.
 
     Raises:
-        ValueError: it has several sources, as one made by ``zip``. Dynamic sharding splits each on its own: their
-            elements would be paired wrongly, and nothing would tell.
+        ValueError: dynamic sharding would lose or mix up its samples, and nothing would tell.
     """
     import tensorflow as tf
 
-    count = _sources(dataset)
-    if count > 1:
-        raise ValueError(f"dynamic sharding takes a dataset of one source; this one has {count}, which it would mix up")
+    fault = _fault(dataset)
+    if fault:
+        raise ValueError(fault)
     served = dataset.apply(tf.data.experimental.service.distribute(DYNAMIC, target))
-    length = dataset.cardinality()
-    if int(length) == tf.data.experimental.UNKNOWN_CARDINALITY:  # that is -2, which no number of elements is
+    if not _is_counted(dataset):
         return served
-    return served.apply(tf.data.experimental.assert_cardinality(length))
+    return served.apply(tf.data.experimental.assert_cardinality(dataset.cardinality()))
 
 
-def _sources(dataset: Any) -> int:
-    inputs = dataset._inputs()
-    return sum(map(_sources, inputs)) if inputs else 1
+def _is_counted(dataset: Any) -> bool:
+    """Whether it has a length with workers too: of batches there may be more, and Keras would leave those out."""
+    (source,) = _sources(dataset)
+    return 0 <= int(dataset.cardinality()) == int(source.cardinality())  # below 0 it is unknown, or has no end
+
+
+def _fault(dataset: Any) -> str:
+    """Say why workers that share out the elements of its source would spoil a dataset; empty if they would not."""
+    count = len(_sources(dataset))
+    if count > 1:  # as made by `zip`
+        return f"dynamic sharding takes a dataset of one source; this one has {count}, which it would mix up"
+    calls = (OF_A_SHARE.get(type(stage).__name__.lstrip("_")) or _dropping(stage) for stage in _stages(dataset))
+    call = next(filter(None, calls), None)
+    return f"each worker would run {call} on its own share. Call it on what distribute() returns" if call else ""
+
+
+def _dropping(stage: Any) -> str:
+    import tensorflow as tf
+
+    drops = getattr(stage, "_drop_remainder", None)
+    return "batch(drop_remainder=True)" if drops is not None and tf.get_static_value(drops) else ""
+
+
+def _stages(dataset: Any) -> Iterator[Any]:
+    """Yield a dataset and all that it is made of."""
+    yield dataset
+    for each in dataset._inputs():
+        yield from _stages(each)
+
+
+def _sources(dataset: Any) -> list[Any]:
+    return [stage for stage in _stages(dataset) if not stage._inputs()]
 
 
 class _Servers:
@@ -227,10 +258,13 @@ def _build(loader: Loader, workers: int) -> Feed:
 
     # The workers are the parallel part: each prepares one batch at a time.
     dataset = no_autograph(loader.native)(1, tf.constant(STATIC_EPOCH, tf.int64))
-    if _sources(dataset) > 1:
+    fault = _fault(dataset)
+    if fault:
+        raise Unsupported(f"tfdata-service on {loader.name}: {fault}. Try: tfdata-native")
+    if workers > 1 and not _is_counted(dataset):
         raise Unsupported(
-            f"tfdata-service on {loader.name}: its dataset has {_sources(dataset)} sources, and dynamic sharding "
-            "splits each on its own. Try: tfdata-native"
+            f"tfdata-service on {loader.name}: each worker would make batches of its own share, so an epoch has no "
+            "fixed number of them. Try: 1 worker, or tfdata-native"
         )
     cluster = os.environ.get(variables.SERVICE)
     served = distributed(dataset, cluster) if cluster else DataService(workers).distribute(dataset)

@@ -186,13 +186,51 @@ def test_a_dataset_of_several_sources_is_refused(in_child):
 
         with pytest.raises(ValueError) as error:
             distributed(tf.data.Dataset.zip((tf.data.Dataset.range(4), tf.data.Dataset.range(4))), "grpc://nowhere:1")
-        with pytest.raises(Unsupported) as told:
-            feeder("tfdata-service").build(workload("records").open(), 2)
-        return [str(error.value), str(told.value)]
+        told = []
+        for name in ("records", "jpeg"):
+            with pytest.raises(Unsupported) as refused:
+                feeder("tfdata-service").build(workload(name).open(), 2)
+            told.append(str(refused.value))
+        return [str(error.value), *told]
 
-    said, told = in_child(work)
+    said, told, batches = in_child(work)
+    assert batches.startswith("tfdata-service on jpeg: each worker would make batches of its own share, so an epoch")
     assert said == "dynamic sharding takes a dataset of one source; this one has 2, which it would mix up"
-    assert told.startswith("tfdata-service on records: its dataset has 2 sources, and dynamic sharding splits each on")
+    assert told == f"tfdata-service on records: {said}. Try: tfdata-native"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "call"),
+    [
+        (lambda dataset: dataset.take(3), "take"),
+        (lambda dataset: dataset.skip(3), "skip"),
+        (lambda dataset: dataset.batch(4, drop_remainder=True), "batch(drop_remainder=True)"),
+    ],
+)
+def test_what_each_worker_would_do_to_its_own_share_is_refused(in_child, spoil, call):
+    """Two workers that take three elements each give six; two that drop their last batch lose two."""
+
+    def work():
+        import tensorflow as tf
+
+        with pytest.raises(ValueError) as error:
+            distributed(spoil(tf.data.Dataset.range(10)).map(lambda element: element), "grpc://nowhere:1")
+        return str(error.value)
+
+    assert in_child(work) == f"each worker would run {call} on its own share. Call it on what distribute() returns"
+
+
+def test_batches_of_shares_are_not_counted_beforehand(in_child):
+    """One element and ten make five batches of three, where eleven make four: Keras would never ask for the fifth."""
+
+    def work():
+        import tensorflow as tf
+
+        tf.data.experimental.service.distribute = lambda mode, target: lambda dataset: dataset.filter(lambda _: True)
+        numbers = tf.data.Dataset.range(11)
+        return [int(distributed(dataset, "grpc://nowhere:1").cardinality()) for dataset in (numbers, numbers.batch(3))]
+
+    assert in_child(work) == [11, -2]
 
 
 def test_a_dataset_of_unknown_length_is_served(in_child):
