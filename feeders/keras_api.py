@@ -21,6 +21,9 @@ BACKEND_VARIABLE = "KERAS_BACKEND"
 # Keras 3 computes with one of them; the first by default, and alone in Keras 2.
 TENSORFLOW, JAX, TORCH = BACKENDS = ("tensorflow", "jax", "torch")
 
+# Of which Keras has been part.
+PACKAGES = ("keras", "keras_preprocessing", "tf_keras", "tensorflow")
+
 
 def asked_backend() -> str:
     """Return the backend that KERAS_BACKEND names, TensorFlow by default; it may be none that there is."""
@@ -49,6 +52,11 @@ def tensorflow() -> Any:
 def _package() -> str:
     """Name of the package that Keras' model class comes from: keras, tf_keras or tensorflow."""
     return str(keras().Model.__module__.split(".")[0])
+
+
+def is_of_keras(module: str) -> bool:
+    """Whether a module is one of Keras; a file of a person may be called keras_data.py."""
+    return module.split(".")[0] in PACKAGES
 
 
 def generation() -> int:

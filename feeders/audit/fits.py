@@ -13,7 +13,7 @@ import time
 import warnings
 from typing import Any, Callable
 
-from feeders.keras_api import seed_everything
+from feeders.keras_api import is_of_keras, seed_everything
 from feeders.loaders.opening import SEQUENCE
 from feeders.measure.processes import tree
 from feeders.measure.recording import recording_model
@@ -21,7 +21,7 @@ from feeders.measure.recording import recording_model
 from .events import BatchRead, BatchTrained, Heartbeat, HookEnded, Logged
 from .evidence import FitAnswer, Left
 from .exceptions import RaisedException, describe_exception
-from .hooks import HOOKS, is_of_keras, overrides
+from .hooks import HOOKS, overrides
 from .journal import Journal
 from .loader import AuditedLoader, open_loader, provoked_files
 from .request import AuditRequest

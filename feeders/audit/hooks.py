@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from feeders.keras_api import generation
+from feeders.keras_api import generation, is_of_keras
 
 ON_EPOCH_BEGIN, ON_EPOCH_END = HOOKS = ("on_epoch_begin", "on_epoch_end")
-
-# Packages of which Keras is part.
-KERAS = ("keras", "keras_preprocessing", "tf_keras", "tensorflow")
-
-
-def is_of_keras(module: str) -> bool:
-    """Whether a module is one of Keras; a file of the person may be called keras_data.py."""
-    return module.split(".")[0] in KERAS
 
 
 def overrides(x: Any, hook: str) -> bool:

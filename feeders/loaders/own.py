@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from feeders.errors import FeedersError
-from feeders.keras_api import flatten, map_structure, sequence_base
+from feeders.keras_api import flatten, is_of_keras, map_structure, sequence_base
 
 from ._loader import Leaf, Loader
 from .opening import ARRAYS, DATASET, SEQUENCE, Opened, Source, open_own
@@ -18,9 +18,6 @@ from .opening import ARRAYS, DATASET, SEQUENCE, Opened, Source, open_own
 KERAS_BATCH_SIZE = 32
 
 HOOKS = ("on_epoch_begin", "on_epoch_end")
-
-# Packages of Keras: its iterators of images draw their first order with their first batch.
-KERAS = ("keras", "keras_preprocessing", "tf_keras", "tensorflow")
 
 
 @dataclass(frozen=True)
@@ -161,7 +158,8 @@ class _Sequence(OwnLoader):
         kept = {getattr(sequence_base(), hook, None) for hook in HOOKS}
         self.hooks = any(getattr(type(x), hook, None) not in {None, *kept} for hook in HOOKS)
         end = getattr(type(x), "on_epoch_end", None)
-        self.draws_late = end not in {None, *kept} and str(getattr(end, "__module__", "")).split(".")[0] in KERAS
+        # Keras' own iterators of images draw their first order with their first batch.
+        self.draws_late = end not in {None, *kept} and is_of_keras(str(getattr(end, "__module__", "")))
 
     def _look(self) -> Any:
         return signature_of(self.x[0], self.x[len(self) - 1])

@@ -149,7 +149,7 @@ def test_an_index_that_cant_be_reached_is_not_taken_for_one_without_wheels(monke
 
     def compiled(asked, *options):
         tried.append(asked)
-        raise FeedersError("uv can't resolve keras==3.4.1: error: Failed to fetch: `https://pypi.org/simple/keras/`")
+        raise FeedersError("uv can't resolve keras==3.4.1: error: Failed to fetch: `https://index.example/keras/`")
 
     monkeypatch.setattr(resolve, "_compile", compiled)
     with pytest.raises(FeedersError, match=r"^releases add 2\.16\.2: uv can't resolve .* Failed to fetch: "):
