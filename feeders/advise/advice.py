@@ -71,7 +71,7 @@ class Advice:
             "interrupted": seen.interrupted,
             "seconds": round(seen.seconds, 1),
             "stack": dict(seen.stack),
-            "host": dict(seen.host),
+            "host": {**seen.host, "usable_cores": seen.cores, "given_cores": seen.given_cores},
         }
 
 

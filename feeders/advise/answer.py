@@ -15,7 +15,7 @@ from .lines import Line
 from .notes import of_a_pipeline, of_dataset, of_epoch, of_gaps, of_index, of_order, of_processes
 from .others import Reason, not_to_be_used, runner_up
 from .patches import lifted_file, patch
-from .sentence import missed, named_lines, sentence
+from .sentence import gave_cores, missed, named_lines, sentence
 
 # Percent of the limit: from here on the limit itself is what holds a loader back.
 NEAR_THE_LIMIT = 90
@@ -121,9 +121,14 @@ def _notes(choice: Choice) -> list[str]:
         notes += of_processes(evidence)
     if choice.is_unproven():
         notes.append(_of_the_count(choice))
+    if evidence.is_busy:
+        notes.append(
+            f"Meanwhile {gave_cores(evidence)}; others used the rest. Ways with several workers look slower than they "
+            "are. Try: again when this host is idle."
+        )
     if evidence.interrupted:
         return [*notes, "Interrupted: this is what is known so far."]
-    if choice.kind == LEAVE and _is_open(choice):
+    if choice.kind == LEAVE and _is_open(choice) and not evidence.is_busy:
         notes.append(_more_time(evidence))
     if evidence.used is None:
         key = f" --key {shlex.quote(evidence.request.key)}" if evidence.request.key else ""

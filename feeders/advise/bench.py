@@ -12,9 +12,11 @@ from feeders.compare.lockstep import Side, measure_pair, numbers
 from feeders.compare.lockstep_client import LockstepProcess
 from feeders.errors import FeedersError
 from feeders.measure import Cell, Record, Settings, take
+from feeders.measure.cells import usable_cores
 from feeders.measure.survey import Survey
 from feeders.results.changes import BrokenPair
 
+from .cores import given_cores
 from .evidence import gist
 
 # A third of what comparisons of releases take: many pairs in a short time say more than a few quiet ones.
@@ -68,3 +70,7 @@ class HostBench:
         if self._epoch is None:
             return pair.log_ratio
         return numbers(*(dataclasses.replace(side, steps=self._epoch) for side in (pair.a, pair.b)))[0]
+
+    def given_cores(self) -> float:
+        """Return how many cores the host gives now."""
+        return given_cores(usable_cores())

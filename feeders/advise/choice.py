@@ -57,6 +57,8 @@ class Choice:
     def _fastest(self) -> Tried | None:
         """By takes; by pairs where some say that another one is faster."""
         chosen = simplest(self.safe, NEAR)
+        if self.here and (self.here.speed or 0.0) >= NEAR * (self.safe[0].speed or 0.0):
+            chosen = self.here  # pairs are held against it
         duels = {each.cell: self.evidence.duel(chosen.cell, each.cell) for each in self.safe if chosen}
         return next((each for each in self.safe if (duel := duels[each.cell]) and duel.is_faster), chosen)
 
@@ -157,8 +159,9 @@ class Choice:
         return (tried.speed or 0.0) >= LEAST_PREPARING * times / max(limit.prepare_seconds, 1e-9)
 
     def is_searched(self) -> bool:
-        """Whether something is proven, and no way that may be faster was left out or unproven for want of time."""
-        missed = self.evidence.interrupted or self.untried() or self.evidence.unproven()
+        """Whether something is proven, and no way that may be faster was left out, unproven or held back by others."""
+        seen = self.evidence
+        missed = seen.interrupted or self.untried() or seen.unproven() or seen.is_busy
         return self.today is not None and bool(self.safe) and not missed
 
     def untried(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from typing import Callable
 
 from feeders.errors import FeedersError
@@ -91,6 +92,8 @@ class Course:
             lacking=self._audits.lacking,
             stack=describe_stack(),
             host=describe_host(),
+            cores=self._costs.cores,
+            given_cores=statistics.median(search.given) if search and search.given else None,
         )
 
     def run(self) -> None:

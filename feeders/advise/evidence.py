@@ -19,6 +19,7 @@ from feeders.results.record import EXACTLY_ONCE
 from feeders.strategies import FEEDERS, feeder
 
 from .candidates import ONE, Dropped, use_of
+from .cores import BUSY
 from .duel import Duel
 from .look import Look
 from .request import AdviseRequest
@@ -137,6 +138,8 @@ class Evidence:
         lacking: that the longest part takes which there was no time for.
         stack: versions.
         host: the machine.
+        cores: that this process may use.
+        given_cores: that the host gave, in the middle of all takes and pairs; None if nothing was measured.
     """
 
     request: AdviseRequest
@@ -153,6 +156,14 @@ class Evidence:
     lacking: float = 0.0
     stack: Mapping[str, str] = field(default_factory=dict)
     host: Mapping[str, Any] = field(default_factory=dict)
+    cores: int = 1
+    given_cores: float | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether others used so much of the host that ways with several workers look slower than they are."""
+        several = any(each.cell != self.today for each in self.tried)
+        return several and self.given_cores is not None and self.given_cores < BUSY * self.cores
 
     def tried_of(self, cell: Cell) -> Tried | None:
         """What was seen of a way of feeding."""

@@ -55,6 +55,9 @@ class Bench(Protocol):
     def pair(self, a: Cell, b: Cell) -> float | str:
         """Return the log of B's time over A's in a lockstep pair, or what was seen where a side broke."""
 
+    def given_cores(self) -> float:
+        """Return how many cores the host gives now."""
+
 
 @dataclass
 class Search:
@@ -74,6 +77,7 @@ class Search:
         tried: by way, in the order of trial.
         dropped: ways that were not tried.
         duels: by their two sides.
+        given: cores that the host gave, before each take and each pair.
     """
 
     bench: Bench
@@ -89,6 +93,7 @@ class Search:
     tried: dict[Cell, Tried] = dataclasses.field(default_factory=dict)
     dropped: list[Dropped] = dataclasses.field(default_factory=list)
     duels: dict[tuple[Cell, Cell], Duel] = dataclasses.field(default_factory=dict)
+    given: list[float] = dataclasses.field(default_factory=list)
     # By how the loader is read: processes that start anew take ten times as long.
     _longest_take: dict[str, float] = dataclasses.field(default_factory=dict)
     _longest_pair: float = 0.0
@@ -139,6 +144,7 @@ class Search:
     def _take(self, cell: Cell, level: int) -> None:
         self.progress(f"measuring {name_of(cell)}", self.budget.share)
         before = self.budget.used
+        self.given.append(self.bench.given_cores())
         deadline = min(LONGEST_DEADLINE, max(LEAST_DEADLINE + 2 * self.made, self.budget.left * DEADLINE_SHARE))
         record = self.bench.take(cell, STEADY_SECONDS[level], round(max(deadline, SPARE * self.foreseen)))
         use = use_of(cell)
@@ -183,8 +189,9 @@ class Search:
         return chosen.cell if chosen else None
 
     def second(self, best: Cell, proven: bool = False) -> Cell | None:
-        """The best of the other feeders."""
-        chosen = simplest([each for each in self.safe(proven) if each.cell.feeder != best.feeder], NEAR)
+        """The best of the other feeders: the fastest one where today's is best, which only a faster one replaces."""
+        others = [each for each in self.safe(proven) if each.cell.feeder != best.feeder]
+        chosen = simplest(others, 1.0 if best == self.today else NEAR)
         return chosen.cell if chosen else None
 
     def best_two(self, proven: bool = False) -> list[Cell]:
@@ -224,6 +231,7 @@ class Search:
             f"{name_of(sides[1])} against {name_of(sides[0])}, pair {len(known.log_ratios) + 1}", self.budget.share
         )
         before = self.budget.used
+        self.given.append(self.bench.given_cores())
         answer = self.bench.pair(*sides)
         self._longest_pair = max(self._longest_pair, self.budget.used - before)
         if isinstance(answer, str):

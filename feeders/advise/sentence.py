@@ -74,12 +74,18 @@ def _unsafe(choice: Choice) -> str:
 def _not_searched(choice: Choice) -> str:
     """Say what was not found out, and why."""
     until = "before the interruption" if choice.evidence.interrupted else "in the time"
+    gave = f", and {gave_cores(choice.evidence)}" if choice.evidence.is_busy else ""
     if not choice.evidence.unproven():
         if all(each is choice.today for each in choice.safe):
-            return f"no other way of feeding could be tried and proven {until}"
+            return f"no other way of feeding could be tried and proven {until}{gave}"
         if not choice.untried():
-            return f"nothing that was tried {until} is better by more than {percent(MARGIN)}"
-    return missed(choice, until)
+            return f"nothing that was tried {until} is better by more than {percent(MARGIN)}{gave}"
+    return f"{missed(choice, until)}{gave}"
+
+
+def gave_cores(evidence: Evidence) -> str:
+    """Return how many of its cores a busy host gave."""
+    return f"this host gave {evidence.given_cores:.1f} of its {evidence.cores} cores"
 
 
 def missed(choice: Choice, until: str) -> str:

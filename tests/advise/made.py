@@ -79,6 +79,7 @@ class Bench:
         now: seconds on its clock.
         taken: ways of feeding, in the order of their takes.
         paired: the sides of each pair.
+        given: cores that it gives.
     """
 
     speeds: dict
@@ -89,6 +90,7 @@ class Bench:
     now: float = 0.0
     taken: list = field(default_factory=list)
     paired: list = field(default_factory=list)
+    given: float = 2.0
 
     def clock(self):
         return self.now
@@ -108,6 +110,9 @@ class Bench:
         # They lie a little above and below their mean, in turn.
         one, two = (self.speeds.get(side, self.other) for side in (a, b))
         return math.log(one / two) + 0.01 * (-1) ** len(self.paired)
+
+    def given_cores(self):
+        return self.given
 
 
 def search(bench, today=None, seconds=180.0, audits=None, known=None):

@@ -98,6 +98,40 @@ def test_pairs_that_decide_nothing_are_no_proof_that_nothing_helps():
     assert any("again when this host is idle" in note for note in given.notes)
 
 
+def test_on_a_busy_host_nothing_is_said_to_help_no_more():
+    """Two processes on a host that gives one core are as fast as one thread."""
+    idle = seen({SEQUENCE: 10_000, PROCESSES_2: 10_100}, known=limit(gil=1.0), cores=2, given_cores=1.98)
+    assert answer(idle).kind == "preparation"
+    given = answer(dataclasses.replace(idle, given_cores=1.3))
+    assert given.kind == "leave"
+    assert given.sentence == (
+        "Leave it for now: nothing that was tried in the time is better by more than 3 %, and this host gave 1.3 of "
+        "its 2 cores."
+    )
+    assert [note for note in given.notes if "idle" in note] == [
+        "Meanwhile this host gave 1.3 of its 2 cores; others used the rest. Ways with several workers look slower than "
+        "they are. Try: again when this host is idle."
+    ]
+
+
+def test_a_change_is_advised_on_a_busy_host_too_which_is_told():
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000}, known=limit(gil=1.0), cores=2, given_cores=1.3)
+    given = answer(found)
+    assert given.kind == "change"
+    assert any("gave 1.3 of its 2 cores" in note for note in given.notes)
+    assert Advice(found, given).to_json()["host"]["given_cores"] == 1.3
+
+
+def test_pairs_with_todays_way_count_where_a_simpler_one_is_as_fast():
+    """Four workers of today are as fast as one; pairs say that processes are faster than both."""
+    four = cell("sequence", 4)
+    found = seen({four: 10_000, SEQUENCE: 10_000, PROCESSES_2: 10_100}, today=four)
+    assert [(duel.a, duel.b) for duel in found.duels] == [(four, PROCESSES_2)]
+    faster = dataclasses.replace(found.duels[0], log_ratios=(-0.50, -0.51, -0.52))
+    given = answer(dataclasses.replace(found, duels=(faster,)))
+    assert (given.kind, given.feeder) == ("change", "lookahead-processes")
+
+
 def test_a_pair_that_broke_is_no_want_of_time():
     found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000})
     broken = dataclasses.replace(found.duels[0], log_ratios=(), broken="crashed: ended by SIGKILL")

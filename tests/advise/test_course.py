@@ -85,6 +85,15 @@ def test_how_it_is_used_is_audited_first_and_processes_only_where_they_may_win(a
     assert ("processes", 4) not in asked
 
 
+def test_processes_that_are_as_fast_as_today_on_a_busy_host_are_audited_and_compared(advised):
+    bench = Bench({SEQUENCE: 1_000, PROCESSES_2: 1_005, cell("generator"): 1_004}, other=500, given=1.2)
+    found, asked = advised(bench, known=limit(prepare=1e-3, cpu=1e-3, gil=1.0))
+    assert ("processes", 4) in asked
+    assert (SEQUENCE, PROCESSES_2) in bench.paired
+    assert (found.answer.kind, found.evidence.given_cores) == ("leave", 1.2)
+    assert "1.2 of its 2 cores" in found.answer.sentence
+
+
 @pytest.mark.parametrize(
     ("kind", "offers"), [("generator", ("iterator",)), ("iterator", ("iterator",)), ("arrays", ("index", "iterator"))]
 )

@@ -123,6 +123,18 @@ def test_today_is_kept_where_nothing_is_better_by_more_than_the_margin():
     assert found.best() == SEQUENCE
 
 
+def test_todays_way_is_compared_with_the_fastest_other_one_not_with_the_simplest():
+    """What is as simple and as fast as today's would never be advised; what may be faster is."""
+    bench = Bench({SEQUENCE: 1_000, PROCESSES_2: 1_020, cell("generator"): 1_010}, other=500.0)
+    assert list(searched(bench).duels) == [(SEQUENCE, PROCESSES_2)]
+
+
+def test_the_cores_that_the_host_gives_are_looked_at_before_each_take_and_pair():
+    bench = Bench({SEQUENCE: 1_000, PROCESSES_2: 1_900}, given=1.5)
+    found = searched(bench)
+    assert found.given == [1.5] * (len(bench.taken) + len(bench.paired))
+
+
 def test_processes_are_told_from_threads_and_from_one_reader():
     from feeders.advise.candidates import use_of
 

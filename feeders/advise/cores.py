@@ -1,0 +1,39 @@
+"""How many of its cores a host gives meanwhile: on a busy one, ways with several workers can't show what they can do."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+# A quota of a container is given out every tenth of a second.
+SECONDS = 0.1
+
+# Of the cores: a host that gives less is busy.
+BUSY = 0.85
+
+_BLOCK = bytes(1 << 20)
+
+
+def given_cores(cores: int, seconds: float = SECONDS) -> float:
+    """Return how many cores this process gets if it computes on all of them, by CPU time.
+
+    What other programs use is missing, and what a quota or the host of a virtual machine keeps.
+
+    Args:
+        cores: that it may use.
+        seconds: that it computes for.
+    """
+    ready = threading.Barrier(cores)
+
+    def compute(_: int) -> tuple[float, float, float]:
+        ready.wait()
+        start, cpu = time.perf_counter(), time.thread_time()
+        while time.perf_counter() - start < seconds:
+            hashlib.sha256(_BLOCK).digest()  # leaves the GIL to the other threads
+        return start, time.perf_counter(), time.thread_time() - cpu
+
+    with ThreadPoolExecutor(cores) as pool:
+        starts, ends, used = zip(*pool.map(compute, range(cores)))
+    return float(sum(used) / (max(ends) - min(starts)))

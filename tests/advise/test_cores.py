@@ -1,0 +1,24 @@
+"""The cores that a host gives: none that it does not have, and fewer where others compute."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from feeders.advise.cores import given_cores
+
+
+def test_one_thread_never_gets_more_than_one_core():
+    assert 0.0 < given_cores(1) <= 1.01
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds a thread to a core")
+def test_threads_that_share_a_core_get_one_between_them():
+    """As with a neighbour on each core, or a quota: cores that are asked for are not given."""
+    usable = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(usable)})  # threads inherit it
+    try:
+        assert 0.0 < given_cores(4) <= 1.01
+    finally:
+        os.sched_setaffinity(0, usable)
