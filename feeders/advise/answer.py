@@ -123,8 +123,8 @@ def _notes(choice: Choice) -> list[str]:
         notes.append(_of_the_count(choice))
     if evidence.is_busy:
         notes.append(
-            f"Meanwhile {gave_cores(evidence)}; others used the rest. Ways with several workers look slower than they "
-            "are. Try: again when this host is idle."
+            f"Meanwhile {gave_cores(evidence)}: other programs, or a quota, took the rest. Ways with several workers "
+            "look slower than they are. Try: again when this host is idle."
         )
     if evidence.interrupted:
         return [*notes, "Interrupted: this is what is known so far."]

@@ -137,11 +137,21 @@ class Choice:
         return bool(self.today and is_fed(self.today, self.evidence.limit))
 
     def is_undecided(self) -> bool:
-        """Whether what was measured of the fastest way and today's leaves open which is faster, by far."""
-        ratio, interval = self.ratios(self.fastest)
+        """Whether what was measured of another way and of today's leaves open which is faster, by far."""
+        return self.open_rival() is not None
+
+    def open_rival(self) -> Tried | None:
+        """Return the way that may be faster than today's by far: the fastest, or one that pairs have not decided."""
+        others: list[Tried | None] = [self.fastest]
+        if self.fastest is self.here:
+            others = [each for each in self.safe if self.has_a_pair(each)]
+        return next((each for each in others if self._is_open_against(each)), None)
+
+    def _is_open_against(self, other: Tried | None) -> bool:
+        ratio, interval = self.ratios(other)
         if interval:
             return interval[0] <= 1 and interval[1] >= MAY_BE
-        return self.fastest is not self.here and (ratio or 0.0) > 1 + MARGIN
+        return (ratio or 0.0) > 1 + MARGIN
 
     def _is_bound_by_preparation(self) -> bool:
         """Whether the fastest way stays below the ceiling, since it prepares batches."""

@@ -35,5 +35,9 @@ def given_cores(cores: int, seconds: float = SECONDS) -> float:
         return start, time.perf_counter(), time.thread_time() - cpu
 
     with ThreadPoolExecutor(cores) as pool:
-        starts, ends, used = zip(*pool.map(compute, range(cores)))
+        try:
+            starts, ends, used = zip(*pool.map(compute, range(cores)))
+        except BaseException:  # Ctrl-C, or no more threads: those that have started must not wait for the others
+            ready.abort()
+            raise
     return float(sum(used) / (max(ends) - min(starts)))

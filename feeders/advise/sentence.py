@@ -75,8 +75,10 @@ def _not_searched(choice: Choice) -> str:
     """Say what was not found out, and why."""
     until = "before the interruption" if choice.evidence.interrupted else "in the time"
     gave = f", and {gave_cores(choice.evidence)}" if choice.evidence.is_busy else ""
+    # Others may have been tried to the end, and found unsafe: what holds the answer back then is the host alone.
+    cut_short = choice.evidence.interrupted or choice.untried() or not choice.safe
     if not choice.evidence.unproven():
-        if all(each is choice.today for each in choice.safe):
+        if cut_short and all(each is choice.today for each in choice.safe):
             return f"no other way of feeding could be tried and proven {until}{gave}"
         if not choice.untried():
             return f"nothing that was tried {until} is better by more than {percent(MARGIN)}{gave}"
@@ -107,15 +109,16 @@ def missed(choice: Choice, until: str) -> str:
 
 
 def _open_question(choice: Choice) -> str:
-    """Say what the ratio of the fastest way may be, and why that is not known better."""
-    fastest, (ratio, interval) = choice.fastest, choice.ratios(choice.fastest)
-    if fastest is None or ratio is None:
+    """Say what the ratio of the way that may be faster may be, and why that is not known better."""
+    rival = choice.open_rival()
+    ratio, interval = choice.ratios(rival)
+    if rival is None or ratio is None:
         return ""
     if interval is None:
-        of = "a single pair" if choice.has_a_pair(fastest) else "single takes"
-        return f"{_way(fastest)} gave {_number(ratio)} x today's samples/s in {of}, which may be chance"
+        of = "a single pair" if choice.has_a_pair(rival) else "single takes"
+        return f"{_way(rival)} gave {_number(ratio)} x today's samples/s in {of}, which may be chance"
     ends = f"{_number(interval[0])} to {_number(interval[1])}"
-    return f"{_way(fastest)} gives {ends} x today's samples/s. This host was too busy to tell"
+    return f"{_way(rival)} gives {ends} x today's samples/s. This host was too busy to tell"
 
 
 def _way(tried: Tried) -> str:

@@ -98,6 +98,18 @@ def test_pairs_that_decide_nothing_are_no_proof_that_nothing_helps():
     assert any("again when this host is idle" in note for note in given.notes)
 
 
+@pytest.mark.parametrize("log_ratios", [(-0.6, 0.1, -0.1), (-0.4,)])
+def test_pairs_that_decide_nothing_do_so_too_where_takes_call_today_as_fast(log_ratios):
+    """Neither that nothing helps nor that nothing is better follows from pairs that allow for much more."""
+    found = seen({SEQUENCE: 10_000, PROCESSES_2: 10_100}, known=limit(gil=1.0))
+    assert answer(found).kind == "preparation"
+    given = answer(dataclasses.replace(found, duels=(dataclasses.replace(found.duels[0], log_ratios=log_ratios),)))
+    assert (given.kind, given.feeder, given.code) == ("leave", "sequence", "")
+    assert given.sentence.startswith("Leave it for now: `lookahead-processes` with 2 workers g")
+    assert "x today's samples/s" in given.sentence
+    assert any("again when this host is idle" in note for note in given.notes)
+
+
 def test_on_a_busy_host_nothing_is_said_to_help_no_more():
     """Two processes on a host that gives one core are as fast as one thread."""
     idle = seen({SEQUENCE: 10_000, PROCESSES_2: 10_100}, known=limit(gil=1.0), cores=2, given_cores=1.98)
@@ -109,9 +121,18 @@ def test_on_a_busy_host_nothing_is_said_to_help_no_more():
         "its 2 cores."
     )
     assert [note for note in given.notes if "idle" in note] == [
-        "Meanwhile this host gave 1.3 of its 2 cores; others used the rest. Ways with several workers look slower than "
-        "they are. Try: again when this host is idle."
+        "Meanwhile this host gave 1.3 of its 2 cores: other programs, or a quota, took the rest. Ways with several "
+        "workers look slower than they are. Try: again when this host is idle."
     ]
+
+
+def test_ways_that_were_found_unsafe_on_a_busy_host_are_not_said_to_be_untried():
+    wrong = {THREADS_4: record(THREADS_4, 9_000, corrupt=2.0)}
+    found = seen({SEQUENCE: 10_000, THREADS_4: 9_000}, records=wrong, known=limit(), cores=2, given_cores=1.3)
+    assert answer(found).sentence == (
+        "Leave it for now: nothing that was tried in the time is better by more than 3 %, and this host gave 1.3 of "
+        "its 2 cores."
+    )
 
 
 def test_a_change_is_advised_on_a_busy_host_too_which_is_told():

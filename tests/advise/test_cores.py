@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
@@ -22,3 +23,20 @@ def test_threads_that_share_a_core_get_one_between_them():
         assert 0.0 < given_cores(4) <= 1.01
     finally:
         os.sched_setaffinity(0, usable)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_what_ends_it_while_its_threads_start_leaves_none_that_waits_for_the_others(monkeypatch, error):
+    """Ctrl-C, or a limit on the threads of a container: the thread that has started would wait for good."""
+    started, start = [], threading.Thread.start
+
+    def second_fails(thread):
+        if started:
+            raise error("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", second_fails)
+    with pytest.raises(error, match="can't start"):
+        given_cores(2)
+    assert not started[0].is_alive()
