@@ -94,6 +94,8 @@ def _left_out(row: Feeder, look: Look) -> str:
         return PASSED_OVER[row.name]
     if not is_patched(row.name):
         return "no lines to copy are known for it"
+    if look.batch_method and row.own_workers and row.pulls == INDEX:
+        return "it would call the loader's method batch() in place of __getitem__"
     if row.shared_by == "processes" and look.unpicklable and row.own_workers:
         return f"its processes start anew, and {look.unpicklable}, which can't be sent there"
     return ""

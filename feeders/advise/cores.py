@@ -1,4 +1,4 @@
-"""How many of its cores a host gives meanwhile: on a busy one, ways with several workers can't show what they can do."""
+"""How many of its cores a host gives meanwhile: on a busy one, ways with several workers look slower than they are."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from feeders.audit.datasets import is_endless
 from feeders.errors import FeedersError
 from feeders.keras_api import TENSORFLOW, backend, flatten, generation, sequence_base
 from feeders.loaders import Leaf, own
@@ -47,12 +48,14 @@ class Look:
         steps: batches of an epoch; None where it does not tell and nobody else did.
         open_end: it neither tells them nor shows them by an end or a repetition: ``steps`` stand for them.
         sized: whether it tells them itself; a sequence by ``len()``, which whatever is around it asks.
+        endless: it is a tf.data pipeline that repeats without end.
         cut: whether it tells more than were asked for: ``steps`` are the ``steps_per_epoch`` of the person's own call.
         hooks: what it does between epochs: the names of those methods.
         expression: Python that makes it, or names it.
         seconds: that it took to be made.
         unpicklable: what of it can't be sent to a process that is started anew; None if it can.
         ignores_workers: it does not call ``super().__init__()``.
+        batch_method: it has a method ``batch``, which the pools call in place of ``__getitem__``.
         tuples: whether its batches are tuples of arrays.
         plain: whether tf.data takes its batches as they are: no list, which it takes for one array, and no None.
         alike: whether the shape of a sample is the same in the first batch and in the last.
@@ -71,12 +74,14 @@ class Look:
     steps: int | None = None
     open_end: bool = False
     sized: bool = True
+    endless: bool = False
     cut: bool = False
     hooks: tuple[str, ...] = ()
     expression: str = "Train()"
     seconds: float = 0.0
     unpicklable: str | None = None
     ignores_workers: bool = False
+    batch_method: bool = False
     tuples: bool = True
     plain: bool = True
     alike: bool = True
@@ -155,12 +160,14 @@ def _opened(request: AdviseRequest, seconds: float) -> Look:
         processes=opened.processes and opened.sets_workers,
         steps=request.steps or length,
         sized=bool(length) and (opened.kind != SEQUENCE or hasattr(opened.x, "__len__")),
+        endless=opened.kind == DATASET and is_endless(opened.x),
         cut=bool(request.steps and length and request.steps < length),
         hooks=tuple(hook for hook in own.HOOKS if served.hooks and _is_defined(hook, type(opened.x))),
         expression=expression_of(request, opened),
         seconds=took,
         unpicklable=f"{fault.attribute} is a {fault.type}" if fault else None,
         ignores_workers=opened.ignores_workers,
+        batch_method=opened.kind == SEQUENCE and callable(getattr(opened.x, "batch", None)),
         tuples=isinstance(batch, tuple) and all(isinstance(part, Leaf) for part in batch),
         plain=_is_plain(batch),
         alike=all(None not in leaf.shape[1:] for leaf in flatten(batch) if leaf),

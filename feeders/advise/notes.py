@@ -30,6 +30,11 @@ _NO_INDEX = (
 
 _NO_LENGTH = "It has no __len__, so that Keras alone can read it by index. Try: a __len__ that returns its batches."
 
+_BATCH_METHOD = (
+    "The pools of this package were not tried: they would call its method batch() in place of __getitem__. Try: "
+    "another name for that method."
+)
+
 
 def of_a_pipeline(evidence: Evidence) -> list[str]:
     """Return what makes the preparation of a tf.data pipeline faster."""
@@ -55,13 +60,17 @@ def of_a_pipeline(evidence: Evidence) -> list[str]:
 def of_gaps(evidence: Evidence) -> list[str]:
     """What the pipeline loses by beginning anew with each epoch."""
     now, look = evidence.tried_of(evidence.today), evidence.look
+    # A fit() that is told the steps goes on where the last epoch ended; a take begins each one anew.
+    if look.endless or (evidence.request.steps and (look.cut or not look.sized)):
+        return []
     gap, epoch = (now.metric("gap"), now.epoch_seconds) if now else (None, None)
     if not gap or not epoch or gap < LONG_GAP * epoch:
         return []
     speak = METRICS.named("gap").format
     return [
         f"Between two epochs {speak(gap)} of {speak(epoch)} pass, since each begins the pipeline anew. Try: "
-        f"`model.fit({look.expression}.repeat().prefetch(tf.data.AUTOTUNE), steps_per_epoch={look.steps})`"
+        f"`model.fit({look.expression}.repeat().prefetch(tf.data.AUTOTUNE), steps_per_epoch={look.steps})`",
+        *of_epoch(look),
     ]
 
 
@@ -83,10 +92,11 @@ def of_processes(evidence: Evidence) -> list[str]:
 
 
 def of_index(look: Look) -> list[str]:
-    """Return what keeps its batches from being asked for by number."""
+    """Return what keeps its batches from being asked for by number, or by all that do so."""
     if INDEX not in look.offers:
         return [_NO_INDEX.format(_class_of(look))]
-    return [_NO_LENGTH] if look.kind == SEQUENCE and not look.sized else []
+    unsized = look.kind == SEQUENCE and not look.sized
+    return [*([_NO_LENGTH] if unsized else []), *([_BATCH_METHOD] if look.batch_method else [])]
 
 
 def _class_of(look: Look) -> str:

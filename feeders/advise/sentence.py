@@ -34,7 +34,7 @@ def sentence(choice: Choice) -> str:
 def _no_help(evidence: Evidence) -> str:
     if evidence.look.kind == DATASET:
         return "TensorFlow feeds a tf.data pipeline itself, and its"
-    that = " that can carry it" if of_processes(evidence) else ""
+    that = " that can carry it" if evidence.look.batch_method or of_processes(evidence) else ""
     return f"No way of feeding{that} helps, the"
 
 

@@ -567,6 +567,30 @@ def test_a_pipeline_that_is_left_is_told_of_its_gaps_all_the_same():
     assert any(note.startswith("Between two epochs 300 ms of 1 s pass") for note in given.notes)
 
 
+def test_a_line_for_a_pipeline_of_unknown_length_says_where_its_steps_come_from():
+    """As from files of records: the first batches of a long epoch were read; their number is none of the person's."""
+    native, known = cell("tfdata-native"), limit(prepare=1e-6, cpu=1e-6)
+    records = {native: record(native, 19_000, gap=0.3, epoch=1.0)}
+    for open_end in (True, False):
+        look = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"), open_end=open_end)
+        given = answer(seen({native: 19_000}, known=known, look=look, today=native, records=records))
+        assert "steps_per_epoch=60" in given.notes[0]
+        told = [note for note in given.notes if "60 stand for them in the lines" in note and "--steps N" in note]
+        assert len(told) == open_end
+
+
+@pytest.mark.parametrize("told", [{"endless": True, "sized": False}, {"cut": True}, {"sized": False}])
+def test_a_fit_that_is_told_its_steps_is_not_said_to_begin_its_pipeline_anew(told):
+    """It goes on where the last epoch ended: `repeat()` is there already, or would change nothing."""
+    native, known = cell("tfdata-native"), limit(prepare=1e-6, cpu=1e-6)
+    look = dataclasses.replace(INDEXED, kind="dataset", offers=("iterator", "ops"), **told)
+    records = {native: record(native, 19_000, gap=0.3, epoch=1.0)}
+    found = seen({native: 19_000}, known=known, look=look, today=native, records=records)
+    given = answer(dataclasses.replace(found, request=dataclasses.replace(found.request, steps=60)))
+    assert given.kind == "leave"
+    assert not any("begins the pipeline anew" in note for note in given.notes)
+
+
 def test_a_feeder_that_was_tried_with_other_workers_is_not_said_to_be_untried():
     found = seen({SEQUENCE: 19_000, THREADS_4: 19_100}, known=limit(gil=0.2, cpu=1e-6))
     untried = tuple(Dropped(name, NO_TIME, 2) for name in ("sequence", "lookahead-processes"))

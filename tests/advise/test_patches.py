@@ -140,6 +140,15 @@ def test_a_generator_is_left_out_where_several_gpus_train():
     assert "prefetch-thread" not in {cell.feeder for cell in found}
 
 
+def test_pools_are_left_out_where_they_would_call_a_method_of_the_loader_that_means_something_else():
+    """Takes of them read by index, whatever methods the loader has: the lines would deliver something else."""
+    look = look_at(AdviseRequest(f"{FILE}:Helped"), 0.01)
+    assert look.batch_method
+    found, _ = candidates(REQUEST, look, cores=2)
+    assert {"sequence", "prefetch-thread"} <= {cell.feeder for cell in found}
+    assert not {"lookahead-threads", "lookahead-processes", "queue-threads"} & {cell.feeder for cell in found}
+
+
 def test_pipelines_are_left_out_where_tensorflow_is_not_there(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     found, dropped = candidates(REQUEST, SEQUENCE, cores=2)

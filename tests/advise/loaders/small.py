@@ -75,6 +75,16 @@ class _Widening(_Train):
         return np.repeat(x, 1 + index, axis=1), y
 
 
+class _Helped(_Train):
+    """It has a method by the name that the pools look for, which means something else."""
+
+    def batch(self, first, count):
+        return numbered(first)[:count]
+
+    def __getitem__(self, index):
+        return self.batch(index, 2)
+
+
 class _Untold:
     """Keras 3 asks for a property where there is no length."""
 
@@ -98,8 +108,8 @@ def _as_sequence(body):
     return made
 
 
-Train, Hooked, Begun, Several, Named, Widening, Untold = map(
-    _as_sequence, (_Train, _Hooked, _Begun, _Several, _Named, _Widening, _Untold)
+Train, Hooked, Begun, Several, Named, Widening, Helped, Untold = map(
+    _as_sequence, (_Train, _Hooked, _Begun, _Several, _Named, _Widening, _Helped, _Untold)
 )
 
 
