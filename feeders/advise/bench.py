@@ -64,6 +64,9 @@ class HostBench:
             one, other = (Side(process, cell, self._settings) for process, cell in zip(self._processes, (a, b)))
             pair = measure_pair(one, other, self._rng, TURN_SECONDS)
         except FeedersError as error:
+            # One has died, and the other may hold a take that stands still: it would answer no further pair.
+            self._running.close()
+            self._processes = []
             return gist(str(error))
         if isinstance(pair, BrokenPair):
             return f"{pair.outcome}: {gist(pair.message)}"

@@ -13,7 +13,8 @@ SECONDS = 0.1
 # Of the cores: a host that gives less is busy.
 BUSY = 0.85
 
-_BLOCK = bytes(1 << 20)
+# Cores for each MB that a thread hashes at once: after it a thread takes the GIL, for which those of many cores queue.
+CORES_OF_A_MB = 16
 
 
 def given_cores(cores: int, seconds: float = SECONDS) -> float:
@@ -25,13 +26,13 @@ def given_cores(cores: int, seconds: float = SECONDS) -> float:
         cores: that it may use.
         seconds: that it computes for.
     """
-    ready = threading.Barrier(cores)
+    ready, block = threading.Barrier(cores), bytes(max(1, cores // CORES_OF_A_MB) << 20)
 
     def compute(_: int) -> tuple[float, float, float]:
         ready.wait()
         start, cpu = time.perf_counter(), time.thread_time()
         while time.perf_counter() - start < seconds:
-            hashlib.sha256(_BLOCK).digest()  # leaves the GIL to the other threads
+            hashlib.sha256(block).digest()  # leaves the GIL to the other threads
         return start, time.perf_counter(), time.thread_time() - cpu
 
     with ThreadPoolExecutor(cores) as pool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,6 +25,19 @@ def test_threads_that_share_a_core_get_one_between_them():
         assert 0.0 < given_cores(4) <= 1.01
     finally:
         os.sched_setaffinity(0, usable)
+
+
+def test_threads_of_many_cores_come_for_the_gil_less_often(monkeypatch):
+    """Each takes it after a block: a hundred that hash short ones would wait for it, and an idle host look busy."""
+    blocks = set()
+
+    def sha256(block):
+        blocks.add(len(block))
+        return hashlib.md5(b"")
+
+    monkeypatch.setattr("feeders.advise.cores.hashlib", SimpleNamespace(sha256=sha256))
+    given_cores(64, seconds=0.001)
+    assert blocks == {4 << 20}
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

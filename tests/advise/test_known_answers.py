@@ -78,3 +78,27 @@ def test_an_interpreter_for_pairs_that_does_not_start_breaks_the_pair_alone(monk
     cell = Cell("sequence", f"{SMALL}:Train", 1)
     with HostBench(Settings(), SURVEY, None) as bench:
         assert bench.pair(cell, cell).startswith("python: ended with status -9")
+
+
+def test_after_an_interpreter_for_pairs_has_died_the_next_pair_gets_new_ones(monkeypatch):
+    """The other one holds a take that stands still, and would be waited for until the deadline."""
+    started, ended = [], []
+
+    class Running(contextlib.nullcontext):
+        def __enter__(self):
+            started.append(self)
+            return self
+
+        def __exit__(self, *_):
+            ended.append(self)
+
+    def measure_pair(a, b, *_):
+        raise FeedersError("python: ended with status -9, expected it to stay. It printed: nothing")
+
+    monkeypatch.setattr("feeders.advise.bench.LockstepProcess", Running)
+    monkeypatch.setattr("feeders.advise.bench.measure_pair", measure_pair)
+    cell = Cell("sequence", f"{SMALL}:Train", 1)
+    with HostBench(Settings(), SURVEY, None) as bench:
+        for pair in (1, 2):
+            assert bench.pair(cell, cell).startswith("python: ended with status -9")
+            assert len(started) == len(ended) == 2 * pair
