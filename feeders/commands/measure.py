@@ -160,9 +160,13 @@ def _slow_lines(address: str, settings: Settings) -> Iterator[str]:
     from feeders.advise.show import line_table
 
     request = AdviseRequest(address, steps=settings.steps, call=settings.call)
-    with Progress() as progress:
-        progress.update(f"which lines of {address} take the time")
-        rows = list(line_table(look_at(request, SAMPLED_SECONDS).lines))
+    try:
+        with Progress() as progress:
+            progress.update(f"which lines of {address} take the time")
+            rows = list(line_table(look_at(request, SAMPLED_SECONDS).lines))
+    except FeedersError as error:  # all else is measured: such a look has less time, and less memory
+        yield f"which lines take its time is not known: {error}"
+        return
     if rows:
         yield from ("its time goes into", *rows)
 

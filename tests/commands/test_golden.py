@@ -24,6 +24,7 @@ from feeders.advise.look import Look
 from feeders.asv_plugin import machine
 from feeders.audit.show import to_text
 from feeders.catalogue import Catalogue
+from feeders.errors import FeedersError
 from feeders.measure import METRICS, Record
 from feeders.measure.counts import Reference
 from feeders.measure.limit import Limit
@@ -101,6 +102,13 @@ def test_measure_a_loader(call, golden, monkeypatch):
     monkeypatch.setattr(feeders.advise.look, "look_at", lambda request, seconds: looked_at)
     by = ("--by", "lookahead-threads,tfdata-native", "--workers", "1,4")
     golden("measure-loader", call("measure", "my.py:Train", *by, "--step-ms", "20"))
+
+    def breaks(request, seconds):
+        raise FeedersError("my.py:Train: hung while it was read by one thread: no end after 120 s")
+
+    monkeypatch.setattr(feeders.advise.look, "look_at", breaks)
+    text = call("measure", "my.py:Train", *by, "--step-ms", "20")
+    assert text.endswith("not known: my.py:Train: hung while it was read by one thread: no end after 120 s\n")
 
 
 @pytest.mark.parametrize(("name", "loader"), [("safe", "sequence-lock"), ("unsafe", "sequence")])
