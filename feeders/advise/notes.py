@@ -50,9 +50,10 @@ def of_a_pipeline(evidence: Evidence) -> list[str]:
             f"{_class_of(look)}, which processes can prepare."
         )
     if look.repeats:
+        before = " before its `repeat()`" if look.endless else ""  # behind it all epochs would be kept, without end
         notes.append(
-            "Each epoch has the same content. If one fits into memory, `.cache()` keeps it; it also keeps the order of "
-            "the first epoch, unless `shuffle()` comes after it."
+            f"Each epoch has the same content. If one fits into memory, `.cache()`{before} keeps it; it also keeps the "
+            "order of the first epoch, unless `shuffle()` comes after it."
         )
     return notes
 

@@ -268,6 +268,15 @@ def test_a_pipeline_that_has_all_that_already_is_not_told_so():
     assert "If one fits into memory, `.cache()` keeps it" in notes
 
 
+def test_an_endless_pipeline_is_to_be_cached_before_it_repeats():
+    """Behind that a cache would grow from epoch to epoch."""
+    told = {"kind": "dataset", "offers": ("iterator", "ops"), "sized": False, "endless": True, "repeats": True}
+    native, look = cell("tfdata-native"), dataclasses.replace(INDEXED, **told)
+    given = answer(seen({native: 19_000}, known=limit(), look=look, today=native))
+    assert given.kind == "preparation"
+    assert any("`.cache()` before its `repeat()` keeps it" in text for text in given.repair)
+
+
 def test_what_keeps_a_loader_from_processes_is_said_where_they_would_help():
     look = dataclasses.replace(INDEXED, unpicklable="lock is a lock")
     slow, fast = {SEQUENCE: 10_000}, {SEQUENCE: 19_000}
