@@ -70,10 +70,11 @@ def test_the_series_own_is_taken(loaded, monkeypatch):
         ("endless", "generator", 12, "(float32 (8, 6), float32 (8,))"),
         ("ended", "generator", 12, "(float32 (8, 6), float32 (8,))"),
         ("dataset", "dataset", 12, "(float32 (8, 6), float32 (8,))"),
+        ("arrays", "arrays", 3, "(float32 (32, 6), float32 (32,))"),
     ],
 )
 def test_a_look_finds_the_epoch(loaded, name, kind, length, batch):
-    """Also of a generator, which does not tell: by its end, or where it begins again."""
+    """Also of a generator, which does not tell: by its end, or where it begins again. Arrays are cut as by `fit()`."""
     found = survey(address(name), SHORT)
     assert (found.kind, found.length, found.steps, found.samples, found.batch) == (kind, length, length, 95, batch)
     assert found.tells
@@ -179,6 +180,8 @@ def test_workers_that_are_processes_are_no_threads(loaded):
     [
         ("Nmaed", {}, "has no 'Nmaed'. Nearest: Named"),
         ("Raising", {}, "failed while it was read by one thread: ValueError: no row 0"),
+        ("Empty", {}, "own_loaders.py:Empty: its epoch has no batch; expected one or more"),
+        ("Empty", {"steps": 5}, "own_loaders.py:Empty: its epoch has no batch; expected one or more"),
         ("made", {}, "needs number; it is called without arguments. Try: --call 'made(number=...)'"),
         ("Plain", {"model": address("nothing")}, "has no 'nothing'."),
         ("Plain", {"model": "no.py:model"}, "no.py: no such file"),
