@@ -121,6 +121,12 @@ def test_what_arrives_is_verified_by_content_and_timed(loaded, feeder, name, wor
     assert record.settings["steps"] == 12
 
 
+def test_arrays_are_verified_in_batches_as_fit_cuts_them(loaded):
+    record = taken("arrays", "arrays")
+    assert (record.outcome, record.guarantee, record.delivered) == ("measured", "exactly-once", 95), record.message
+    assert record.batches == 3
+
+
 def test_what_two_threads_mix_up_is_never_exactly_once(loaded):
     """A sample of other content is none of those that are due."""
     record = taken("lookahead-threads", "Meeting", 2)
