@@ -124,6 +124,7 @@ def _parts(load: Workload | Own, settings: Settings) -> list[Callable[[Finish], 
 
 def _alone(loader: Loader) -> dict[str, float]:
     """What preparing a sample takes in one thread, and how much of it holds the GIL."""
+    loader.on_epoch_begin()  # it may draw there what its batches need
     if INDEX in loader.offers:
         seen = preparation(lambda call: loader.batch(call % len(loader), STATIC_EPOCH))
     else:
@@ -246,6 +247,7 @@ def _train(load: Workload | Own, settings: Settings, finish: Callable[[Any], Any
 
 def _written_elsewhere(loader: Loader) -> list[Any]:
     """Return full batches, together twice what the cache holds, or `MOST_BATCHES`."""
+    loader.on_epoch_begin()
     few = max(1, min(FIRST_BATCHES, len(loader) - 1))
     made = list(itertools.islice(loader.batches(STATIC_EPOCH), few))
     size = sum(getattr(part, "nbytes", 0) for part in flatten(made[0])) or 1

@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from feeders.errors import FeedersError
 from feeders.keras_api import generation, seed_everything
-from feeders.loaders.opening import DATASET, SEQUENCE, Opened, Source, open_own, own_files
+from feeders.loaders.opening import ARRAYS, DATASET, SEQUENCE, Opened, Source, open_own, own_files
 from feeders.loaders.own import Own, OwnLoader, one_at_a_time, serve
 from feeders.loaders.pickling import pickling_fault
 from feeders.messages import message_of
@@ -170,6 +170,8 @@ def _read(load: Own, backward: bool) -> dict[str, Any]:
     fault = pickling_fault(opened.x) if opened.kind == SEQUENCE else None
     try:
         length = opened.length()
+        if length == 0:
+            raise _empty(load)
         reader = _Reader(load, opened, length)
         reader.read(backward)
     except FeedersError:
@@ -177,7 +179,7 @@ def _read(load: Own, backward: bool) -> dict[str, Any]:
     except Exception as error:
         raise FeedersError(f"{load.name}: {FAILED} while it was read by one thread: {message_of(error)}") from None
     if not reader.states[0]:
-        raise FeedersError(f"{load.name}: its epoch has no batch; expected one or more")
+        raise _empty(load)
     return {
         "states": [[batch.keys for batch in state] for state in reader.states],
         "opened": {
@@ -189,6 +191,10 @@ def _read(load: Own, backward: bool) -> dict[str, Any]:
         "batch": reader.batch,
         "seconds": reader.spent / reader.pulled,
     }
+
+
+def _empty(load: Own) -> FeedersError:
+    return FeedersError(f"{load.name}: its epoch has no batch; expected one or more")
 
 
 class _Reader:
@@ -209,7 +215,7 @@ class _Reader:
 
     def __init__(self, load: Own, opened: Opened, length: int | None) -> None:
         self._opened, self._identity = opened, ByContent()
-        self._open_end = length is None and load.steps is None
+        self._open_end = length is None and load.steps is None and opened.kind != ARRAYS
         self._loader = None if self._open_end else serve(opened, load.name, load.steps)
         self._cuts = load.steps is None
         self.states: list[list[Columns]] = []

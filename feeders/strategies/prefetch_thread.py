@@ -43,7 +43,8 @@ class PrefetchThread:
                 f"PrefetchThread: the source is {type(source).__name__}; expected an iterator or a function"
             )
         self._source, self._ahead = source, ahead
-        self._once = not callable(source) and iter(source) is source
+        # What is no iterator begins a pass with each call of `iter`: workers, an epoch that is counted, an order.
+        self._once = not callable(source) and hasattr(source, "__next__") and iter(source) is source
         self._run = 0
         self._lane: _Lane | None = None
         self._finalizer: Any = None

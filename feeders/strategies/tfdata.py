@@ -16,9 +16,18 @@ from .pool_dataset import tuples
 
 
 def specs_of(loader: Loader) -> Any:
-    """Return the ``TensorSpec`` of each array of a batch."""
+    """Return the ``TensorSpec`` of each array of a batch.
+
+    Raises:
+        Unsupported: it holds None, which has none.
+    """
     import tensorflow as tf
 
+    if any(leaf is None for leaf in flatten(loader.signature)):
+        raise Unsupported(
+            f"{loader.name}: its batches hold None, which a tf.data pipeline around Python does not take. "
+            "Try: sequence or generator"
+        )
     return map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), tuples(loader.signature))
 
 
@@ -119,7 +128,7 @@ def _interleave(loader: Loader, workers: int) -> Feed:
     import tensorflow as tf
 
     _check_hooks(loader)
-    passes, plain = [_passes() for _ in range(workers)], _is_plain(loader.signature)
+    passes, plain, specs = [_passes() for _ in range(workers)], _is_plain(loader.signature), specs_of(loader)
 
     def shard(number: int) -> Iterator[Any]:
         epoch = next(passes[number])
@@ -128,7 +137,7 @@ def _interleave(loader: Loader, workers: int) -> Feed:
             yield batch if plain else tuples(batch)
 
     def shard_dataset(number: Any) -> Any:
-        return tf.data.Dataset.from_generator(shard, args=(number,), output_signature=specs_of(loader))
+        return tf.data.Dataset.from_generator(shard, args=(number,), output_signature=specs)
 
     shards = tf.data.Dataset.range(workers).interleave(
         no_autograph(shard_dataset), cycle_length=workers, num_parallel_calls=workers

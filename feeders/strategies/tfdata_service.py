@@ -22,7 +22,7 @@ WATCH_SECONDS = 0.2
 # The string is known to all releases: TensorFlow 2.4 and 2.5 have no ShardingPolicy. It is ShardingPolicy.DYNAMIC.
 DYNAMIC = "distributed_epoch"
 # What gives another result where each worker runs it on a part, and how it is called.
-OF_A_SHARE = {"TakeDataset": "take", "SkipDataset": "skip"}
+OF_A_SHARE = {"TakeDataset": "take", "SkipDataset": "skip", "ShardDataset": "shard"}
 
 
 class DataService:
@@ -53,7 +53,11 @@ class DataService:
             raise ValueError(f"DataService: workers={workers}; expected 1 or more")
         self._servers = _Servers(workers)
         self._finalizer = weakref.finalize(self, self._servers.leave)
-        self.target = self._servers.target()
+        try:
+            self.target = self._servers.target()
+        except BaseException:  # Ctrl-C too, which they don't get
+            self.close()
+            raise
 
     def __enter__(self) -> DataService:
         return self
@@ -110,7 +114,9 @@ def _fault(dataset: Any) -> str:
         return f"dynamic sharding takes a dataset of one source; this one has {count}, which it would mix up"
     calls = (OF_A_SHARE.get(type(stage).__name__.lstrip("_")) or _dropping(stage) for stage in _stages(dataset))
     call = next(filter(None, calls), None)
-    return f"each worker would run {call} on its own share. Call it on what distribute() returns" if call else ""
+    # It goes by the order of the elements, which is lost on the way.
+    repair = "Shard what its source is made of" if call == "shard" else "Call it on what distribute() returns"
+    return f"each worker would run {call} on its own share. {repair}" if call else ""
 
 
 def _dropping(stage: Any) -> str:
@@ -172,9 +178,9 @@ def serve(workers: int) -> None:
     Once all serve, it prints the address of the dispatcher.
     """
     parent = os.getppid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever trains
     import tensorflow  # noqa: F401  imported once: the servers are forked
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever trains
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     servers: dict[int, tuple[str, ...]] = {}
     try:

@@ -96,10 +96,21 @@ class Raising(Named):
         raise ValueError(f"no row {index}")
 
 
+class Empty(Named):
+    """As of a folder without files."""
+
+    def __len__(self):
+        return 0
+
+
 class Locked(Named):
     def __init__(self):
         super().__init__()
         self.lock = threading.Lock()
+
+
+def arrays():
+    return ROWS, ROWS[:, 0]
 
 
 def endless():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from feeders.errors import FeedersError
+from feeders.measure import backends
 from feeders.measure.identity import ByContent, ByKey, ByStamp, content_hashes, samples_of
 from feeders.measure.stack import is_untouched
 
@@ -112,6 +115,21 @@ def test_a_row_of_a_sparse_matrix_is_a_sample_however_it_is_held():
     dense[3, 2] = 5
     assert content_hashes((sparse.csr_matrix(dense), Y))[:3] == rows[:3]
     assert content_hashes((sparse.csr_matrix(dense), Y))[3] != rows[3]
+
+
+@pytest.mark.skipif(not find_spec("jax"), reason="jax is not installed")
+def test_a_sparse_matrix_of_jax_arrives_by_its_rows(in_child):
+    """Keras makes one of scipy's there: an audit would call each sample corrupt."""
+    sparse = pytest.importorskip("scipy.sparse")
+    dense = np.array([[0, 1.5], [0, 0], [2, 3]], np.float32)
+    matrix = SimpleNamespace(indices=np.argwhere(dense), data=dense[dense != 0], shape=dense.shape, todense=None)
+
+    def arrived():
+        taken = []
+        backends.of("jax").train_step(taken.append, None)(None, None, (matrix, Y[:3]))
+        return content_hashes(taken[0])
+
+    assert tuple(in_child(arrived)) == content_hashes((sparse.csr_matrix(dense), Y[:3]))
 
 
 def test_a_changed_number_is_another_sample():

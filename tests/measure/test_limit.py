@@ -112,6 +112,21 @@ def test_what_fills_a_buffer_first_is_no_batchs_preparation(monkeypatch):
     assert alone._prepare_in_order(Shuffled(None, "mine", 4)) == Preparation(2.0, 1.0, 0.5)
 
 
+def test_an_epoch_has_begun_where_batches_are_made_for_a_limit(loaded, tiny, monkeypatch):
+    """A loader may draw its order there, and have none before."""
+    begun = []
+
+    def before(index, epoch):
+        assert begun
+
+    loader = tiny(before)
+    loader.on_epoch_begin = lambda: begun.append(True)
+    monkeypatch.setattr(alone, "preparation", lambda prepare: prepare(0) and Preparation(1.0, 1.0, 0.5))
+    assert alone._alone(loader)["gil_share"] == 0.5
+    begun.clear()
+    assert alone._written_elsewhere(loader)
+
+
 def test_what_keeps_the_other_cores_busy_ends_with_the_measurement(in_child, tiny):
     def children():
         return len(psutil.Process().children())

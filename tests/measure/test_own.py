@@ -70,10 +70,11 @@ def test_the_series_own_is_taken(loaded, monkeypatch):
         ("endless", "generator", 12, "(float32 (8, 6), float32 (8,))"),
         ("ended", "generator", 12, "(float32 (8, 6), float32 (8,))"),
         ("dataset", "dataset", 12, "(float32 (8, 6), float32 (8,))"),
+        ("arrays", "arrays", 3, "(float32 (32, 6), float32 (32,))"),
     ],
 )
 def test_a_look_finds_the_epoch(loaded, name, kind, length, batch):
-    """Also of a generator, which does not tell: by its end, or where it begins again."""
+    """Also of a generator, which does not tell: by its end, or where it begins again. Arrays are cut as by `fit()`."""
     found = survey(address(name), SHORT)
     assert (found.kind, found.length, found.steps, found.samples, found.batch) == (kind, length, length, 95, batch)
     assert found.tells
@@ -118,6 +119,12 @@ def test_what_arrives_is_verified_by_content_and_timed(loaded, feeder, name, wor
     assert (record.batches, record.metrics["corrupt"], record.metrics["missing"]) == (12, 0, 0)
     assert {"seconds_per_batch", "gap", "first_batch", "wait_p99", "cpu", "memory"} <= set(record.metrics)
     assert record.settings["steps"] == 12
+
+
+def test_arrays_are_verified_in_batches_as_fit_cuts_them(loaded):
+    record = taken("arrays", "arrays")
+    assert (record.outcome, record.guarantee, record.delivered) == ("measured", "exactly-once", 95), record.message
+    assert record.batches == 3
 
 
 def test_what_two_threads_mix_up_is_never_exactly_once(loaded):
@@ -179,6 +186,8 @@ def test_workers_that_are_processes_are_no_threads(loaded):
     [
         ("Nmaed", {}, "has no 'Nmaed'. Nearest: Named"),
         ("Raising", {}, "failed while it was read by one thread: ValueError: no row 0"),
+        ("Empty", {}, "own_loaders.py:Empty: its epoch has no batch; expected one or more"),
+        ("Empty", {"steps": 5}, "own_loaders.py:Empty: its epoch has no batch; expected one or more"),
         ("made", {}, "needs number; it is called without arguments. Try: --call 'made(number=...)'"),
         ("Plain", {"model": address("nothing")}, "has no 'nothing'."),
         ("Plain", {"model": "no.py:model"}, "no.py: no such file"),

@@ -48,6 +48,22 @@ def test_every_fetch_inside_a_traced_function_is_stamped(in_child):
     assert [time for pair in stamps for time in pair] == sorted(time for pair in stamps for time in pair)
 
 
+def test_a_fetch_of_a_sparse_tensor_is_stamped_too(in_child):
+    """It is no tensor to a graph: training on it would not be traced."""
+
+    def work():
+        import tensorflow as tf
+
+        tap = backends.of("tensorflow").wait_tap()
+        with tap.installed():
+            iterator = iter(tf.data.Dataset.from_tensors(tf.sparse.from_dense([[1.0, 0.0], [0.0, 2.0]])).repeat(2))
+            traced = tf.function(lambda: next(iterator).values, jit_compile=False)
+            got = [traced().numpy().tolist() for _ in range(2)]
+        return [got, len(tap.read())]
+
+    assert in_child(work) == [[[1.0, 2.0], [1.0, 2.0]], 2]
+
+
 def test_the_ring_keeps_the_last_stamps_in_order(in_child, monkeypatch):
     """A long take must not lose its end, nor mix it with its beginning."""
 

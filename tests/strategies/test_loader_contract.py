@@ -325,6 +325,26 @@ def test_batches_that_can_not_be_joined_are_unsupported(in_child):
     assert in_child(work).startswith("arrays on indexed pair: its batches can't be joined (all the input array dim")
 
 
+class Unweighted(Indexed):
+    """Weights that are None."""
+
+    def __init__(self):
+        super().__init__("pair")
+        self.signature = (*self.signature, None)
+
+
+@pytest.mark.parametrize("name", ["tfdata-generator", "tfdata-map", "tfdata-interleave"])
+def test_batches_that_hold_none_are_unsupported_in_a_pipeline(in_child, name):
+    """It has no type there, so the pipeline would break as it is made."""
+
+    def work():
+        with pytest.raises(Unsupported) as error:
+            feeder(name).build(Unweighted(), 2)
+        return str(error.value)
+
+    assert in_child(work).startswith("indexed pair: its batches hold None, which a tf.data pipeline around Python")
+
+
 class Alone(Indexed):
     """Batches of one part: x, without a target."""
 

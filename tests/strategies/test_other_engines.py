@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import signal
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -220,6 +222,19 @@ def test_what_each_worker_would_do_to_its_own_share_is_refused(in_child, spoil, 
     assert in_child(work) == f"each worker would run {call} on its own share. Call it on what distribute() returns"
 
 
+def test_a_shard_of_each_share_is_refused_too(in_child):
+    """It would hold other elements than those that are asked for; after the workers nobody knows which is which."""
+
+    def work():
+        import tensorflow as tf
+
+        with pytest.raises(ValueError) as error:
+            distributed(tf.data.Dataset.range(10).shard(2, 0), "grpc://nowhere:1")
+        return str(error.value)
+
+    assert in_child(work) == "each worker would run shard on its own share. Shard what its source is made of"
+
+
 def test_batches_of_shares_are_not_counted_beforehand(in_child):
     """One element and ten make five batches of three, where eleven make four: Keras would never ask for the fifth."""
 
@@ -297,6 +312,18 @@ def test_an_address_of_a_cluster_is_used(in_child, monkeypatch, tiny):
     started, epochs = in_child(work)
     assert started == 0
     assert epochs == [list(range(23))] * 2
+
+
+def test_ctrl_c_is_for_whoever_trains_also_while_tensorflow_is_imported(in_child, monkeypatch):
+    """That takes seconds, and its traceback would stand beside the one of the program."""
+
+    def work():
+        monkeypatch.setitem(sys.modules, "tensorflow", None)
+        with pytest.raises(ImportError):
+            tfdata_service.serve(1)
+        return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+    assert in_child(work)
 
 
 def test_a_server_that_does_not_start_is_one_error(monkeypatch):

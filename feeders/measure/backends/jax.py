@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 import jax
 import numpy as np
@@ -32,12 +32,27 @@ def train_step(take_down: Callable[[Any], None] | None, pause: Callable[[], None
 
     def train_step(self: Any, state: Any, data: Any) -> Any:
         if take_down:
-            take_down(map_structure(np.asarray, data))
+            take_down(map_structure(_on_host, data))
         if pause:
             pause()
         return {"batches": 0.0}, state
 
     return train_step
+
+
+class _Sparse(NamedTuple):
+    """The parts of a sparse matrix, as TensorFlow calls those of a sparse tensor."""
+
+    indices: Any
+    values: Any
+    dense_shape: Any
+
+
+def _on_host(leaf: Any) -> Any:
+    """Bring an array to NumPy, and a sparse matrix as its parts: NumPy would make objects of it."""
+    if hasattr(leaf, "todense"):
+        return _Sparse(np.asarray(leaf.indices), np.asarray(leaf.data), leaf.shape)
+    return np.asarray(leaf)
 
 
 def predict_step(train_step: Callable[..., Any]) -> Callable[..., Any]:

@@ -145,7 +145,9 @@ class WaitTap:
             before = tf.timestamp()
             with tf.control_dependencies([before]):
                 batch = original(iterator)
-            with tf.control_dependencies(tf.nest.flatten(batch)):
+            # A sparse tensor is none itself, and where there is nothing is nothing to wait for.
+            parts = [part for part in tf.nest.flatten(batch, expand_composites=True) if part is not None]
+            with tf.control_dependencies(parts):
                 after = tf.timestamp()
                 self._store(before, after)
             return batch

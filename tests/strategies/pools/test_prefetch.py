@@ -40,6 +40,22 @@ def test_what_can_be_read_again_is_without_end(source):
         assert take(prefetch.batches(), 6) == [0, 1, 2, 3, 4, 0], "a new generator begins anew"
 
 
+class Counted:
+    """Counts its passes, as an iterable that draws an order for each, or starts workers."""
+
+    begun = 0
+
+    def __iter__(self):
+        self.begun += 1
+        return iter([self.begun] * 3)
+
+
+def test_no_pass_over_an_iterable_is_begun_but_to_read_it():
+    source = Counted()
+    with PrefetchThread(source) as prefetch:
+        assert take(prefetch.batches(), 6) == [1, 1, 1, 2, 2, 2]
+
+
 def test_an_iterator_is_read_once_and_nothing_of_it_is_lost():
     with PrefetchThread(iter(range(10)), ahead=4) as prefetch:
         assert take(prefetch.batches(), 3) == [0, 1, 2]
