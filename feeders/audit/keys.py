@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator
 
 import numpy as np
 
@@ -25,7 +25,7 @@ MOST_COLUMNS = 12
 
 
 def find_key(request: AuditRequest, steps: int, journal: Journal) -> Key:
-    """Try candidates on two passes in one thread.
+    """Try candidates on two passes in one thread, the second one of a sequence from its last batch to its first.
 
     Args:
         request: what is audited.
@@ -39,7 +39,9 @@ def find_key(request: AuditRequest, steps: int, journal: Journal) -> Key:
         with journal.kept_alive():
             loader = open_loader(request, alone=True)
         begin_epoch(loader.x)
-        for number, batch in enumerate(itertools.islice(_batches(loader), steps)):
+        # Numbers that are drawn in turn are others in another order.
+        order = range(steps) if seed == FORWARD else range(steps)[::-1]
+        for number, batch in enumerate(itertools.islice(_batches(loader, order), steps)):
             journal.write(Heartbeat())
             parts = named_parts(batch)
             if not number:
@@ -55,9 +57,9 @@ def find_key(request: AuditRequest, steps: int, journal: Journal) -> Key:
     return Key(next((name for name in telling if Counter(first[name]) == Counter(second.get(name, ()))), ""))
 
 
-def _batches(loader: AuditedLoader) -> Iterator[Any]:
+def _batches(loader: AuditedLoader, order: Iterable[int]) -> Iterator[Any]:
     if loader.kind == SEQUENCE:
-        return (loader.x[index] for index in itertools.count())
+        return (loader.x[index] for index in order)
     return one_at_a_time(loader.x) if loader.kind == DATASET else iter(loader.x)
 
 
