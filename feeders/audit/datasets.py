@@ -12,6 +12,26 @@ from .readings import Remainder
 # What tf.data.Dataset.cardinality() says of a dataset that repeats.
 INFINITE = -1
 
+# Operations that draw from a generator which all calls share, by the beginning of their names. Those that are stateless
+# are told what to draw.
+DRAWS = (
+    "RandomUniform",
+    "RandomStandardNormal",
+    "RandomShuffle",
+    "RandomGamma",
+    "RandomPoisson",
+    "RandomCrop",
+    "TruncatedNormal",
+    "ParameterizedTruncatedNormal",
+    "Multinomial",
+    "SampleDistortedBoundingBox",
+    "StatefulUniform",
+    "StatefulStandardNormal",
+    "StatefulTruncatedNormal",
+    "StatefulRandom",
+    "Rng",
+)
+
 
 def is_endless(dataset: Any) -> bool:
     """Whether it repeats without end."""
@@ -59,6 +79,34 @@ def gives_up_order(dataset: Any) -> bool:
     options = dataset.options()
     whole = getattr(options, "deterministic", None)  # TensorFlow 2.4 calls it otherwise
     return whole is False or any(getattr(stage, "_deterministic", "") == "false" for stage in _stages(dataset))
+
+
+def is_drawn(dataset: Any, passes: Sequence[Sequence[Columns]]) -> bool:
+    """Whether calls that run at once draw random numbers: which of them draws which number is a matter of chance.
+
+    Args:
+        dataset: a pipeline.
+        passes: whole ones, read by one thread. Content that is new in the second one was drawn by code that TensorFlow
+            only calls.
+    """
+    parallel = [stage for stage in _stages(dataset) if _is(stage, "ParallelMap", "ParallelInterleave", "MapAndBatch")]
+    new = len(passes) > 1 and not is_reselected(dataset) and _is_new(*passes[:2])
+    return bool(parallel) and (new or any(_draws(stage) for stage in parallel))
+
+
+def _is_new(one: Sequence[Columns], other: Sequence[Columns]) -> bool:
+    """Whether more samples of a pass are new than a short last batch, left out before, can bring."""
+    before, now = (Counter(value for batch in epoch for value in batch.contents) for epoch in (one, other))
+    return sum((now - before).values()) > max(len(batch.contents) for batch in other)
+
+
+def _draws(stage: Any) -> bool:
+    graph = getattr(getattr(getattr(stage, "_map_func", None), "function", None), "graph", None)
+    if graph is None:
+        return False
+    made = graph.as_graph_def()
+    nodes = [*made.node, *(node for function in made.library.function for node in function.node_def)]
+    return any(node.op.startswith(DRAWS) for node in nodes)
 
 
 def _is(stage: Any, *names: str) -> bool:

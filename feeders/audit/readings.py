@@ -142,6 +142,7 @@ class Reading:
         unordered: a dataset that hands on what is ready first.
         reselected: a dataset of which each pass takes another part.
         remainder: what a dataset leaves out of each pass, to have full batches only.
+        drawn: a dataset of which calls that run at once draw random numbers.
     """
 
     description: Description
@@ -166,6 +167,7 @@ class Reading:
     unordered: bool = False
     reselected: bool = False
     remainder: Remainder | None = None
+    drawn: bool = False
 
     def contents(self) -> set[int]:
         """Return the contents of all samples."""

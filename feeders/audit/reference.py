@@ -15,7 +15,7 @@ from feeders.loaders.opening import ARRAYS, DATASET, GENERATOR, ITERATOR, SEQUEN
 from feeders.loaders.own import one_at_a_time
 from feeders.measure.identity import Columns
 
-from .datasets import gives_up_order, is_blurred, is_endless, is_reselected, overlap, remainder
+from .datasets import gives_up_order, is_blurred, is_drawn, is_endless, is_reselected, overlap, remainder
 from .events import Foreseen, LoaderOpened
 from .hooks import HOOKS, ON_EPOCH_BEGIN, ON_EPOCH_END, call_hook, overrides
 from .journal import Journal
@@ -134,6 +134,7 @@ class _Reader:
             unordered=self._loader.kind == DATASET and gives_up_order(self._loader.x),
             reselected=self._loader.kind == DATASET and is_reselected(self._loader.x),
             remainder=remainder(self._loader.x) if self._loader.kind == DATASET else None,
+            drawn=self._loader.kind == DATASET and is_drawn(self._loader.x, () if self._steps else recorder.epochs),
         )
 
     # A sequence.

@@ -87,7 +87,10 @@ def failed(error, index=1):
     return FailedRead(index, 0, index, RaisedException(error))
 
 
-OF_A_PASS = ("wrapped", "empty", "overlap", "reused", "failed", "reselected", "remainder", "unordered", "changed_dtype")
+OF_A_PASS = (
+    *("wrapped", "empty", "overlap", "reused", "failed", "reselected", "remainder", "unordered", "drawn"),
+    "changed_dtype",
+)
 
 
 def evidence(known=SEQUENCE, reference=None, backward=None, stress=(), **values):
@@ -299,10 +302,15 @@ UNKNOWN = {"keyed": False, "reproducible": False}
             {"reference": {"keyed": False, "through": True}},
             "its order is new in the middle of a pass, so what is due is not known. Try: leave --steps away",
         ),
+        (
+            {"reference": {"keyed": False, "through": True}, "unordered": True},
+            "it gives what is ready first, so what a part of a pass holds is not known. Try: deterministic=True",
+        ),
+        ({"reference": UNKNOWN, "drawn": True}, "calls that run at once draw random numbers. Try: --key EXPRESSION"),
         ({"epochs": ((Columns((7,) * 30, (7,) * 30),),)}, "fewer than 5% of its samples differ. Try: --key EXPRESSION"),
         ({"reference": UNKNOWN, "key": "x[:, 0]"}, 'no two passes gave the same samples. Try: --key "x[:, 0]"'),
     ],
-    ids=["no other order", "parts in a new order", "alike", "new each time"],
+    ids=["no other order", "parts in a new order", "parts in no order", "drawn at once", "alike", "new each time"],
 )
 def test_why_nothing_was_counted_is_said_with_what_would_count(values, said):
     verdict = judged(**values)
