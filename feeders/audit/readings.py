@@ -143,6 +143,7 @@ class Reading:
         reselected: a dataset of which each pass takes another part.
         remainder: what a dataset leaves out of each pass, to have full batches only.
         drawn: a dataset of which calls that run at once draw random numbers.
+        hook: seconds of the slowest hook between epochs.
     """
 
     description: Description
@@ -168,6 +169,7 @@ class Reading:
     reselected: bool = False
     remainder: Remainder | None = None
     drawn: bool = False
+    hook: float = 0.0
 
     def contents(self) -> set[int]:
         """Return the contents of all samples."""

@@ -97,6 +97,7 @@ class _Reader:
         self._endless = False
         self._ended: int | None = None
         self._reread = self._addressed = Agreement()
+        self._hook = 0.0
 
     def run(self) -> None:
         kinds: dict[str, Callable[[], None]] = {
@@ -135,6 +136,7 @@ class _Reader:
             reselected=self._loader.kind == DATASET and is_reselected(self._loader.x),
             remainder=remainder(self._loader.x) if self._loader.kind == DATASET else None,
             drawn=self._loader.kind == DATASET and is_drawn(self._loader.x, () if self._steps else recorder.epochs),
+            hook=self._hook,
         )
 
     # A sequence.
@@ -146,7 +148,7 @@ class _Reader:
         passes = max(epochs + SPARE_STATES, epochs * CALLS_AFTER_EPOCH[generation()]) if hooks else 1
         for epoch in range(passes):
             if epoch or generation() == 3:
-                call_hook(x, ON_EPOCH_BEGIN)
+                self._call_hook(ON_EPOCH_BEGIN)
             if epoch:  # a loader may draw it anew
                 number = self._loader.length()
             if number is not None:
@@ -162,7 +164,12 @@ class _Reader:
             elif not epoch and self._cut:
                 self._see_whether_an_index_tells()
             self.recorder.close_epoch()
-            call_hook(x, ON_EPOCH_END)
+            self._call_hook(ON_EPOCH_END)
+
+    def _call_hook(self, hook: str) -> None:
+        start = time.perf_counter()
+        call_hook(self._loader.x, hook)
+        self._hook = max(self._hook, time.perf_counter() - start)
 
     def _foresee(self, batches: int | None, passes: int) -> None:
         """Tell what a pass will take, once it can be told."""

@@ -64,7 +64,7 @@ def _allow_for(inquiry: Inquiry, forward: Reading) -> None:
 
     An epoch that is longer than its part of the budget, and can't be cut short, is read several times beyond it.
     """
-    inquiry.probes.slowest_batch(forward.slowest, forward.first)
+    inquiry.probes.slowest_batch(forward.slowest, max(forward.first, forward.hook))
     start = inquiry.forecast.start if inquiry.forecast else START_SECONDS
     forecast = inquiry.forecast = Forecast.of_reading(inquiry.request, forward, start)
     inquiry.budget.lengthen(forecast.uncounted, forecast.after_reading, forecast.text())

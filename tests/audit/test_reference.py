@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -15,9 +16,10 @@ from feeders.audit.evidence import Evidence, Key
 from feeders.audit.exceptions import RaisedException
 from feeders.audit.findings import CONTENTS
 from feeders.audit.loader import AuditedLoader
+from feeders.audit.probes import PATIENCE_FIRST, Probes
 from feeders.audit.readings import Description, FailedRead, Reading
 from feeders.audit.reference import _Reader
-from feeders.audit.reference_search import _look_for_a_key
+from feeders.audit.reference_search import _allow_for, _look_for_a_key
 from feeders.audit.request import AuditRequest
 from feeders.audit.stress_plan import compared_by, plan_stress
 from feeders.measure.identity import Columns
@@ -193,3 +195,25 @@ def test_no_key_is_looked_for_in_what_one_thread_draws_alike_each_time(second, a
     )
     _look_for_a_key(inquiry)
     assert looked == asked
+
+
+class SlowlyTurned(TurnedInPlace):
+    """Takes a moment between epochs."""
+
+    def on_epoch_end(self):
+        time.sleep(0.05)
+
+
+def test_a_hook_between_epochs_that_takes_long_is_no_hang(loaded):
+    """As one that makes or fetches the data of the next epoch: nothing else tells that it is at work."""
+    loader = AuditedLoader(SlowlyTurned(), None, "sequence", workers=1, processes=False)
+    request = AuditRequest("mine.py:Mine")
+    reader = _Reader(loader, request, backward=False, journal=Journal(), making=0.0)
+    reader.run()
+    reading = reader.reading(Description("sequence", length=3), None)
+    assert reading.hook >= 0.05
+    budget = SimpleNamespace(lengthen=lambda seconds, rest, why: None)
+    inquiry = SimpleNamespace(request=request, probes=Probes(request), forecast=None, budget=budget)
+    _allow_for(inquiry, replace(reading, hook=20.0))
+    assert inquiry.probes.patience >= PATIENCE_FIRST * 20.0
+    assert inquiry.forecast.one_pass >= 20.0
