@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Iterator, Sequence
 
+from feeders.keras_api import TENSORFLOW, asked_backend
 from feeders.measure.identity import Columns
 
 from .readings import Remainder
@@ -82,7 +83,9 @@ def gives_up_order(dataset: Any) -> bool:
 
 
 def is_drawn(dataset: Any, passes: Sequence[Sequence[Columns]]) -> bool:
-    """Whether calls that run at once draw random numbers: which of them draws which number is a matter of chance.
+    """Whether it draws random numbers that are others in ``fit()``, though one thread alone draws the same again.
+
+    Which of several calls that run at once draws which number is a matter of chance.
 
     Args:
         dataset: a pipeline.
@@ -90,8 +93,10 @@ def is_drawn(dataset: Any, passes: Sequence[Sequence[Columns]]) -> bool:
             only calls.
     """
     parallel = [stage for stage in _stages(dataset) if _is(stage, "ParallelMap", "ParallelInterleave", "MapAndBatch")]
-    new = len(passes) > 1 and not is_reselected(dataset) and _is_new(*passes[:2])
-    return bool(parallel) and (new or any(_draws(stage) for stage in parallel))
+    # Elsewhere Keras begins a pass to build the model, and the next one goes on with other numbers.
+    shifted = bool(parallel) or asked_backend() != TENSORFLOW
+    new = shifted and len(passes) > 1 and not is_reselected(dataset) and _is_new(*passes[:2])
+    return new or any(_draws(stage) for stage in parallel)
 
 
 def _is_new(one: Sequence[Columns], other: Sequence[Columns]) -> bool:

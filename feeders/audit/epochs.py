@@ -26,7 +26,7 @@ def reference_of(request: AuditRequest, forward: Reading, backward: Reading) -> 
         for reading in (forward, backward)
     )
     named = request.is_feeder or request.key is not None
-    # One thread draws the same in both passes where a file seeds; several at once do not.
+    # One thread draws the same in both passes where a file seeds; fit() does not.
     drawn = forward.drawn and not request.is_feeder
     settled = (not through or _is_settled(forward)) and (named or not drawn)
     keyed = settled and forward.addressed.keys and _agree(one, other, KEYS)

@@ -106,7 +106,7 @@ def _uncounted(case: Case) -> str:
             return "it gives what is ready first, so what a part of a pass holds is not known. Try: deterministic=True"
         return "its order is new in the middle of a pass, so what is due is not known. Try: leave --steps away"
     drawn = forward is not None and forward.drawn
-    new = "calls that run at once draw random numbers" if drawn else "no two passes gave the same samples"
+    new = "it draws random numbers, others in each run" if drawn else "no two passes gave the same samples"
     reasons = [] if reference and reference.reproducible else [new]
     if reference and reference.reproducible and not reference.named:
         reasons.append(f"fewer than {FEWEST_CONTENTS:.0%} of its samples differ")

@@ -142,7 +142,7 @@ class Reading:
         unordered: a dataset that hands on what is ready first.
         reselected: a dataset of which each pass takes another part.
         remainder: what a dataset leaves out of each pass, to have full batches only.
-        drawn: a dataset of which calls that run at once draw random numbers.
+        drawn: a dataset that draws random numbers which are others in each ``fit()``.
         hook: seconds of the slowest hook between epochs.
     """
 

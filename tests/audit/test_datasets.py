@@ -94,17 +94,19 @@ FIRST = batches((1, 2), (3, 4), (5,))
 
 
 @pytest.mark.parametrize(
-    ("second", "calls", "draws"),
+    ("second", "calls", "backend", "draws"),
     [
-        (batches((6, 7), (8, 9), (5,)), 2, True),
-        (batches((6, 7), (8, 9), (5,)), None, False),
-        (batches((5, 3), (1, 2), (4,)), 2, False),
-        (batches((5, 3), (1, 2), (6,)), 2, False),
+        (batches((6, 7), (8, 9), (5,)), 2, "tensorflow", True),
+        (batches((6, 7), (8, 9), (5,)), None, "tensorflow", False),
+        (batches((6, 7), (8, 9), (5,)), None, "jax", True),
+        (batches((5, 3), (1, 2), (4,)), 2, "tensorflow", False),
+        (batches((5, 3), (1, 2), (6,)), 2, "tensorflow", False),
     ],
-    ids=["new", "new, one after the other", "in another order", "another one left out"],
+    ids=["new", "new, one after the other", "new, and Keras looks at a batch", "another order", "another one left out"],
 )
-def test_content_that_is_new_in_each_pass_was_drawn(in_child, second, calls, draws):
+def test_content_that_is_new_in_each_pass_was_drawn(in_child, monkeypatch, second, calls, backend, draws):
     """By Python, which TensorFlow only calls."""
+    monkeypatch.setenv("KERAS_BACKEND", backend)
 
     def seen():
         import tensorflow as tf

@@ -306,7 +306,7 @@ UNKNOWN = {"keyed": False, "reproducible": False}
             {"reference": {"keyed": False, "through": True}, "unordered": True},
             "it gives what is ready first, so what a part of a pass holds is not known. Try: deterministic=True",
         ),
-        ({"reference": UNKNOWN, "drawn": True}, "calls that run at once draw random numbers. Try: --key EXPRESSION"),
+        ({"reference": UNKNOWN, "drawn": True}, "it draws random numbers, others in each run. Try: --key EXPRESSION"),
         ({"epochs": ((Columns((7,) * 30, (7,) * 30),),)}, "fewer than 5% of its samples differ. Try: --key EXPRESSION"),
         ({"reference": UNKNOWN, "key": "x[:, 0]"}, 'no two passes gave the same samples. Try: --key "x[:, 0]"'),
     ],
