@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import random
 import time
+import weakref
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from feeders.audit import recorder
 from feeders.audit.epochs import reference_of
 from feeders.audit.evidence import Evidence, Key
 from feeders.audit.exceptions import RaisedException
@@ -217,3 +219,20 @@ def test_a_hook_between_epochs_that_takes_long_is_no_hang(loaded):
     _allow_for(inquiry, replace(reading, hook=20.0))
     assert inquiry.probes.patience >= PATIENCE_FIRST * 20.0
     assert inquiry.forecast.one_pass >= 20.0
+
+
+def test_few_large_batches_are_kept_at_a_time(loaded, monkeypatch):
+    """They count as memory of the loader, which may hold one batch at a time."""
+    monkeypatch.setattr(recorder, "KEPT_BYTES", 100)
+    made = []
+
+    def pull():
+        x = np.full((4, 2), len(made), np.float32)
+        made.append(weakref.ref(x))
+        return (x,)
+
+    loader = AuditedLoader(None, None, "generator", workers=1, processes=False)
+    taken = recorder.Recorder(loader, Journal(), backward=False)
+    for index in range(8):
+        taken.take(index, pull)
+    assert sum(one() is not None for one in made) == 3
