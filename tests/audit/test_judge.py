@@ -332,7 +332,9 @@ def test_a_fault_of_the_unseen_rate_would_have_been_seen_with_95_percent(calls, 
 def test_what_one_thread_reads_and_threads_of_our_own_add_is_no_delivery_beside_others():
     assert judged(known=replace(SEQUENCE, workers=1), stress=[pull(calls=100)]).deliveries == 6
     assert judged(ONCE, known=GENERATOR, stress=[pull(calls=100)]).deliveries == 6
-    assert judged(known=replace(SEQUENCE, kind="dataset", workers=1), stress=[pull(calls=100)]).deliveries == 106
+    pipeline = {"known": replace(SEQUENCE, kind="dataset", workers=1), "epochs": (EPOCH, EPOCH)}
+    assert judged(**pipeline, stress=[pull(calls=100)]).deliveries == 106
+    assert judged(**{**pipeline, "epochs": SHUFFLED}, stress=[pull(calls=100)]).deliveries == 6
     other_each_time = {"reread": Agreement(False, False)}
     assert judged(backward=other_each_time, stress=[pull(calls=100)]).deliveries == 6
 
@@ -935,6 +937,15 @@ def test_a_generator_that_ends_before_its_epochs_loses_what_was_wanted():
     verdict = judged(known=GENERATOR, reference={"addressed": False}, fits=runs)
     assert (names(verdict), verdict.word) == (["ends-early"], "at-most-once")
     assert verdict.faults[0].seen == "3 batches came for 2 epochs; 6 were wanted"
+
+
+def test_a_pipeline_over_what_its_first_pass_uses_up_ends_early():
+    """As `from_generator(lambda: rows)`, where `rows` is one iterator: the second epoch has no batch."""
+    runs = [fit(epoch(), epoch(missing=5, delivered=0), events=[BATCH] * 3) for _ in range(2)]
+    verdict = judged(known=replace(GENERATOR, kind="dataset"), fits=runs)
+    assert (names(verdict), verdict.word, verdict.content) == (["ends-early"], "at-most-once", "whole")
+    assert "a function that makes it" in verdict.faults[0].cause.advice
+    assert verdict.deliveries == 6
 
 
 def test_a_sequence_that_is_shorter_than_the_steps_is_told_so_and_how_to_repair_that():
