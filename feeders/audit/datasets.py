@@ -55,6 +55,11 @@ def is_blurred(dataset: Any) -> bool:
     return repeated and is_endless(stages[shuffled])
 
 
+def is_repeated(dataset: Any) -> bool:
+    """Whether it holds several passes of what it is made from, or passes without end."""
+    return any(_is(stage, "Repeat") for stage in _stages(dataset))
+
+
 def is_reselected(dataset: Any) -> bool:
     """Whether each pass takes part of what is shuffled anew, so that it holds other samples than the one before."""
     stages = list(_stages(dataset))

@@ -133,6 +133,7 @@ class Reading:
         reread: an index read twice, with nothing between, gave the same.
         addressed: an index gave the same whatever had been read before.
         wrapped: the last batches are the first ones once more.
+        repeats: more than a pass was asked for, so that its first batches may come again.
         empty: indices of batches without samples.
         overlap: how many times each sample comes, in a dataset that interleaves others.
         failed: where it broke.
@@ -159,6 +160,7 @@ class Reading:
     reread: Agreement = Agreement()
     addressed: Agreement = Agreement()
     wrapped: bool = False
+    repeats: bool = False
     empty: tuple[int, ...] = ()
     overlap: int | None = None
     failed: FailedRead | None = None

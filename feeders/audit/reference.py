@@ -15,7 +15,16 @@ from feeders.loaders.opening import ARRAYS, DATASET, GENERATOR, ITERATOR, SEQUEN
 from feeders.loaders.own import one_at_a_time
 from feeders.measure.identity import Columns
 
-from .datasets import gives_up_order, is_blurred, is_drawn, is_endless, is_reselected, overlap, remainder
+from .datasets import (
+    gives_up_order,
+    is_blurred,
+    is_drawn,
+    is_endless,
+    is_repeated,
+    is_reselected,
+    overlap,
+    remainder,
+)
 from .events import Foreseen, LoaderOpened
 from .hooks import HOOKS, ON_EPOCH_BEGIN, ON_EPOCH_END, call_hook, overrides
 from .journal import Journal
@@ -126,6 +135,7 @@ class _Reader:
             reread=self._reread,
             addressed=self._addressed,
             wrapped=bool(first) and _wraps(first),
+            repeats=self._goes_on(description, first),
             empty=tuple(index for index, batch in enumerate(first) if not batch.keys),
             overlap=overlap(self._loader.x, first) if first and self._loader.kind == DATASET else None,
             failed=failed,
@@ -138,6 +148,12 @@ class _Reader:
             drawn=self._loader.kind == DATASET and is_drawn(self._loader.x, () if self._steps else recorder.epochs),
             hook=self._hook,
         )
+
+    def _goes_on(self, description: Description, first: Sequence[Columns]) -> bool:
+        """Whether more than a pass was asked for, so that its first batches may come again."""
+        if self._loader.kind == SEQUENCE:
+            return description.length is None or len(first) < description.length
+        return self._endless or bool(self._steps) or (self._loader.kind == DATASET and is_repeated(self._loader.x))
 
     # A sequence.
 

@@ -88,7 +88,7 @@ def failed(error, index=1):
 
 
 OF_A_PASS = (
-    *("wrapped", "empty", "overlap", "reused", "failed", "reselected", "remainder", "unordered", "drawn"),
+    *("wrapped", "repeats", "empty", "overlap", "reused", "failed", "reselected", "remainder", "unordered", "drawn"),
     "changed_dtype",
 )
 
@@ -723,9 +723,18 @@ def test_what_can_not_be_pickled_is_a_fault_only_where_it_is_pickled():
     assert names(judged(known=spawned, fits=ended("failed", "OSError: disk"))) == ["not-picklable", "raises"]
 
 
+def test_batches_that_come_again_because_more_than_a_pass_was_asked_for_are_no_fault():
+    """As with `steps_per_epoch` above the batches of a pass, or `repeat(2)`."""
+    for known in (GENERATOR, replace(GENERATOR, kind="dataset"), replace(SEQUENCE, length=None)):
+        verdict = judged(ONCE, known=known, wrapped=True, repeats=True)
+        assert (names(verdict), verdict.word) == ([], "exactly-once")
+
+
 def test_a_length_that_counts_too_many_batches_is_named_by_what_is_there():
     assert names(judged(empty=(2,))) == ["length-too-long"]
     assert names(judged(wrapped=True)) == ["length-too-long"]
+    (again,) = judged(ONCE, known=replace(GENERATOR, length=None), wrapped=True).faults
+    assert (again.cause.name, again.seen) == ("length-too-long", "its last batches are its first ones once more")
     (fault,) = judged(ONCE, known=replace(GENERATOR, length=None), empty=(2,)).faults
     assert (fault.cause.name, fault.seen) == ("length-too-long", "batch 2 is empty")
     assert "range(0, samples, batch_size)" in fault.cause.advice

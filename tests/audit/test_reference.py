@@ -236,3 +236,18 @@ def test_few_large_batches_are_kept_at_a_time(loaded, monkeypatch):
     for index in range(8):
         taken.take(index, pull)
     assert sum(one() is not None for one in made) == 3
+
+
+@pytest.mark.parametrize(
+    ("numbers", "steps", "repeats"),
+    [(lambda: itertools.cycle(range(4)), 6, True), (lambda: [0, 1, 2, 3, 0], None, False)],
+    ids=["more than a pass is asked for", "it begins again by itself"],
+)
+def test_batches_that_come_again_are_told_from_those_that_were_asked_for_again(loaded, numbers, steps, repeats):
+    batches = ((np.array([[number], [number + 0.5]], np.float32),) for number in numbers())
+    loader = AuditedLoader(batches, None, "generator", workers=1, processes=False)
+    request = AuditRequest("mine.py:mine", steps=steps)
+    reader = _Reader(loader, request, backward=False, journal=Journal(), making=0.0)
+    reader.run()
+    reading = reader.reading(Description("generator"), None)
+    assert (reading.wrapped, reading.repeats) == (True, repeats)
