@@ -51,8 +51,7 @@ def draws_at_once(dataset: Any) -> bool:
 
 def _draws(stage: Any) -> bool:
     graph = getattr(getattr(getattr(stage, "_map_func", None), "function", None), "graph", None)
-    if graph is None:
-        return False
-    made = graph.as_graph_def()
-    nodes = [*made.node, *(node for function in made.library.function for node in function.node_def)]
-    return any(node.op.startswith(DRAWS) for node in nodes)
+    # With those that it calls, as the branches of a condition. As one message a graph may be too large.
+    inner = (getattr(function, "graph", None) for function in getattr(graph, "_functions", {}).values())
+    graphs = [part for part in (graph, *inner) if part is not None]
+    return any(operation.type.startswith(DRAWS) for part in graphs for operation in part.get_operations())
