@@ -348,6 +348,8 @@ def _repeats(batches: Sequence[Columns], period: int) -> bool:
 def _wraps(epoch: Sequence[Columns]) -> bool:
     """Whether the last batches are the first ones once more, and no other sample comes twice."""
     contents = [batch.contents for batch in epoch]
-    again = next((k for k in range(1, len(contents) // 2 + 1) if contents[-k:] == contents[:k]), 0)
+    # Where all of several batches come twice, or three times, that is how often the loader repeats what it holds.
+    most = max(2, (len(contents) + 1) // 2)
+    again = next((k for k in range(1, most) if contents[-k:] == contents[:k]), 0)
     several = again > 0 and len(contents[0]) > 1
     return several and len({value for part in contents for value in part}) == sum(map(len, contents[again:]))

@@ -251,3 +251,31 @@ def test_batches_that_come_again_are_told_from_those_that_were_asked_for_again(l
     reader.run()
     reading = reader.reading(Description("generator"), None)
     assert (reading.wrapped, reading.repeats) == (True, repeats)
+
+
+class Again(TurnedInPlace):
+    """Its three batches, and the first ones once more."""
+
+    more = 1
+
+    def __len__(self):
+        return 3 + self.more
+
+    def __getitem__(self, index):
+        return super().__getitem__(index % 3)
+
+    def on_epoch_end(self):
+        """Nothing changes."""
+
+
+class AllAgain(Again):
+    more = 3
+
+
+@pytest.mark.parametrize(("kind", "wrapped"), [(Again, True), (AllAgain, False)])
+def test_a_loader_may_repeat_all_that_it_holds(loaded, kind, wrapped):
+    loader = AuditedLoader(kind(), None, "sequence", workers=1, processes=False)
+    reader = _Reader(loader, AuditRequest("mine.py:Mine"), backward=False, journal=Journal(), making=0.0)
+    reader.run()
+    reading = reader.reading(Description("sequence", length=len(loader.x)), None)
+    assert (reading.wrapped, reading.repeats) == (wrapped, False)
