@@ -820,6 +820,15 @@ def test_a_slice_that_is_one_too_long_is_a_note():
     assert judged(epochs=(apart,)).notes == ()
 
 
+def test_one_batch_again_and_again_is_a_note():
+    """It may be meant, to see whether a model learns it by heart."""
+    verdict = judged(epochs=(EPOCH[:1] * 3,))
+    assert verdict.safe
+    assert verdict.notes == (
+        "each batch of an epoch holds the same samples, also where one thread reads it: does it use its index?",
+    )
+
+
 def test_a_part_that_is_selected_anew_is_named_if_another_one_was_seen():
     selected = {"known": replace(GENERATOR, kind="dataset"), "reselected": True}
     verdict = judged(epochs=SHUFFLED, **selected)
