@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections import Counter
 from typing import Any, Iterable, Iterator
@@ -22,6 +23,9 @@ from .request import BACKWARD, FORWARD, AuditRequest
 
 # Columns of a table that are tried one by one.
 MOST_COLUMNS = 12
+
+# Of what stands for a longer row.
+DIGEST_BYTES = 16
 
 
 def find_key(request: AuditRequest, steps: int, journal: Journal) -> Key:
@@ -67,7 +71,12 @@ def _rows(value: Any) -> list[Any]:
     array = np.ascontiguousarray(as_array(value))
     if array.dtype.kind in "OSU":  # text, of which the bytes are addresses, or as many as the longest of its batch has
         return [repr(row) for row in array.tolist()]
-    return [row.tobytes() for row in array]
+    return [_short(row.tobytes()) for row in array]
+
+
+def _short(row: bytes) -> bytes:
+    """Stand for a row by so few bytes: pictures of an epoch, several times over, are more than there is memory."""
+    return row if len(row) <= DIGEST_BYTES else hashlib.blake2b(row, digest_size=DIGEST_BYTES).digest()
 
 
 def _candidates(path: str, part: Any) -> Iterator[str]:

@@ -25,6 +25,13 @@ def test_a_path_is_the_same_beside_a_longer_one(kind):
     assert short == also
 
 
+def test_a_large_row_is_held_as_a_few_bytes():
+    first, other = np.zeros((2, 1000)), np.zeros((2, 1000))
+    other[1, 999] = 1
+    assert [len(row) for row in _rows(first)] == [16, 16]
+    assert [one == two for one, two in zip(_rows(first), _rows(other))] == [True, False]
+
+
 # Draws from a generator of its own, which begins alike in each process.
 NOISY = """\
 import numpy as np
