@@ -21,23 +21,36 @@ from .request import AuditRequest
 def reference_of(request: AuditRequest, forward: Reading, backward: Reading) -> Reference:
     """Return what an epoch should deliver: what both passes agree on."""
     through = is_part_of_a_pass(request, forward.description)
-    # An order that is new after each part of a pass leaves open what is due; both passes of a pipeline are known.
-    settled = not through or len(forward.epochs) == 1 or forward.description.kind == DATASET
     one, other = (
         tuple(_due(request, epoch) for epoch in reading.epochs) if through else reading.epochs
         for reading in (forward, backward)
     )
+    named = request.is_feeder or request.key is not None
+    # One thread draws the same in both passes where a file seeds; fit() does not.
+    drawn = forward.drawn and not request.is_feeder
+    settled = (not through or _is_settled(forward)) and (named or not drawn)
     keyed = settled and forward.addressed.keys and _agree(one, other, KEYS)
     orders = {tuple(batch.keys for batch in epoch) for epoch in (*one, *other)}
     return Reference(
         states=one,
         keyed=keyed,
-        reproducible=forward.addressed.contents and _agree(one, other, CONTENTS),
+        reproducible=forward.addressed.contents and not drawn and _agree(one, other, CONTENTS),
         ordered=keyed and len(orders) == 1 and not forward.unordered,
         addressed=forward.description.kind in (SEQUENCE, DATASET),
-        named=request.is_feeder or request.key is not None,
+        named=named,
         through=through,
     )
+
+
+def _is_settled(forward: Reading) -> bool:
+    """Whether it is known what parts of a pass hold: an order that is new after each part leaves that open.
+
+    Both passes of a pipeline are known. If it gives what is ready first, only whole passes hold the same each time.
+    """
+    if forward.description.kind != DATASET:
+        return len(forward.epochs) == 1
+    times = {count for part in forward.epochs[:1] for count in _samples(part, KEYS).values()}
+    return not forward.unordered or (len(times) == 1 and times != {1})
 
 
 def reference_of_a_pass(request: AuditRequest, forward: Reading, backward: Reading) -> Reference:

@@ -40,7 +40,7 @@ class Forecast:
     Attributes:
         request: what is audited.
         making: to make the loader.
-        first: of the first batch of a pass.
+        first: of the first batch of a pass, and of a hook before it.
         batch: of another batch.
         batches: of a pass; as many as have been seen where that is not known.
         passes: of whoever reads it.
@@ -72,7 +72,8 @@ class Forecast:
         rest = max(1, pulled - len(reading.epochs))
         batch = max(0.0, reading.mean * pulled - reading.first * len(reading.epochs)) / rest
         indexed = reading.description.kind == SEQUENCE
-        return cls(request, reading.making, reading.first, batch, batches, len(reading.epochs), indexed, start)
+        first = reading.first + reading.hook
+        return cls(request, reading.making, first, batch, batches, len(reading.epochs), indexed, start)
 
     @property
     def one_pass(self) -> float:

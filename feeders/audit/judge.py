@@ -100,9 +100,14 @@ def _uncounted(case: Case) -> str:
             return f"read a second time it raised {said}. Try: mend what raises now and then"
         repair = "let each index give its batch, whatever was read before"
         return f"read from its last batch to its first it raised {said}. Try: {repair}"
+    forward = case.evidence.forward
     if reference and reference.reproducible and not reference.keyed:
+        if forward and forward.unordered:
+            return "it gives what is ready first, so what a part of a pass holds is not known. Try: deterministic=True"
         return "its order is new in the middle of a pass, so what is due is not known. Try: leave --steps away"
-    reasons = [] if reference and reference.reproducible else ["no two passes gave the same samples"]
+    drawn = forward is not None and forward.drawn
+    new = "it draws random numbers, others in each run" if drawn else "no two passes gave the same samples"
+    reasons = [] if reference and reference.reproducible else [new]
     if reference and reference.reproducible and not reference.named:
         reasons.append(f"fewer than {FEWEST_CONTENTS:.0%} of its samples differ")
     if reference and reference.named:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections import Counter
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator
 
 import numpy as np
 
@@ -23,9 +24,12 @@ from .request import BACKWARD, FORWARD, AuditRequest
 # Columns of a table that are tried one by one.
 MOST_COLUMNS = 12
 
+# Of what stands for a longer row.
+DIGEST_BYTES = 16
+
 
 def find_key(request: AuditRequest, steps: int, journal: Journal) -> Key:
-    """Try candidates on two passes in one thread.
+    """Try candidates on two passes in one thread, the second one of a sequence from its last batch to its first.
 
     Args:
         request: what is audited.
@@ -39,7 +43,9 @@ def find_key(request: AuditRequest, steps: int, journal: Journal) -> Key:
         with journal.kept_alive():
             loader = open_loader(request, alone=True)
         begin_epoch(loader.x)
-        for number, batch in enumerate(itertools.islice(_batches(loader), steps)):
+        # Numbers that are drawn in turn are others in another order.
+        order = range(steps) if seed == FORWARD else range(steps)[::-1]
+        for number, batch in enumerate(itertools.islice(_batches(loader, order), steps)):
             journal.write(Heartbeat())
             parts = named_parts(batch)
             if not number:
@@ -55,9 +61,9 @@ def find_key(request: AuditRequest, steps: int, journal: Journal) -> Key:
     return Key(next((name for name in telling if Counter(first[name]) == Counter(second.get(name, ()))), ""))
 
 
-def _batches(loader: AuditedLoader) -> Iterator[Any]:
+def _batches(loader: AuditedLoader, order: Iterable[int]) -> Iterator[Any]:
     if loader.kind == SEQUENCE:
-        return (loader.x[index] for index in itertools.count())
+        return (loader.x[index] for index in order)
     return one_at_a_time(loader.x) if loader.kind == DATASET else iter(loader.x)
 
 
@@ -65,7 +71,12 @@ def _rows(value: Any) -> list[Any]:
     array = np.ascontiguousarray(as_array(value))
     if array.dtype.kind in "OSU":  # text, of which the bytes are addresses, or as many as the longest of its batch has
         return [repr(row) for row in array.tolist()]
-    return [row.tobytes() for row in array]
+    return [_short(row.tobytes()) for row in array]
+
+
+def _short(row: bytes) -> bytes:
+    """Stand for a row by so few bytes: pictures of an epoch, several times over, are more than there is memory."""
+    return row if len(row) <= DIGEST_BYTES else hashlib.blake2b(row, digest_size=DIGEST_BYTES).digest()
 
 
 def _candidates(path: str, part: Any) -> Iterator[str]:

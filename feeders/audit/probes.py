@@ -161,7 +161,7 @@ class Probes:
             self._patience += SPAWN_SECONDS
 
     def slowest_batch(self, seconds: float, first: float) -> None:
-        """Be patient enough for a loader of such batches, and for such a first one."""
+        """Be patient enough for a loader of such batches, and for such a first one or a hook before it."""
         self._patience = max(self._patience, PATIENCE_BATCHES * seconds, PATIENCE_FIRST * first)
 
     def _run(self, kind: type[Kind], work: Callable[[Journal], Kind], patience: float | None = None) -> Running[Kind]:

@@ -133,6 +133,7 @@ class Reading:
         reread: an index read twice, with nothing between, gave the same.
         addressed: an index gave the same whatever had been read before.
         wrapped: the last batches are the first ones once more.
+        repeats: more than a pass was asked for, so that its first batches may come again.
         empty: indices of batches without samples.
         overlap: how many times each sample comes, in a dataset that interleaves others.
         failed: where it broke.
@@ -142,6 +143,8 @@ class Reading:
         unordered: a dataset that hands on what is ready first.
         reselected: a dataset of which each pass takes another part.
         remainder: what a dataset leaves out of each pass, to have full batches only.
+        drawn: a dataset that draws random numbers which are others in each ``fit()``.
+        hook: seconds of the slowest hook between epochs.
     """
 
     description: Description
@@ -157,6 +160,7 @@ class Reading:
     reread: Agreement = Agreement()
     addressed: Agreement = Agreement()
     wrapped: bool = False
+    repeats: bool = False
     empty: tuple[int, ...] = ()
     overlap: int | None = None
     failed: FailedRead | None = None
@@ -166,6 +170,8 @@ class Reading:
     unordered: bool = False
     reselected: bool = False
     remainder: Remainder | None = None
+    drawn: bool = False
+    hook: float = 0.0
 
     def contents(self) -> set[int]:
         """Return the contents of all samples."""

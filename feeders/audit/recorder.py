@@ -6,7 +6,7 @@ import time
 from typing import Any, Callable
 
 from feeders.loaders.opening import GENERATOR, ITERATOR, SEQUENCE
-from feeders.measure.identity import Columns
+from feeders.measure.identity import Columns, leaves
 
 from .events import Heartbeat
 from .exceptions import describe_exception
@@ -17,6 +17,9 @@ from .readings import FailedRead, ReusedBuffer
 
 # Batches that are kept until the next one has been read, to see whether it writes into them.
 KEPT = 16
+
+# Fewer of large ones: what is kept here must not be what a loader is said to hold.
+KEPT_BYTES = 512 << 20
 
 
 class Recorder:
@@ -94,10 +97,12 @@ class Recorder:
                 if self._loader.identity.columns(kept).contents != was.contents:
                     self.reused = ReusedBuffer(earlier, index, memory_owner(self._loader.x, kept))
                     break
-        if self.pulled <= KEPT:
-            self._kept.append((index, batch, columns))
-        else:
+        if self.pulled > KEPT:
             self._kept.clear()
+            return
+        self._kept.append((index, batch, columns))
+        while len(self._kept) > 1 and sum(_size(one[1]) for one in self._kept) > KEPT_BYTES:
+            self._kept.pop(0)
 
     def close_epoch(self, batches: int | None = None) -> None:
         """End an epoch after so many batches of the current one, or after all of them."""
@@ -109,3 +114,8 @@ class Recorder:
     def failed(self, error: Exception) -> FailedRead:
         """Return where the pass broke."""
         return FailedRead(self._at, len(self.epochs), self.pulled, describe_exception(error))
+
+
+def _size(batch: Any) -> int:
+    """Bytes of its arrays, as far as they tell."""
+    return sum(int(getattr(leaf, "nbytes", 0)) for leaf in leaves(batch))

@@ -15,7 +15,16 @@ from feeders.loaders.opening import ARRAYS, DATASET, GENERATOR, ITERATOR, SEQUEN
 from feeders.loaders.own import one_at_a_time
 from feeders.measure.identity import Columns
 
-from .datasets import gives_up_order, is_blurred, is_endless, is_reselected, overlap, remainder
+from .datasets import (
+    gives_up_order,
+    is_blurred,
+    is_drawn,
+    is_endless,
+    is_repeated,
+    is_reselected,
+    overlap,
+    remainder,
+)
 from .events import Foreseen, LoaderOpened
 from .hooks import HOOKS, ON_EPOCH_BEGIN, ON_EPOCH_END, call_hook, overrides
 from .journal import Journal
@@ -97,6 +106,7 @@ class _Reader:
         self._endless = False
         self._ended: int | None = None
         self._reread = self._addressed = Agreement()
+        self._hook = 0.0
 
     def run(self) -> None:
         kinds: dict[str, Callable[[], None]] = {
@@ -125,6 +135,7 @@ class _Reader:
             reread=self._reread,
             addressed=self._addressed,
             wrapped=bool(first) and _wraps(first),
+            repeats=self._goes_on(description, first),
             empty=tuple(index for index, batch in enumerate(first) if not batch.keys),
             overlap=overlap(self._loader.x, first) if first and self._loader.kind == DATASET else None,
             failed=failed,
@@ -134,7 +145,15 @@ class _Reader:
             unordered=self._loader.kind == DATASET and gives_up_order(self._loader.x),
             reselected=self._loader.kind == DATASET and is_reselected(self._loader.x),
             remainder=remainder(self._loader.x) if self._loader.kind == DATASET else None,
+            drawn=self._loader.kind == DATASET and is_drawn(self._loader.x, () if self._steps else recorder.epochs),
+            hook=self._hook,
         )
+
+    def _goes_on(self, description: Description, first: Sequence[Columns]) -> bool:
+        """Whether more than a pass was asked for, so that its first batches may come again."""
+        if self._loader.kind == SEQUENCE:
+            return description.length is None or len(first) < description.length
+        return self._endless or bool(self._steps) or (self._loader.kind == DATASET and is_repeated(self._loader.x))
 
     # A sequence.
 
@@ -145,7 +164,7 @@ class _Reader:
         passes = max(epochs + SPARE_STATES, epochs * CALLS_AFTER_EPOCH[generation()]) if hooks else 1
         for epoch in range(passes):
             if epoch or generation() == 3:
-                call_hook(x, ON_EPOCH_BEGIN)
+                self._call_hook(ON_EPOCH_BEGIN)
             if epoch:  # a loader may draw it anew
                 number = self._loader.length()
             if number is not None:
@@ -161,7 +180,12 @@ class _Reader:
             elif not epoch and self._cut:
                 self._see_whether_an_index_tells()
             self.recorder.close_epoch()
-            call_hook(x, ON_EPOCH_END)
+            self._call_hook(ON_EPOCH_END)
+
+    def _call_hook(self, hook: str) -> None:
+        start = time.perf_counter()
+        call_hook(self._loader.x, hook)
+        self._hook = max(self._hook, time.perf_counter() - start)
 
     def _foresee(self, batches: int | None, passes: int) -> None:
         """Tell what a pass will take, once it can be told."""
@@ -324,6 +348,8 @@ def _repeats(batches: Sequence[Columns], period: int) -> bool:
 def _wraps(epoch: Sequence[Columns]) -> bool:
     """Whether the last batches are the first ones once more, and no other sample comes twice."""
     contents = [batch.contents for batch in epoch]
-    again = next((k for k in range(1, len(contents) // 2 + 1) if contents[-k:] == contents[:k]), 0)
+    # Where all of several batches come twice, or three times, that is how often the loader repeats what it holds.
+    most = max(2, (len(contents) + 1) // 2)
+    again = next((k for k in range(1, most) if contents[-k:] == contents[:k]), 0)
     several = again > 0 and len(contents[0]) > 1
     return several and len({value for part in contents for value in part}) == sum(map(len, contents[again:]))

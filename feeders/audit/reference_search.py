@@ -64,7 +64,7 @@ def _allow_for(inquiry: Inquiry, forward: Reading) -> None:
 
     An epoch that is longer than its part of the budget, and can't be cut short, is read several times beyond it.
     """
-    inquiry.probes.slowest_batch(forward.slowest, forward.first)
+    inquiry.probes.slowest_batch(forward.slowest, max(forward.first, forward.hook))
     start = inquiry.forecast.start if inquiry.forecast else START_SECONDS
     forecast = inquiry.forecast = Forecast.of_reading(inquiry.request, forward, start)
     inquiry.budget.lengthen(forecast.uncounted, forecast.after_reading, forecast.text())
@@ -121,7 +121,7 @@ def _read_with_one_seed(inquiry: Inquiry, forward: Reading) -> None:
     """Where a pipeline draws when it is made and never again, let each process draw the same."""
     reference, passes = inquiry.evidence.reference, forward.epochs[:2]
     asked = inquiry.request.is_feeder or inquiry.request.key is not None
-    if asked or forward.description.kind != DATASET or reference is None or reference.reproducible:
+    if asked or forward.drawn or forward.description.kind != DATASET or reference is None or reference.reproducible:
         return
     if len({tuple(batch.contents for batch in one) for one in passes}) > 1:
         return
@@ -157,10 +157,13 @@ def _read_by_label(inquiry: Inquiry, forward: Reading) -> None:
 
 def _look_for_a_key(inquiry: Inquiry) -> None:
     """Offer what would count, where nothing tells samples apart."""
-    reference = inquiry.evidence.reference
-    if reference and not reference.tells:
-        inquiry.progress("looking for a key that tells its samples apart")
-        expected = 2 * inquiry.expected("read")
-        inquiry.budget.allow(expected, f"looking for a key takes {expected:.0f} s")
-        key = inquiry.probes.find_key(inquiry.evidence.indices).expression
-        inquiry.evidence = replace(inquiry.evidence, key=key)
+    reference, forward, backward = inquiry.evidence.reference, inquiry.evidence.forward, inquiry.evidence.backward
+    if not reference or reference.tells or not forward or not backward:
+        return
+    if forward.drawn and forward.contents() == backward.contents():
+        return  # what is drawn would be taken for a key: in one thread it is the same each time
+    inquiry.progress("looking for a key that tells its samples apart")
+    expected = 2 * inquiry.expected("read")
+    inquiry.budget.allow(expected, f"looking for a key takes {expected:.0f} s")
+    key = inquiry.probes.find_key(inquiry.evidence.indices).expression
+    inquiry.evidence = replace(inquiry.evidence, key=key)

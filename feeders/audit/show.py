@@ -156,7 +156,7 @@ def _power(found: dict[str, Any]) -> str:
     if not power["deliveries"]:
         return f"Nothing was delivered beside others, so nothing is known of races. Took {took}."
     if not found["use"]["workers"] or (found["use"]["workers"] == 1 and found["kind"] != "dataset"):
-        return f"One thread feeds it: no race is possible in this use. {power['deliveries']:,} batches in {took}."
+        return f"One thread feeds it: no workers can race in this use. {power['deliveries']:,} batches in {took}."
     if not power.get("compared", True):  # written by an older audit
         return (
             f"{power['deliveries']:,} batches were made while others were, and what they held was not compared: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from feeders.loaders.opening import DATASET, SEQUENCE
@@ -82,6 +83,17 @@ def compared_by(request: AuditRequest, evidence: Evidence) -> str | None:
         return SOUND
     if reference is None or backward is None:
         return None
-    if reference.reproducible and backward.reread.contents:
-        return CONTENTS
-    return KEYS if reference.named and reference.keyed and backward.reread.keys else None
+    by_key = reference.named and reference.keyed and backward.reread.keys
+    column = CONTENTS if reference.reproducible and backward.reread.contents else KEYS if by_key else None
+    return column if column and _comes_again(evidence, column) else None
+
+
+def _comes_again(evidence: Evidence, column: str) -> bool:
+    """Whether each pass of a pipeline gives the same samples: whoever pulls it begins another pass each time."""
+    forward, reference = evidence.forward, evidence.reference
+    if evidence.description.kind != DATASET or forward is None or reference is None:
+        return True
+    parts = [epoch[: evidence.indices] for epoch in forward.epochs[:2]]
+    samples = [Counter(value for batch in part for value in batch.column(column)) for part in parts]
+    # Of an iterator that one pass uses up the second one is empty, and is not there.
+    return reference.keyed and len(samples) == 2 and samples[0] == samples[1]

@@ -31,15 +31,42 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     return total
 
 
-def pss_bytes(processes: Iterable[psutil.Process]) -> int | None:
-    """Proportional set size of the processes together, in bytes; None where the system does not tell it."""
+def pss_bytes(processes: Iterable[psutil.Process], files: bool = True) -> int | None:
+    """Proportional set size of the processes together, in bytes; None where the system does not tell it.
+
+    Args:
+        processes: whose memory it is.
+        files: with pages of files, as of a memory map; the system takes them back when it needs memory.
+    """
     total = 0
     for process in processes:
         try:
             with open(f"/proc/{process.pid}/smaps_rollup", "rb") as rollup:
-                total += next(int(line.split()[1]) for line in rollup if line.startswith(b"Pss:")) * 1024
-        except (ProcessLookupError, StopIteration):
+                sizes = {line.split()[0]: int(line.split()[1]) for line in rollup if line.startswith(b"Pss")}
+        except ProcessLookupError:
             continue  # it ended between the listing and the reading
         except OSError:
             return None
+        total += (sizes.get(b"Pss:", 0) - (0 if files else sizes.get(b"Pss_File:", 0))) * 1024
     return total or None
+
+
+def unshared_bytes(processes: Iterable[psutil.Process]) -> int:
+    """Count what the processes hold each for itself, in bytes, without pages of files: cheap to read, and too much.
+
+    Pages that a forked process shares with its parent are counted for both.
+    """
+    total = 0
+    for process in processes:
+        with contextlib.suppress(*GONE):
+            total += _without_files(process)
+    return total
+
+
+def _without_files(process: psutil.Process) -> int:
+    try:
+        with open(f"/proc/{process.pid}/status", "rb") as status:
+            sizes = [int(line.split()[1]) for line in status if line.startswith((b"RssAnon:", b"RssShmem:"))]
+    except OSError:  # it has ended, or this is no Linux
+        sizes = []
+    return sum(sizes) * 1024 if sizes else int(process.memory_info().rss)

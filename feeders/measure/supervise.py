@@ -22,7 +22,7 @@ from typing import IO, Any, Callable, Mapping, NoReturn
 import psutil
 
 from .nvml import GpuWatch, nvml
-from .processes import GONE, cpu_seconds, pss_bytes, tree
+from .processes import GONE, cpu_seconds, pss_bytes, tree, unshared_bytes
 
 # Reading the set size of a TensorFlow process takes the kernel 9 ms, for each process of the tree.
 MEMORY_EVERY_SECONDS = 0.1
@@ -50,7 +50,7 @@ class Watch:
         memory: whether to sample the memory of its process tree; it costs, so not while something is timed.
         heartbeat: descriptor of a file; if given, the deadline counts from when it last grew.
         patient: whether whoever computes at the deadline is given longer: a person's code may be slow.
-        memory_limit: bytes that its process tree may hold; it is ended beyond that.
+        memory_limit: bytes that its process tree may hold, without pages of files; it is ended beyond that.
         gpu_span: if given, the GPU that it uses is watched, which costs it nothing; called with its answer it returns
             the span of time to tell of, in seconds of ``time.time()``, or None.
     """
@@ -243,11 +243,11 @@ class _Patience:
 
 def _over(limit: int, child: int) -> bool:
     processes = tree(child)
-    return _resident_bytes(processes) > limit and (pss_bytes(processes) or 0) > limit
+    return unshared_bytes(processes) > limit and (pss_bytes(processes, files=False) or 0) > limit
 
 
 def _resident_bytes(processes: list[psutil.Process]) -> int:
-    """What the processes hold together, shared pages counted once for each: cheap to read, and too much."""
+    """What the processes hold together, pages of files among it: whoever reads those is at work too."""
     resident = 0
     for process in processes:
         with contextlib.suppress(*GONE):

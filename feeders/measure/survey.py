@@ -15,6 +15,7 @@ from feeders.keras_api import generation, seed_everything
 from feeders.loaders.opening import ARRAYS, DATASET, SEQUENCE, Opened, Source, open_own, own_files
 from feeders.loaders.own import Own, OwnLoader, one_at_a_time, serve
 from feeders.loaders.pickling import pickling_fault
+from feeders.loaders.pipelines import draws_at_once
 from feeders.messages import message_of
 from feeders.results.record import FAILED, HUNG
 
@@ -80,13 +81,14 @@ class Survey:
 
 @dataclass(frozen=True)
 class _Pass:
-    """A serial pass, as a child answers."""
+    """A serial pass, as a child answers; drawn: what it holds is another thing where calls run at once."""
 
     states: tuple[tuple[Columns, ...], ...]
     opened: Mapping[str, Any]
     length: int | None
     batch: str
     seconds: float
+    drawn: bool
 
 
 def survey(address: str, settings: Settings) -> Survey:
@@ -118,13 +120,14 @@ def survey(address: str, settings: Settings) -> Survey:
 
 def _reference(forward: _Pass, backward: _Pass) -> Reference:
     """What both passes agree on."""
-    same = [_contents(one) == _contents(other) for one, other in zip(forward.states, backward.states)]
+    same = all(_contents(one) == _contents(other) for one, other in zip(forward.states, backward.states))
+    agree = same and not forward.drawn
     orders = {tuple(batch.keys for batch in state) for state in (*forward.states, *backward.states)}
     return Reference(
         states=forward.states,
-        keyed=all(same),
-        reproducible=all(same),
-        ordered=all(same) and len(orders) == 1,
+        keyed=agree,
+        reproducible=agree,
+        ordered=agree and len(orders) == 1,
         addressed=forward.opened["kind"] in (SEQUENCE, DATASET),
         named=False,
     )
@@ -188,6 +191,7 @@ def _read(load: Own, backward: bool) -> dict[str, Any]:
             "unpicklable": fault.text() if fault else "",
         },
         "length": length or reader.found,
+        "drawn": opened.kind == DATASET and draws_at_once(opened.x),
         "batch": reader.batch,
         "seconds": reader.spent / reader.pulled,
     }

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from feeders.audit import datasets
+from feeders.measure.identity import Columns
 
 # Pipelines over 10 samples: whether a pass is mixed with the next, whether it takes another part, what is left out.
 PIPELINES = {
@@ -39,3 +40,77 @@ def test_the_stages_tell_what_a_pass_lacks(in_child, make, blurred, reselected, 
         return datasets.is_blurred(made), datasets.is_reselected(made), left and list(dataclasses.astuple(left))
 
     assert in_child(told) == [blurred, reselected, remainder]
+
+
+def plain(number):
+    import tensorflow as tf
+
+    return tf.cast(number, tf.float32)
+
+
+def drawn(number):
+    import tensorflow as tf
+
+    return plain(number) + tf.random.uniform(())
+
+
+def drawn_now_and_then(number):
+    import tensorflow as tf
+
+    return tf.cond(number > 3, lambda: tf.random.normal(()), lambda: plain(number))
+
+
+def told(number):
+    import tensorflow as tf
+
+    return plain(number) + tf.random.stateless_uniform((), tf.stack([number, number]))
+
+
+# What a pipeline over 10 samples does, whether calls that run at once draw random numbers there.
+AT_ONCE = {
+    "drawn": (lambda ds: ds.map(drawn, num_parallel_calls=2), True),
+    "below a condition, in batches": (lambda ds: ds.map(drawn_now_and_then, num_parallel_calls=2).batch(2), True),
+    "one after the other": (lambda ds: ds.map(drawn).batch(2), False),
+    "told what to draw": (lambda ds: ds.map(told, num_parallel_calls=2), False),
+    "nothing drawn": (lambda ds: ds.shuffle(9).map(plain, num_parallel_calls=2), False),
+}
+
+
+@pytest.mark.parametrize(("make", "draws"), AT_ONCE.values(), ids=AT_ONCE)
+def test_calls_that_run_at_once_and_draw_are_seen(in_child, make, draws):
+    def seen():
+        import tensorflow as tf
+
+        return datasets.is_drawn(make(tf.data.Dataset.range(10)), ())
+
+    assert in_child(seen) is draws
+
+
+def batches(*contents):
+    return tuple(Columns(part, part) for part in contents)
+
+
+FIRST = batches((1, 2), (3, 4), (5,))
+
+
+@pytest.mark.parametrize(
+    ("second", "calls", "backend", "draws"),
+    [
+        (batches((6, 7), (8, 9), (5,)), 2, "tensorflow", True),
+        (batches((6, 7), (8, 9), (5,)), None, "tensorflow", False),
+        (batches((6, 7), (8, 9), (5,)), None, "jax", True),
+        (batches((5, 3), (1, 2), (4,)), 2, "tensorflow", False),
+        (batches((5, 3), (1, 2), (6,)), 2, "tensorflow", False),
+    ],
+    ids=["new", "new, one after the other", "new, and Keras looks at a batch", "another order", "another one left out"],
+)
+def test_content_that_is_new_in_each_pass_was_drawn(in_child, monkeypatch, second, calls, backend, draws):
+    """By Python, which TensorFlow only calls."""
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+
+    def seen():
+        import tensorflow as tf
+
+        return datasets.is_drawn(tf.data.Dataset.range(10).map(plain, num_parallel_calls=calls), (FIRST, second))
+
+    assert in_child(seen) is draws

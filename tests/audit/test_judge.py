@@ -87,7 +87,10 @@ def failed(error, index=1):
     return FailedRead(index, 0, index, RaisedException(error))
 
 
-OF_A_PASS = ("wrapped", "empty", "overlap", "reused", "failed", "reselected", "remainder", "unordered", "changed_dtype")
+OF_A_PASS = (
+    *("wrapped", "repeats", "empty", "overlap", "reused", "failed", "reselected", "remainder", "unordered", "drawn"),
+    "changed_dtype",
+)
 
 
 def evidence(known=SEQUENCE, reference=None, backward=None, stress=(), **values):
@@ -299,10 +302,15 @@ UNKNOWN = {"keyed": False, "reproducible": False}
             {"reference": {"keyed": False, "through": True}},
             "its order is new in the middle of a pass, so what is due is not known. Try: leave --steps away",
         ),
+        (
+            {"reference": {"keyed": False, "through": True}, "unordered": True},
+            "it gives what is ready first, so what a part of a pass holds is not known. Try: deterministic=True",
+        ),
+        ({"reference": UNKNOWN, "drawn": True}, "it draws random numbers, others in each run. Try: --key EXPRESSION"),
         ({"epochs": ((Columns((7,) * 30, (7,) * 30),),)}, "fewer than 5% of its samples differ. Try: --key EXPRESSION"),
         ({"reference": UNKNOWN, "key": "x[:, 0]"}, 'no two passes gave the same samples. Try: --key "x[:, 0]"'),
     ],
-    ids=["no other order", "parts in a new order", "alike", "new each time"],
+    ids=["no other order", "parts in a new order", "parts in no order", "drawn at once", "alike", "new each time"],
 )
 def test_why_nothing_was_counted_is_said_with_what_would_count(values, said):
     verdict = judged(**values)
@@ -324,7 +332,9 @@ def test_a_fault_of_the_unseen_rate_would_have_been_seen_with_95_percent(calls, 
 def test_what_one_thread_reads_and_threads_of_our_own_add_is_no_delivery_beside_others():
     assert judged(known=replace(SEQUENCE, workers=1), stress=[pull(calls=100)]).deliveries == 6
     assert judged(ONCE, known=GENERATOR, stress=[pull(calls=100)]).deliveries == 6
-    assert judged(known=replace(SEQUENCE, kind="dataset", workers=1), stress=[pull(calls=100)]).deliveries == 106
+    pipeline = {"known": replace(SEQUENCE, kind="dataset", workers=1), "epochs": (EPOCH, EPOCH)}
+    assert judged(**pipeline, stress=[pull(calls=100)]).deliveries == 106
+    assert judged(**{**pipeline, "epochs": SHUFFLED}, stress=[pull(calls=100)]).deliveries == 6
     other_each_time = {"reread": Agreement(False, False)}
     assert judged(backward=other_each_time, stress=[pull(calls=100)]).deliveries == 6
 
@@ -713,9 +723,18 @@ def test_what_can_not_be_pickled_is_a_fault_only_where_it_is_pickled():
     assert names(judged(known=spawned, fits=ended("failed", "OSError: disk"))) == ["not-picklable", "raises"]
 
 
+def test_batches_that_come_again_because_more_than_a_pass_was_asked_for_are_no_fault():
+    """As with `steps_per_epoch` above the batches of a pass, or `repeat(2)`."""
+    for known in (GENERATOR, replace(GENERATOR, kind="dataset"), replace(SEQUENCE, length=None)):
+        verdict = judged(ONCE, known=known, wrapped=True, repeats=True)
+        assert (names(verdict), verdict.word) == ([], "exactly-once")
+
+
 def test_a_length_that_counts_too_many_batches_is_named_by_what_is_there():
     assert names(judged(empty=(2,))) == ["length-too-long"]
     assert names(judged(wrapped=True)) == ["length-too-long"]
+    (again,) = judged(ONCE, known=replace(GENERATOR, length=None), wrapped=True).faults
+    assert (again.cause.name, again.seen) == ("length-too-long", "its last batches are its first ones once more")
     (fault,) = judged(ONCE, known=replace(GENERATOR, length=None), empty=(2,)).faults
     assert (fault.cause.name, fault.seen) == ("length-too-long", "batch 2 is empty")
     assert "range(0, samples, batch_size)" in fault.cause.advice
@@ -799,6 +818,15 @@ def test_a_slice_that_is_one_too_long_is_a_note():
     ]
     apart = (*slices[:2], Columns((6, 7), (6, 7)))
     assert judged(epochs=(apart,)).notes == ()
+
+
+def test_one_batch_again_and_again_is_a_note():
+    """It may be meant, to see whether a model learns it by heart."""
+    verdict = judged(epochs=(EPOCH[:1] * 3,))
+    assert verdict.safe
+    assert verdict.notes == (
+        "each batch of an epoch holds the same samples, also where one thread reads it: does it use its index?",
+    )
 
 
 def test_a_part_that_is_selected_anew_is_named_if_another_one_was_seen():
@@ -927,6 +955,15 @@ def test_a_generator_that_ends_before_its_epochs_loses_what_was_wanted():
     verdict = judged(known=GENERATOR, reference={"addressed": False}, fits=runs)
     assert (names(verdict), verdict.word) == (["ends-early"], "at-most-once")
     assert verdict.faults[0].seen == "3 batches came for 2 epochs; 6 were wanted"
+
+
+def test_a_pipeline_over_what_its_first_pass_uses_up_ends_early():
+    """As `from_generator(lambda: rows)`, where `rows` is one iterator: the second epoch has no batch."""
+    runs = [fit(epoch(), epoch(missing=5, delivered=0), events=[BATCH] * 3) for _ in range(2)]
+    verdict = judged(known=replace(GENERATOR, kind="dataset"), fits=runs)
+    assert (names(verdict), verdict.word, verdict.content) == (["ends-early"], "at-most-once", "whole")
+    assert "a function that makes it" in verdict.faults[0].cause.advice
+    assert verdict.deliveries == 6
 
 
 def test_a_sequence_that_is_shorter_than_the_steps_is_told_so_and_how_to_repair_that():

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
+import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from feeders.audit import recorder
 from feeders.audit.epochs import reference_of
-from feeders.audit.evidence import Evidence
+from feeders.audit.evidence import Evidence, Key
 from feeders.audit.exceptions import RaisedException
+from feeders.audit.findings import CONTENTS
 from feeders.audit.loader import AuditedLoader
+from feeders.audit.probes import PATIENCE_FIRST, Probes
 from feeders.audit.readings import Description, FailedRead, Reading
 from feeders.audit.reference import _Reader
+from feeders.audit.reference_search import _allow_for, _look_for_a_key
 from feeders.audit.request import AuditRequest
-from feeders.audit.stress_plan import plan_stress
+from feeders.audit.stress_plan import compared_by, plan_stress
 from feeders.measure.identity import Columns
 
 
@@ -131,3 +138,144 @@ def test_what_each_index_gives_is_known_where_both_passes_agree_on_it():
     assert plan_stress(request, evidence, 1, 1.0).right == forward.epochs[0]
     shuffled = replace(evidence, reference=replace(evidence.reference, ordered=False))
     assert plan_stress(request, shuffled, 1, 1.0).right is None
+
+
+def pipeline(*passes, **values):
+    """Passes of a pipeline, of batches that are known by a number each."""
+    return Reading(Description("dataset"), tuple(tuple(Columns((n,), (n,)) for n in one) for one in passes), **values)
+
+
+def seen(request, forward):
+    return Evidence(forward=forward, backward=forward, reference=reference_of(request, forward, forward))
+
+
+def test_what_calls_draw_that_run_at_once_is_not_compared_and_labels_are():
+    """A file that seeds draws the same in both passes of one thread, and something else in fit()."""
+    request, forward = AuditRequest("mine.py:mine"), pipeline(range(4), range(4), drawn=True)
+    content, label = (reference_of(replace(request, key=key), forward, forward) for key in (None, "labels"))
+    assert (content.keyed, content.reproducible) == (False, False)
+    assert (label.keyed, label.reproducible) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("second", "compared"),
+    [(range(4), CONTENTS), ([3, 2, 1, 0], CONTENTS), (range(4, 8), None)],
+    ids=["the same", "another order", "other content"],
+)
+def test_a_pipeline_that_is_pulled_is_compared_where_each_pass_gives_the_same(second, compared):
+    """A generator of random numbers that goes on, or a part of what is shuffled: each pass of it is another one."""
+    evidence = seen(AuditRequest("mine.py:mine"), pipeline(range(4), second))
+    assert evidence.reference.reproducible
+    assert compared_by(AuditRequest("mine.py:mine"), evidence) == compared
+
+
+def test_what_a_part_of_a_pass_holds_that_has_no_order_is_not_known():
+    request = AuditRequest("mine.py:mine", steps=2)
+    part, whole = ([0, 1, 2, 3],) * 2, ([0, 1, 0, 1],) * 2
+    found = [seen(request, pipeline(*passes, unordered=True)) for passes in (part, whole)]
+    assert [evidence.reference.keyed for evidence in found] == [False, True]
+    assert [compared_by(request, evidence) for evidence in found] == [None, CONTENTS]
+    assert seen(request, pipeline(*part)).reference.keyed
+
+
+@pytest.mark.parametrize(("second", "asked"), [(range(4), []), (range(4, 8), [4])], ids=["alike", "other numbers"])
+def test_no_key_is_looked_for_in_what_one_thread_draws_alike_each_time(second, asked):
+    forward, backward = (pipeline(numbers, numbers, drawn=True) for numbers in (range(4), second))
+    reference = reference_of(AuditRequest("mine.py:mine"), forward, backward)
+    looked = []
+
+    def find_key(steps):
+        looked.append(steps)
+        return Key()
+
+    inquiry = SimpleNamespace(
+        evidence=Evidence(forward=forward, backward=backward, reference=reference),
+        progress=lambda text: None,
+        expected=lambda kind: 0.0,
+        budget=SimpleNamespace(allow=lambda seconds, why: None),
+        probes=SimpleNamespace(find_key=find_key),
+    )
+    _look_for_a_key(inquiry)
+    assert looked == asked
+
+
+class SlowlyTurned(TurnedInPlace):
+    """Takes a moment between epochs."""
+
+    def on_epoch_end(self):
+        time.sleep(0.05)
+
+
+def test_a_hook_between_epochs_that_takes_long_is_no_hang(loaded):
+    """As one that makes or fetches the data of the next epoch: nothing else tells that it is at work."""
+    loader = AuditedLoader(SlowlyTurned(), None, "sequence", workers=1, processes=False)
+    request = AuditRequest("mine.py:Mine")
+    reader = _Reader(loader, request, backward=False, journal=Journal(), making=0.0)
+    reader.run()
+    reading = reader.reading(Description("sequence", length=3), None)
+    assert reading.hook >= 0.05
+    budget = SimpleNamespace(lengthen=lambda seconds, rest, why: None)
+    inquiry = SimpleNamespace(request=request, probes=Probes(request), forecast=None, budget=budget)
+    _allow_for(inquiry, replace(reading, hook=20.0))
+    assert inquiry.probes.patience >= PATIENCE_FIRST * 20.0
+    assert inquiry.forecast.one_pass >= 20.0
+
+
+def test_few_large_batches_are_kept_at_a_time(loaded, monkeypatch):
+    """They count as memory of the loader, which may hold one batch at a time."""
+    monkeypatch.setattr(recorder, "KEPT_BYTES", 100)
+    made = []
+
+    def pull():
+        x = np.full((4, 2), len(made), np.float32)
+        made.append(weakref.ref(x))
+        return (x,)
+
+    loader = AuditedLoader(None, None, "generator", workers=1, processes=False)
+    taken = recorder.Recorder(loader, Journal(), backward=False)
+    for index in range(8):
+        taken.take(index, pull)
+    assert sum(one() is not None for one in made) == 3
+
+
+@pytest.mark.parametrize(
+    ("numbers", "steps", "repeats"),
+    [(lambda: itertools.cycle(range(4)), 6, True), (lambda: [0, 1, 2, 3, 0], None, False)],
+    ids=["more than a pass is asked for", "it begins again by itself"],
+)
+def test_batches_that_come_again_are_told_from_those_that_were_asked_for_again(loaded, numbers, steps, repeats):
+    batches = ((np.array([[number], [number + 0.5]], np.float32),) for number in numbers())
+    loader = AuditedLoader(batches, None, "generator", workers=1, processes=False)
+    request = AuditRequest("mine.py:mine", steps=steps)
+    reader = _Reader(loader, request, backward=False, journal=Journal(), making=0.0)
+    reader.run()
+    reading = reader.reading(Description("generator"), None)
+    assert (reading.wrapped, reading.repeats) == (True, repeats)
+
+
+class Again(TurnedInPlace):
+    """Its three batches, and the first ones once more."""
+
+    more = 1
+
+    def __len__(self):
+        return 3 + self.more
+
+    def __getitem__(self, index):
+        return super().__getitem__(index % 3)
+
+    def on_epoch_end(self):
+        """Nothing changes."""
+
+
+class AllAgain(Again):
+    more = 3
+
+
+@pytest.mark.parametrize(("kind", "wrapped"), [(Again, True), (AllAgain, False)])
+def test_a_loader_may_repeat_all_that_it_holds(loaded, kind, wrapped):
+    loader = AuditedLoader(kind(), None, "sequence", workers=1, processes=False)
+    reader = _Reader(loader, AuditRequest("mine.py:Mine"), backward=False, journal=Journal(), making=0.0)
+    reader.run()
+    reading = reader.reading(Description("sequence", length=len(loader.x)), None)
+    assert (reading.wrapped, reading.repeats) == (wrapped, False)

@@ -307,9 +307,9 @@ def test_a_long_message_is_cut_in_the_middle_and_whole_in_the_json():
         ({"deliveries": 0}, "Nothing was delivered beside others, so nothing is known of races. Took 61 s."),
         (
             {"known": dataclasses.replace(KNOWN, workers=1)},
-            "One thread feeds it: no race is possible in this use. 3,000 batches in 61 s.",
+            "One thread feeds it: no workers can race in this use. 3,000 batches in 61 s.",
         ),
-        ({"known": dataclasses.replace(KNOWN, workers=None)}, "One thread feeds it: no race is possible in this use."),
+        ({"known": dataclasses.replace(KNOWN, workers=None)}, "One thread feeds it: no workers can race in this use."),
         ({"request": AuditRequest("mine.py:Mine", seconds=5)}, "More time shows rarer ones: --seconds 60."),
     ],
     ids=["clean", "faulty", "by label alone", "nothing", "one thread", "unknown", "short"],

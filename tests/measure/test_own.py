@@ -80,6 +80,12 @@ def test_a_look_finds_the_epoch(loaded, name, kind, length, batch):
     assert found.tells
 
 
+def test_what_calls_at_once_draw_is_not_counted(loaded):
+    """One thread draws the same in both passes, since the file seeds."""
+    found = survey(address("drawn"), SHORT)
+    assert (found.steps, found.samples, found.tells) == (12, 95, False)
+
+
 def test_of_a_long_epoch_the_first_batches_are_measured(loaded, monkeypatch):
     monkeypatch.setattr("feeders.measure.survey.LONGEST_SECONDS", 0.3)
     found = survey(address("Long"), SHORT)

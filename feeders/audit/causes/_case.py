@@ -122,8 +122,9 @@ class Case:
 
     @property
     def is_wrapped(self) -> bool:
-        """Whether the last batches of an epoch are the first ones once more."""
-        return self.evidence.forward is not None and self.evidence.forward.wrapped
+        """Whether the last batches of an epoch are the first ones once more, and no more than a pass was asked for."""
+        forward = self.evidence.forward
+        return forward is not None and forward.wrapped and not forward.repeats
 
     def worst_epoch(self) -> str:
         """Return the counts of the epoch with most faults, in words."""

@@ -9,6 +9,7 @@ from feeders.audit.evidence import ENDED
 from feeders.audit.exceptions import first_line, says_busy_generator
 from feeders.audit.findings import RaisedCall, WrongSet
 from feeders.audit.readings import EXHAUSTED
+from feeders.loaders.opening import DATASET
 from feeders.results.record import FAILED
 
 from ._case import Case
@@ -42,6 +43,11 @@ STEPS_BEYOND = replace(
     ENDS_EARLY,
     advice="Leave steps_per_epoch out: an epoch is then all of it. Or let it have more batches; a pipeline may end in "
     ".repeat().",
+)
+# The same of a pipeline over a generator or iterator that its first pass has read to the end.
+USED_UP = replace(
+    ENDS_EARLY,
+    advice="Let each pass begin a new one: give Dataset.from_generator a function that makes it, not one made before.",
 )
 
 
@@ -99,17 +105,19 @@ def _ends_early(case: Case) -> Iterator[Fault]:
     reference, forward, epochs = case.evidence.reference, case.evidence.forward, case.request.epochs
     if not case.can_be_counted or reference is None or forward is None:
         return
+    # What is not there is a pass without a batch.
+    used_up = case.description.kind == DATASET and len(forward.epochs) == 1 and MISSING in case.miscounted
     wanted = (case.request.steps or reference.batches) * epochs
     if case.description.iterates:
         ended = sum(map(len, forward.epochs)) < wanted
     else:
-        ended = case.evidence.indices < (case.request.steps or 0)
+        ended = used_up or case.evidence.indices < (case.request.steps or 0)
     short = [run for run in case.evidence.fits if run.outcome == ENDED and run.batches < wanted]
     if ended and short:
         said = [text for run in short for text in run.logged if "ran out of data" in text]
         count = f"{epochs} epoch{'s' if epochs > 1 else ''}"
         seen = f"{short[0].batches} batches came for {count}; {wanted} were wanted"
-        cause = ENDS_EARLY if case.description.iterates else STEPS_BEYOND
+        cause = ENDS_EARLY if case.description.iterates else USED_UP if used_up else STEPS_BEYOND
         yield Fault(cause, seen, tuple(said[:1]), 1 + len(short), delivery=(MISSING,))
 
 

@@ -22,6 +22,12 @@ EMPTY_BATCH = replace(
     meaning="It gives a batch without samples.",
     advice="End before it: for start in range(0, samples, batch_size). Or look for a filter that keeps nothing.",
 )
+# The same of what has no length.
+BEGINS_AGAIN = replace(
+    LENGTH_TOO_LONG,
+    meaning="It begins again before it ends: its first batches come twice.",
+    advice="End it after one pass: for start in range(0, samples, batch_size).",
+)
 LAST_BATCH_LOST = Cause(
     "last-batch-lost",
     "The length leaves out the last, short batch: no epoch reaches its samples.",
@@ -62,9 +68,11 @@ def _too_long(case: Case) -> Iterator[Fault]:
             yield Fault(EMPTY_BATCH, seen, explains=("raises",))
         else:
             yield Fault(LENGTH_TOO_LONG, f"the length is {length}, and {seen}", explains=("raises",))
-    if length and forward.wrapped and backward.wrapped:
-        seen = f"the length is {length}, and its last batch comes a second time"
-        yield Fault(LENGTH_TOO_LONG, seen)
+    if case.is_wrapped and backward.wrapped:
+        if length:
+            yield Fault(LENGTH_TOO_LONG, f"the length is {length}, and its last batch comes a second time")
+        else:
+            yield Fault(BEGINS_AGAIN, "its last batches are its first ones once more")
 
 
 def _too_short(case: Case) -> Iterator[Fault]:

@@ -156,11 +156,19 @@ def notes(case: Case) -> Iterator[str]:
         return
     if forward.changed_dtype and not _is_cast(case):
         yield f"{_said_of(forward.changed_dtype)}: nothing was lost by it here. One dtype for all batches is safer"
+    if _is_one(forward) and _is_one(backward):
+        yield "each batch of an epoch holds the same samples, also where one thread reads it: does it use its index?"
     if _overlaps(forward) and _overlaps(backward):
         yield (
             "each batch begins with the last sample of the one before it, also where one thread reads it: "
             "a slice may be one too long, as [i * n : (i + 1) * n + 1]"
         )
+
+
+def _is_one(reading: Reading) -> bool:
+    """Whether all batches of an epoch are the same one, as for a trial, or by mistake."""
+    batches = [(batch.keys, batch.contents) for batch in (reading.epochs[0] if reading.epochs else ())]
+    return len(batches) > 1 and len(set(batches)) == 1
 
 
 def _overlaps(reading: Reading) -> bool:
