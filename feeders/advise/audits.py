@@ -6,7 +6,7 @@ from typing import Callable
 
 from feeders.audit import Audit, audit
 from feeders.audit.request import AuditRequest
-from feeders.loaders.opening import SEQUENCE
+from feeders.loaders.opening import ARRAYS, SEQUENCE
 from feeders.measure import Cell
 
 from .budget import Budget
@@ -113,7 +113,7 @@ class Audits:
             workers=workers,  # Keras 2 would pull a generator by several threads, which is not asked here
             processes=use == PROCESSES if self._look.kind == SEQUENCE else None,
             call=self._request.call,
-            steps=self._request.steps,
+            steps=None if self._look.kind == ARRAYS else self._request.steps,  # of arrays all are audited
             key=self._request.key,
             seconds=max(5.0, self._budget.of(SHARES[use])),
         )

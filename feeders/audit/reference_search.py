@@ -78,10 +78,13 @@ def _read(inquiry: Inquiry, seed: int, backward: bool) -> Reading | BrokenReadin
 
 
 def _refuse_arrays(inquiry: Inquiry, forward: Reading | BrokenReading) -> None:
-    if inquiry.request.also and forward.description.kind == ARRAYS:
+    request = inquiry.request
+    options = {"--also": ",".join(request.also), "--steps": request.steps}
+    given = next((option for option, value in options.items() if value), None)
+    if given and forward.description.kind == ARRAYS:
         raise FeedersError(
-            f"--also {','.join(inquiry.request.also)}: {inquiry.request.loader} is {forward.description.title}, which "
-            "Keras cuts into batches by itself, in order, in one thread; expected a loader. Try: leave --also away"
+            f"{given} {options[given]}: {request.loader} is {forward.description.title}, which Keras cuts into batches "
+            f"by itself, in order, in one thread; expected a loader. Try: leave {given} away"
         )
 
 

@@ -104,6 +104,14 @@ def test_what_no_workers_share_is_audited_with_one_reader(advised, kind, offers)
     assert asked == [("one reader", 1)]
 
 
+@pytest.mark.parametrize(("kind", "steps"), [("arrays", None), ("sequence", 5)])
+def test_of_arrays_all_are_audited_whatever_steps_are_asked_for(advised, kind, steps):
+    """An audit refuses --steps with arrays, which Keras cuts by itself."""
+    look = dataclasses.replace(INDEXED, kind=kind)
+    found, _ = advised(Bench({}), look=look, survey=dataclasses.replace(SURVEY, kind=kind), steps=5)
+    assert found.evidence.used.request.steps == steps
+
+
 def test_ways_that_their_audit_rules_out_make_room_for_the_next(advised):
     """Processes are the fastest and unsafe; the threads that come next are advised."""
     bench = Bench({SEQUENCE: 10_000, PROCESSES_2: 19_000, cell("lookahead-threads", 4): 15_000}, other=10_000)

@@ -206,6 +206,12 @@ words = ["a"]
             "--also evaluate,predict: mine.py:arrays is a tuple of 2: ndarray, ndarray, which Keras cuts into batches "
             "by itself, in order, in one thread; expected a loader. Try: leave --also away",
         ),
+        (
+            "mine.py:arrays",
+            ("--steps", "2"),
+            "--steps 2: mine.py:arrays is a tuple of 2: ndarray, ndarray, which Keras cuts into batches by itself, in "
+            "order, in one thread; expected a loader. Try: leave --steps away",
+        ),
         ("mine.py:Mine", ("--key", "y["), "--key 'y[': not a Python expression ("),
         ("mine.py:Mine", ("--key", "z"), "--key 'z': NameError: name 'z' is not defined; x, y and w are the parts"),
         ("mine.py:Mine", ("--key", "y[:1]"), "--key 'y[:1]': gives shape (1,) for a batch of 2 samples; "),
