@@ -124,7 +124,10 @@ class Search:
             else:
                 self._take(cell, 0)
         for level, most in enumerate(SURVIVORS, 1):
-            for each in self._survivors(PROMISING[level - 1], most):
+            survivors = self._survivors(PROMISING[level - 1], most)
+            if level > 1 and len(survivors) == 1:
+                break  # nothing is near it, and pairs tell more than a third take
+            for each in survivors:
                 if self._fits(each.cell, until):
                     self._take(each.cell, level)
 
