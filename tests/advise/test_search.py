@@ -129,13 +129,13 @@ def test_todays_way_is_compared_with_the_fastest_other_one_not_with_the_simplest
     assert list(searched(bench).duels) == [(SEQUENCE, PROCESSES_2)]
 
 
-def test_a_way_that_is_far_ahead_leaves_its_third_take_to_pairs():
-    alone = Bench({SEQUENCE: 1_000, PROCESSES_2: 1_900}, other=500.0)
-    searched(alone)
-    assert alone.taken.count(PROCESSES_2) == 2
-    near = Bench({SEQUENCE: 1_000, PROCESSES_2: 1_900, cell("queue-threads", 2): 1_850}, other=500.0)
-    searched(near)
-    assert near.taken.count(PROCESSES_2) == 3
+@pytest.mark.parametrize(("speed", "takes"), [(500, 2), (1_850, 3)])
+def test_a_way_that_is_far_ahead_leaves_its_third_take_to_pairs(speed, takes):
+    bench = Bench({SEQUENCE: 1_000, PROCESSES_2: 1_900, THREADS_4: speed})
+    found = search(bench)
+    found.begin()
+    found.screen([PROCESSES_2, THREADS_4], 0.65)
+    assert bench.taken.count(PROCESSES_2) == takes
 
 
 def test_the_cores_that_the_host_gives_are_looked_at_before_each_take_and_pair():
