@@ -11,7 +11,7 @@ from pathlib import Path
 from types import GeneratorType
 from typing import Callable
 
-from feeders.errors import FeedersError
+from feeders.errors import FeedersError, Unsupported
 from feeders.keras_api import generation
 from feeders.loaders import workload
 from feeders.loaders.opening import ARRAYS, ITERATOR, PACKAGE, SEQUENCE, WORKERS, Opened, kind_of, open_own, own_files
@@ -129,10 +129,16 @@ def _open_feeder(request: AuditRequest, alone: bool) -> AuditedLoader:
         workers = 1  # Keras 3 knows of no workers for a generator: asked for some, its fit() refuses the argument
         feed = row.build(material, workers)
     kind = ARRAYS if feed.y is not None else kind_of(feed.x)
+    if kind is None:
+        raise Unsupported(
+            f"audit: {row.name} feeds fit() by a {type(feed.x).__name__}, which an audit can't read; expected a "
+            f"Sequence, a generator, an iterator, a dataset or arrays. Try: feeders measure {row.name} --workload "
+            f"{request.workload}, which counts its delivery"
+        )
     return AuditedLoader(
         x=feed.x,
         y=feed.y,
-        kind=str(kind),
+        kind=kind,
         identity=identity_of(request),
         workers=workers,
         processes=row.shared_by == "processes",

@@ -17,7 +17,8 @@ from feeders.audit import audit
 from feeders.audit.loader import audited_files, identity_of, open_loader
 from feeders.audit.request import AuditOptions, AuditRequest
 from feeders.catalogue import nearest
-from feeders.errors import FeedersError
+from feeders.errors import FeedersError, Unsupported
+from feeders.strategies import Feed, feeder
 
 SOURCE = """\
 import numpy as np
@@ -168,6 +169,28 @@ def test_a_feeder_of_the_catalogue_is_opened_with_its_stamps(in_child):
         return [loader.kind, loader.title, loader.workers, type(loader.identity).__name__]
 
     assert in_child(work) == ["sequence", "sequence on window", 2, "ByStamp"]
+
+
+def test_a_feeder_whose_feed_an_audit_can_not_read_is_no_fault_of_it(in_child, monkeypatch):
+    """A torch DataLoader is an iterable of its own kind, which Keras takes by an adapter."""
+
+    class DataLoader:
+        pass
+
+    row = dataclasses.replace(feeder("generator"), make=lambda loader, workers: Feed(DataLoader()))
+    monkeypatch.setattr(import_module("feeders.audit.loader"), "feeder", lambda name: row)
+
+    def work():
+        try:
+            open_loader(AuditRequest("generator"))
+        except Unsupported as error:
+            return str(error)
+        return "it was opened"
+
+    assert in_child(work) == (
+        "audit: generator feeds fit() by a DataLoader, which an audit can't read; expected a Sequence, a generator, an "
+        "iterator, a dataset or arrays. Try: feeders measure generator --workload window, which counts its delivery"
+    )
 
 
 def test_a_sample_is_known_by_its_content_unless_a_key_is_named():
