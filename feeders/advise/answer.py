@@ -15,7 +15,7 @@ from .lines import Line
 from .notes import of_a_pipeline, of_dataset, of_epoch, of_gaps, of_index, of_order, of_processes
 from .others import Reason, not_to_be_used, runner_up
 from .patches import lifted_file, patch
-from .sentence import gave_cores, missed, named_lines, sentence
+from .sentence import few_pairs, gave_cores, missed, named_lines, sentence
 
 # Percent of the limit: from here on the limit itself is what holds a loader back.
 NEAR_THE_LIMIT = 90
@@ -161,7 +161,8 @@ def _of_the_change(choice: Choice) -> list[str]:
     ratio, interval = choice.ratios(best)
     if ratio and not interval:
         duel = evidence.duel(evidence.today, best.cell)
-        of = "one pair in lockstep" if choice.has_a_pair(best) else "single takes, which spread by some per cent"
+        pairs = len(duel.log_ratios) if duel else 0
+        of = f"{few_pairs(pairs)} in lockstep" if pairs else "single takes, which spread by some per cent"
         ended = "it was interrupted." if evidence.interrupted else "there was no time for more."
         why = f"a pair broke: {duel.broken}" if duel and duel.broken else ended
         notes.append(f"The ratio is that of {of}; {why}")

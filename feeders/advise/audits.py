@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Sequence
 
 from feeders.audit import Audit, audit
 from feeders.audit.request import AuditRequest
@@ -76,6 +76,11 @@ class Audits:
             if use not in self.by_use and self.make(use, workers, until):
                 return True
         return False
+
+    def expected(self, cells: Sequence[Cell]) -> float:
+        """Return the share of the budget that an audit takes which these ways may need, as long as the longest yet."""
+        lacking = {use_of(cell) for cell in cells}.difference(self.by_use)
+        return self._longest / self._budget.of(1.0) if lacking else 0.0
 
     def is_worth_it(self) -> bool:
         """Whether one reader is safe: what goes wrong with one goes wrong with several."""

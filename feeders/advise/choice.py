@@ -22,7 +22,7 @@ LEAST_PREPARING = 1 / 3
 # Times today's samples/s: pairs that hold both 1 and this have decided nothing.
 MAY_BE = 1.2
 
-# Times today's samples/s: less is within what a single pair, and what single takes, of the same way spread by.
+# Times today's samples/s: less is within what one or two pairs, and what single takes, of the same way spread by.
 OF_A_PAIR, OF_TAKES = 1.1, 1.2
 
 

@@ -25,9 +25,9 @@ from .look import Look
 from .request import AdviseRequest
 from .search import LEAST_DEADLINE, SPARE, Search
 
-# Of the budget: the ends of what is audited before anything is taken, of the takes, and of the pairs. Ending takes the
+# Of the budget: the ends of what is audited before anything is taken, of the limit, and of the pairs. Ending takes the
 # rest.
-EARLY_SHARE, TAKES_SHARE, PAIRS_SHARE = 0.35, 0.6, 0.97
+EARLY_SHARE, LIMIT_SHARE, PAIRS_SHARE = 0.35, 0.6, 0.97
 
 # What takes less is not why a budget is too short.
 WORTH_SAYING = 0.05
@@ -162,7 +162,7 @@ class Course:
     def _measure(self, settings: Settings, found: Survey) -> None:
         self._progress("measuring the limit", self._budget.share)
         limit = None
-        if self._budget.fits(self._costs.limit + self._costs.take, TAKES_SHARE):
+        if self._budget.fits(self._costs.limit + self._costs.take, LIMIT_SHARE):
             limit = measure_limit(self._request.loader, found.settled(settings))
         # Of a long epoch the first batches are measured, and the answer is for the whole of it.
         whole = found.length if found.steps != found.length and not self._request.steps else None
@@ -190,8 +190,8 @@ class Course:
             search.take_alone()
         if not self._audits.is_worth_it() or (is_fed(now, search.limit) and now in search.safe()):
             return
-        # Where audits took long, half of what is left is for takes.
-        search.screen(self._cells, max(TAKES_SHARE, self._budget.halfway(PAIRS_SHARE)))
+        # Takes get half of what an audit leaves that the best of them may need; pairs get the rest.
+        search.screen(self._cells, self._budget.halfway(PAIRS_SHARE - self._audits.expected(self._cells)))
         while self._audits.of_ways(search.best_two(), PAIRS_SHARE):
             continue
         search.compare(PAIRS_SHARE)

@@ -12,6 +12,9 @@ from feeders.measure import Cell
 # The chance that an interval of pairs misses.
 LEVEL = 0.05
 
+# Fewer have no interval worth the name: that of two pairs, 2.0 and 2.3 times as fast, begins below 1.
+FEWEST_PAIRS = 3
+
 # Of a log-ratio, on top of its interval: takes that are forked from one process share its layout in memory, and
 # identical ones differed by up to 1.7 % in the mean of many pairs.
 SHARED_LAYOUT = 0.02
@@ -40,8 +43,8 @@ class Duel:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Its 95 % interval; None with fewer than two pairs."""
-        if len(self.log_ratios) < 2:
+        """Its 95 % interval; None with fewer than `FEWEST_PAIRS`."""
+        if len(self.log_ratios) < FEWEST_PAIRS:
             return None
         low, high = t_interval(self.log_ratios, LEVEL)
         return math.exp(max(-700.0, -high - SHARED_LAYOUT)), math.exp(min(700.0, -low + SHARED_LAYOUT))

@@ -39,8 +39,8 @@ FITS_OF_A_TAKE = 3
 # Ways that are nearer to the fastest than this are as good, and the simplest is taken.
 NEAR = 1 - MARGIN
 
-# Pairs of a comparison: fewer have no interval worth the name; more than this only sharpen it.
-FEWEST_PAIRS, MOST_PAIRS = 3, 12
+# Pairs of a comparison: more only sharpen its interval.
+MOST_PAIRS = 12
 
 # A comparison is sharp enough once its interval is no wider than this, as a share of the ratio to either side.
 SHARP = 0.08
@@ -248,7 +248,7 @@ class Search:
             return False
         if duel.broken or len(duel.log_ratios) >= MOST_PAIRS:
             return True
-        if len(duel.log_ratios) < FEWEST_PAIRS or duel.interval is None or duel.ratio is None:
+        if duel.interval is None or duel.ratio is None:
             return False
         low, high = duel.interval
         apart = low > 1 or high < 1

@@ -115,10 +115,16 @@ def _open_question(choice: Choice) -> str:
     if rival is None or ratio is None:
         return ""
     if interval is None:
-        of = "a single pair" if choice.has_a_pair(rival) else "single takes"
+        duel = choice.evidence.duel(choice.evidence.today, rival.cell)
+        of = few_pairs(len(duel.log_ratios)) if duel and duel.log_ratios else "single takes"
         return f"{_way(rival)} gave {_number(ratio)} x today's samples/s in {of}, which may be chance"
     ends = f"{_number(interval[0])} to {_number(interval[1])}"
     return f"{_way(rival)} gives {ends} x today's samples/s. This host was too busy to tell"
+
+
+def few_pairs(count: int) -> str:
+    """Return how many pairs in lockstep there were, fewer than an interval needs."""
+    return "a single pair" if count == 1 else f"{count} pairs"
 
 
 def _way(tried: Tried) -> str:

@@ -69,12 +69,19 @@ def test_without_pairs_the_ratio_has_no_interval_and_says_so():
     found = seen({SEQUENCE: 10_000, PROCESSES_2: 18_000})
     given = answer(dataclasses.replace(found, duels=(dataclasses.replace(found.duels[0], log_ratios=(-0.5,)),)))
     assert given.ratio_interval is None
-    assert any("one pair" in note for note in given.notes)
+    assert any("a single pair in lockstep" in note for note in given.notes)
 
 
 @pytest.mark.parametrize(
     ("speed", "log_ratios", "kind"),
-    [(11_500, (), "leave"), (13_000, (), "change"), (18_000, (-0.08,), "leave"), (18_000, (-0.15,), "change")],
+    [
+        (11_500, (), "leave"),
+        (13_000, (), "change"),
+        (18_000, (-0.08,), "leave"),
+        (18_000, (-0.15,), "change"),
+        (18_000, (-0.15, 0.02), "leave"),
+        (18_000, (-0.70, -0.83), "change"),
+    ],
 )
 def test_a_change_needs_more_than_chance_where_it_has_no_interval(speed, log_ratios, kind):
     """Takes of one way differ by some per cent, on a busy host by more; a pair by less."""
@@ -83,7 +90,7 @@ def test_a_change_needs_more_than_chance_where_it_has_no_interval(speed, log_rat
     assert given.kind == kind
     if kind == "leave":
         assert given.sentence.endswith(
-            "in a single pair, which may be chance." if log_ratios else "which may be chance."
+            ("in single takes", "in a single pair", "in 2 pairs")[len(log_ratios)] + ", which may be chance."
         )
         assert any("--seconds" in note for note in given.notes)
 

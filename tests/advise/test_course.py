@@ -104,6 +104,14 @@ def test_what_no_workers_share_is_audited_with_one_reader(advised, kind, offers)
     assert asked == [("one reader", 1)]
 
 
+def test_takes_leave_time_for_the_audit_of_the_best_way_and_for_its_pairs(advised):
+    bench = Bench({SEQUENCE: 1_000, PROCESSES_2: 1_300}, other=950, take_seconds=6.0, pair_seconds=20.0)
+    found, asked = advised(bench, known=limit(prepare=1e-3, cpu=1e-3, gil=0.6))
+    assert asked[-1] == ("processes", 4)
+    assert len(bench.paired) >= 3
+    assert found.answer.ratio_interval
+
+
 @pytest.mark.parametrize(("kind", "steps"), [("arrays", None), ("sequence", 5)])
 def test_of_arrays_all_are_audited_whatever_steps_are_asked_for(advised, kind, steps):
     """An audit refuses --steps with arrays, which Keras cuts by itself."""
