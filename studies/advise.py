@@ -34,6 +34,9 @@ NEAR = 0.05
 ROUNDS = 7
 STEADY_SECONDS = 2.0
 
+# A way whose best take gives less than this share of the best one's is measured in the first round alone.
+HOPELESS = 0.6
+
 # More than the budget that advice may take.
 OVER = 1.2
 
@@ -104,7 +107,7 @@ def study(known, rounds, most_cells):
     from feeders.advise.look import look_at
     from feeders.advise.request import AdviseRequest
     from feeders.measure import Settings, preload, take
-    from feeders.measure.cells import usable_cores
+    from feeders.measure.host import usable_cores
     from feeders.measure.survey import survey
 
     preload()
@@ -116,14 +119,22 @@ def study(known, rounds, most_cells):
     seen = survey(request.loader, settings)
     cells, _ = candidates(request, look, usable_cores())
     now = today(request, look)
+    cells = [now, *(cell for cell in cells if cell != now)][:most_cells]
     speeds = {}
     for _ in range(rounds):
-        for cell in [now, *(cell for cell in cells if cell != now)][:most_cells]:
+        for cell in cells:
             record = take(cell, seen.settled(settings), seen)
             right = record.guarantee in ("exactly-once", "") and record.outcome == "measured"
-            key = f"{cell.feeder} {cell.workers}"
-            speeds.setdefault(key, []).append(record.metrics["effective_throughput"] if right else None)
-    return {"today": f"{now.feeder} {now.workers}", "speeds": speeds}
+            speeds.setdefault(_key(cell), []).append(record.metrics["effective_throughput"] if right else None)
+        best = {key: max(values) for key, values in speeds.items() if None not in values}
+        least = HOPELESS * max(best.values(), default=0.0)
+        cells = [cell for cell in cells if cell == now or best.get(_key(cell), 0.0) >= least]
+    return {"today": _key(now), "speeds": speeds}
+
+
+def _key(cell):
+    """A way's name in the study."""
+    return f"{cell.feeder} {cell.workers}"
 
 
 def step_ms(known):

@@ -28,7 +28,8 @@ sys.path.insert(0, str(ROOT))
 from feeders.loaders import STATIC_EPOCH, workload  # noqa: E402
 from feeders.measure import MEASURED, preload, take  # noqa: E402
 from feeders.measure.alone import measure_limit  # noqa: E402
-from feeders.measure.cells import core_cells, usable_cores  # noqa: E402
+from feeders.measure.cells import core_cells  # noqa: E402
+from feeders.measure.host import usable_cores  # noqa: E402
 from feeders.measure.limit import Limit, with_limit  # noqa: E402
 from feeders.results.record import EXACTLY_ONCE  # noqa: E402
 from feeders.strategies import FEEDERS, feeder  # noqa: E402

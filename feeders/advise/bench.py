@@ -12,7 +12,7 @@ from feeders.compare.lockstep import Side, measure_pair, numbers
 from feeders.compare.lockstep_client import LockstepProcess
 from feeders.errors import FeedersError
 from feeders.measure import Cell, Record, Settings, take
-from feeders.measure.cells import usable_cores
+from feeders.measure.host import usable_cores
 from feeders.measure.survey import Survey
 from feeders.results.changes import BrokenPair
 

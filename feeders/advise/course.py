@@ -11,7 +11,7 @@ from feeders.loaders import INDEX
 from feeders.loaders.opening import DATASET
 from feeders.measure import Settings, asked
 from feeders.measure.alone import measure_limit
-from feeders.measure.cells import usable_cores
+from feeders.measure.host import granted_cores, usable_cores
 from feeders.measure.stack import describe_host, describe_stack
 from feeders.measure.survey import Survey, survey
 
@@ -92,7 +92,7 @@ class Course:
             lacking=self._audits.lacking,
             stack=describe_stack(),
             host=describe_host(),
-            cores=self._costs.cores,
+            cores=granted_cores(),
             given_cores=statistics.median(search.given) if search and search.given else None,
         )
 

@@ -138,7 +138,7 @@ class Evidence:
         lacking: that the longest part takes which there was no time for.
         stack: versions.
         host: the machine.
-        cores: that this process may use.
+        cores: that this process may use; a quota need not be whole.
         given_cores: that the host gave, in the middle of all takes and pairs; None if nothing was measured.
     """
 
@@ -156,7 +156,7 @@ class Evidence:
     lacking: float = 0.0
     stack: Mapping[str, str] = field(default_factory=dict)
     host: Mapping[str, Any] = field(default_factory=dict)
-    cores: int = 1
+    cores: float = 1
     given_cores: float | None = None
 
     @property

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from feeders.audit.datasets import is_endless
 from feeders.errors import FeedersError
 from feeders.keras_api import TENSORFLOW, backend, flatten, generation, sequence_base
@@ -19,6 +17,7 @@ from feeders.loaders.opening import DATASET, SEQUENCE, Opened, open_own, own_fil
 from feeders.loaders.pickling import pickling_fault
 from feeders.measure import device
 from feeders.measure.asked import feeder_as_used
+from feeders.measure.host import free_memory
 from feeders.measure.supervise import Watch
 from feeders.measure.survey import no_answer
 from feeders.measure.watched import watched
@@ -119,7 +118,7 @@ def look_at(request: AdviseRequest, seconds: float, deadline: float = DEADLINE_S
     Raises:
         FeedersError: it can't be opened, or breaks at once.
     """
-    memory = int(MEMORY_SHARE * psutil.virtual_memory().available)
+    memory = int(MEMORY_SHARE * free_memory())
     watch = Watch(deadline, memory=False, memory_limit=memory)
     ended = watched(lambda finish: finish(_look(request, seconds)), watch)
     if ended.answer is None and ended.outcome == HUNG and deadline < DEADLINE_SECONDS:

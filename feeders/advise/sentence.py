@@ -87,7 +87,7 @@ def _not_searched(choice: Choice) -> str:
 
 def gave_cores(evidence: Evidence) -> str:
     """Return how many of its cores a busy host gave."""
-    return f"this host gave {evidence.given_cores:.1f} of its {evidence.cores} cores"
+    return f"this host gave {evidence.given_cores:.1f} of its {evidence.cores:g} cores"
 
 
 def missed(choice: Choice, until: str) -> str:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Callable, Generic, TypeVar
 
-import psutil
-
 from feeders.errors import FeedersError, Unsupported
+from feeders.measure.host import free_memory
 from feeders.measure.supervise import Finish, Watch
 from feeders.measure.watched import Watched
 from feeders.messages import message_of
@@ -154,7 +153,7 @@ class Probes:
 
     def __init__(self, request: AuditRequest) -> None:
         self.request = request
-        self.memory = int(psutil.virtual_memory().available * MEMORY_SHARE)
+        self.memory = int(MEMORY_SHARE * free_memory())
         self._patience = min(LONGEST_PATIENCE, max(SHORTEST_PATIENCE, request.seconds * PATIENCE_SHARE))
         self._unknown = True
         if request.start_method in ("spawn", "forkserver"):

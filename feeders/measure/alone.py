@@ -29,7 +29,8 @@ from feeders.strategies import Feed
 from feeders.strategies.tfdata import as_tensors
 
 from . import device
-from .cells import address_of, is_own, usable_cores
+from .cells import address_of, is_own
+from .host import usable_cores
 from .gil import Preparation, preparation
 from .identity import samples_of
 from .limit import Limit

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from feeders import variables
 from feeders.catalogue import Catalogue
@@ -13,13 +12,10 @@ from feeders.loaders import OPS, WORKLOADS, Workload, workload
 from feeders.loaders.own import Own
 from feeders.strategies import FEEDERS, Feeder, feeder
 
+from .host import usable_cores
+
 # The loader that FEEDERS_LOADER names, as asv's series call it.
 OWN_WORKLOAD = "own"
-
-# Where Linux tells a container how much time of all cores it may use, in microseconds: in each period, and the period.
-# By version 2 in one file ("max" is no quota), by version 1 in two (-1 is none).
-CGROUP = Path("/sys/fs/cgroup")
-QUOTAS = (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
 
 # asv parameters are appended to, and never reordered.
 WORKERS = (1, 2, 4, 8, 16, 32)
@@ -27,26 +23,6 @@ WORKERS = (1, 2, 4, 8, 16, 32)
 # Of the profile `core`: the workload that only waits, whose workers are many at once on any host; and the one whose
 # preparation holds the GIL, where handing over a lock costs most.
 WAITS, HOLDS = "remote", "text"
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use; of a container that has a quota, as many as that is worth."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # only Linux tells
-        cores = os.cpu_count() or 1
-    return min(cores, _quota() or cores)
-
-
-def _quota() -> int | None:
-    """Cores that the time of a container is worth, rounded up; None where it has no quota."""
-    for files in QUOTAS:
-        try:
-            quota, period = " ".join((CGROUP / file).read_text(encoding="ascii") for file in files).split()
-        except (OSError, ValueError):
-            continue
-        return -(-int(quota) // int(period)) if quota.isdecimal() else None
-    return None
 
 
 def measured_workers(cores: int) -> tuple[int, ...]:

@@ -7,8 +7,8 @@ import pytest
 from feeders.errors import FeedersError
 from feeders.loaders import WORKLOADS
 from feeders.measure import PROFILES, Cell, Settings, current_profile, profile
-from feeders.measure import cells as cells_of
-from feeders.measure.cells import core_workers, measured_workers, usable_cores
+from feeders.measure.cells import core_workers, measured_workers
+from feeders.measure.host import usable_cores
 from feeders.measure.models import MODELS
 from feeders.measure.store import CEILING_FEEDER, CEILING_WORKERS
 from feeders.strategies import FEEDERS
@@ -57,28 +57,6 @@ def test_an_unknown_profile_is_refused_with_the_known_ones(monkeypatch):
 
 def names(cells, field):
     return list(dict.fromkeys(getattr(cell, field) for cell in cells))
-
-
-@pytest.mark.parametrize(
-    ("files", "cores"),
-    [
-        ({}, 8),
-        ({"cpu.max": "max 100000\n"}, 8),
-        ({"cpu.max": "150000 100000\n"}, 2),
-        ({"cpu.max": "5000 100000\n"}, 1),
-        ({"cpu.max": "6400000 100000\n"}, 8),
-        ({"cpu.cfs_quota_us": "400000\n", "cpu.cfs_period_us": "100000\n"}, 4),
-        ({"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"}, 8),
-    ],
-)
-def test_a_container_has_the_cores_that_its_quota_is_worth(tmp_path, monkeypatch, files, cores):
-    """It sees all cores of its host: a limit by them would be one that nothing there can come near to."""
-    (tmp_path / "cpu").mkdir()
-    for name, text in files.items():
-        (tmp_path / ("cpu" if "cfs" in name else ".") / name).write_text(text)
-    monkeypatch.setattr(cells_of, "CGROUP", tmp_path)
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
-    assert usable_cores() == cores
 
 
 def test_core_has_every_feeder_and_three_workloads_with_one_worker_four_and_one_a_core():
