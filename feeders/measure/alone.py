@@ -30,8 +30,8 @@ from feeders.strategies.tfdata import as_tensors
 
 from . import device
 from .cells import address_of, is_own
-from .host import usable_cores
 from .gil import Preparation, preparation
+from .host import usable_cores
 from .identity import samples_of
 from .limit import Limit
 from .settings import Settings

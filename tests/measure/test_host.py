@@ -52,7 +52,8 @@ def test_cores_are_what_the_quota_is_worth(container, files, cores, granted):
 )
 def test_memory_is_what_the_limit_leaves(container, limit, free):
     """Pages of files that were not used lately are no use: the system takes them back."""
-    container({"memory.max": limit, "memory.current": f"{6 * GB}\n", "memory.stat": f"anon 1\ninactive_file {2 * GB}\n"})
+    table = f"anon 1\ninactive_file {2 * GB}\n"
+    container({"memory.max": limit, "memory.current": f"{6 * GB}\n", "memory.stat": table})
     assert free_memory() == free
 
 

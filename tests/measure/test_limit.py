@@ -14,8 +14,8 @@ import pytest
 from feeders.loaders.own import Own, OwnLoader
 from feeders.measure import Record, Settings, alone
 from feeders.measure.alone import cache_bytes, limit_of, prepare_cpu
-from feeders.measure.host import usable_cores
 from feeders.measure.gil import Preparation
+from feeders.measure.host import usable_cores
 from feeders.measure.limit import Limit, with_limit
 from feeders.measure.within import Pace
 from feeders.strategies import feeder
