@@ -149,7 +149,7 @@ def use_of(cell: Cell) -> str:
     return THREADS if row.shared_by == "threads" and cell.workers > 1 else ONE
 
 
-def gain(cell: Cell, preparation: Preparation, cores: int) -> float:
+def gain(cell: Cell, preparation: Preparation, cores: float) -> float:
     """Return how many times as fast as one thread a way of feeding can prepare batches at best."""
     use = use_of(cell)
     if use == PROCESSES:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from feeders.loaders import INDEX
 from feeders.loaders.opening import PACKAGE, SEQUENCE
 from feeders.measure import METRICS, Cell
@@ -80,7 +82,7 @@ def of_processes(evidence: Evidence) -> list[str]:
     unpicklable, limit, safe = evidence.look.unpicklable, evidence.limit, evidence.safe()
     if not (unpicklable and limit and limit.prepare_seconds and safe):
         return []
-    gain = limit.preparation().gain_of_processes(limit.cores, limit.cores)
+    gain = limit.preparation().gain_of_processes(math.ceil(limit.cores), limit.cores)
     most = min(limit.samples, gain / limit.prepare_seconds)
     speed = METRICS.named("effective_throughput").format
     if most < WORTH_IT * (safe[0].speed or 0.0):

@@ -106,7 +106,7 @@ def time_texts(evidence: Evidence) -> Iterator[str]:
     if limit:
         yield f"ceiling: {speed(limit.ceiling)}, if batches cost nothing"
         share = f"; today is {percent(min(1.0, now.speed / limit.samples))} of it" if now and now.speed else ""
-        yield f"limit: {speed(limit.samples)}, what no feeder can beat on {limit.cores} cores{share}"
+        yield f"limit: {speed(limit.samples)}, what no feeder can beat on {limit.cores:g} cores{share}"
         waits = max(0.0, 1 - limit.prepare_cpu / limit.prepare_seconds) if limit.prepare_seconds else 0.0
         alone = speed(1 / limit.prepare_seconds) if limit.prepare_seconds else ""
         yield (

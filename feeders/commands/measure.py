@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
@@ -222,12 +223,12 @@ def _lines(record: Record, epoch: int) -> list[str]:
 
 def _gains(limit: Limit, workload: str) -> str:
     """Say how much of preparing holds the GIL, and what that leaves for threads and processes to gain."""
-    alone, cores, workers = limit.preparation(), limit.cores, max(2, limit.cores)
+    alone, cores, workers = limit.preparation(), limit.cores, max(2, math.ceil(limit.cores))
     threads = alone.gain_of_threads(workers, cores)
     processes = alone.gain_of_processes(workers, cores)
     return (
         f"preparing {workload} holds the GIL for {100 * limit.gil_share:.0f} % of its time: at best {workers} threads "
-        f"prepare {threads:.1f} times as fast as one, {workers} processes {processes:.1f} times ({cores} cores)"
+        f"prepare {threads:.1f} times as fast as one, {workers} processes {processes:.1f} times ({cores:g} cores)"
     )
 
 

@@ -31,7 +31,7 @@ from feeders.strategies.tfdata import as_tensors
 from . import device
 from .cells import address_of, is_own
 from .gil import Preparation, preparation
-from .host import usable_cores
+from .host import granted_cores, usable_cores
 from .identity import samples_of
 from .limit import Limit
 from .settings import Settings
@@ -101,7 +101,7 @@ def limit_of(load: Workload | Own, settings: Settings) -> Limit | None:
     known = {name: value for answer in answers for name, value in answer.items()}
     while_all_compute = [answer["prepare_cpu"] for answer in answers[1:] if "prepare_cpu" in answer]
     known["prepare_cpu"] = min(while_all_compute, default=answers[0]["prepare_cpu"])
-    return Limit(**known, cores=usable_cores())
+    return Limit(**known, cores=granted_cores())
 
 
 def _parts(load: Workload | Own, settings: Settings) -> list[Callable[[Finish], None]]:

@@ -38,18 +38,18 @@ class Preparation:
     cpu_seconds: float
     gil_share: float
 
-    def gain_of_threads(self, workers: int, cores: int) -> float:
+    def gain_of_threads(self, workers: int, cores: float) -> float:
         """Return how many times as fast so many threads are at best.
 
         Amdahl's law, with the share that holds the GIL as the serial part; cores bound what computes.
         """
         return min(1 / (self.gil_share + (1 - self.gil_share) / workers), self._cores_allow(cores), workers)
 
-    def gain_of_processes(self, workers: int, cores: int) -> float:
+    def gain_of_processes(self, workers: int, cores: float) -> float:
         """Return the same of processes, which share no GIL; what copies to and from them cost is not in it."""
         return min(workers, self._cores_allow(cores))
 
-    def _cores_allow(self, cores: int) -> float:
+    def _cores_allow(self, cores: float) -> float:
         return max(1.0, cores * self.seconds / self.cpu_seconds) if self.cpu_seconds else float("inf")
 
 

@@ -25,7 +25,7 @@ class Limit:
         prepare_cpu: seconds of CPU to prepare a sample while all cores do.
         prepare_seconds: seconds by the clock to prepare a sample in one thread, alone.
         gil_share: share of preparing in which the GIL is held.
-        cores: that this process may use.
+        cores: that this process may use; a quota need not be whole.
     """
 
     ceiling: float
@@ -33,7 +33,7 @@ class Limit:
     prepare_cpu: float
     prepare_seconds: float
     gil_share: float
-    cores: int
+    cores: float
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Limit:

@@ -44,10 +44,12 @@ def test_a_loader_that_burns_1_ms_a_sample_is_bound_by_the_cores(burning):
     assert burning.train_cpu > 0
 
 
-def test_a_loader_that_waits_has_the_ceiling_for_a_limit(loaded, tiny):
+def test_a_loader_that_waits_has_the_ceiling_for_a_limit(loaded, tiny, monkeypatch):
+    monkeypatch.setattr(alone, "granted_cores", lambda: 1.5)  # by the quota of a container
     limit = limit_of(TinyRow(tiny(lambda index, epoch: time.sleep(0.005), samples=24)), Settings(steady_seconds=0.2))
     assert limit.prepare_cpu < 0.2 * limit.prepare_seconds
     assert limit.prepare_seconds >= 0.005 / 4
+    assert limit.cores == 1.5
 
 
 def test_a_loader_that_breaks_has_no_limit(loaded, tiny):
@@ -142,6 +144,7 @@ def test_what_keeps_the_other_cores_busy_ends_with_the_measurement(in_child, tin
 
 def test_the_lesser_of_both_bounds_is_the_limit():
     assert LIMIT.samples == pytest.approx(2000)
+    assert dataclasses.replace(LIMIT, cores=1.5).samples == pytest.approx(1500)
     assert dataclasses.replace(LIMIT, cores=64).samples == 10_000
 
 
