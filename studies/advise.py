@@ -4,6 +4,8 @@ python studies/advise.py                         all loaders: four hours on two 
 python studies/advise.py --only Waits HoldsTheGil --rounds 3 --seconds 120
 python studies/advise.py --table                 what is known so far
 python studies/advise.py --patches               of each loader: is an epoch by the printed lines what was promised?
+
+The advice whose lines `--patches` trains by is one more run of the command, and stands in the table too.
 """
 
 from __future__ import annotations
@@ -58,32 +60,38 @@ def main(options):
             continue
         found = {
             "study": study(known, options.rounds, options.most_cells),
-            "advice": [advised(known, options.seconds) for _ in range(options.runs)],
+            "advice": [advised(known, options.seconds)[0] for _ in range(options.runs)],
         }
         path.write_text(json.dumps(found, indent=1))
         print(line(known, found), flush=True)
-    if options.table:
-        for known in chosen:
-            path = options.out / f"{known.name}.json"
-            if path.exists():
-                print(line(known, json.loads(path.read_text())))
+    for known in chosen if options.table else ():
+        path, of_patch = options.out / f"{known.name}.json", _patch_path(options, known)
+        patch_found = json.loads(of_patch.read_text()) if of_patch.exists() else None
+        if path.exists():
+            found = json.loads(path.read_text())
+            print(line(known, {**found, "advice": found["advice"] + ([patch_found["run"]] if patch_found else [])}))
+        if patch_found:
+            print(patch_line(known, patch_found))
 
 
 def patched(known, options):
     """Advise a loader, train by the lines that are printed, and tell in a line how the epochs agree."""
-    path = options.out / f"{known.name}-patch.json"
+    path = _patch_path(options, known)
     if not path.exists():
-        text, ended = evidence_of(known, options.seconds)
-        if not text:
-            return f"{known.name:26} WRONG: status {ended.returncode}, {ended.stderr[-200:]}"
-        advice = json.loads(text)
+        run, advice = advised(known, options.seconds)
+        if not advice:
+            return f"{known.name:26} WRONG: status {run['status']}, {run['error'][-200:]}"
         look = Look.from_json(advice["look"])
         today = Cell(advice["today"]["feeder"], advice["today"]["workload"], advice["today"]["workers"])
         found = held_against(
             advice["answer"], advice["tried"], patch(today, look), FILE, step_ms(known), options.patch_rounds
         )
-        path.write_text(json.dumps({"answer": advice["answer"], **found}, indent=1))
+        path.write_text(json.dumps({"run": run, **found}, indent=1))
     return patch_line(known, json.loads(path.read_text()))
+
+
+def _patch_path(options, known):
+    return options.out / f"{known.name}-patch.json"
 
 
 def patch_line(known, found):
@@ -91,7 +99,7 @@ def patch_line(known, found):
     epochs = [
         f"{name} {found['measured'][name]:.3f} s (promised {found['promised'][name]:.3f})" for name in found["measured"]
     ]
-    answer, wrong = found["answer"], ""
+    answer, wrong = found["run"]["answer"], ""
     if "advised" in found["measured"] and found["ratio"]:
         ratio = found["measured"]["today"] / found["measured"]["advised"]
         epochs.append(f"ratio {ratio:.2f} (promised {found['ratio']:.2f})")
@@ -143,23 +151,27 @@ def step_ms(known):
 
 
 def advised(known, seconds):
-    """Return the answer of the command, its exit status and wall seconds."""
+    """Run the command as a person would.
+
+    Returns:
+        The answer, exit status and wall seconds, and all that its JSON holds, empty where it wrote none.
+    """
     start = time.monotonic()
-    text, ended = evidence_of(known, seconds)
-    wall = time.monotonic() - start
-    answer = json.loads(text)["answer"] if text else {}
-    return {"status": ended.returncode, "seconds": wall, "budget": seconds, "answer": answer, "error": ended.stderr}
-
-
-def evidence_of(known, seconds):
-    """Run the command as a person would; return the text of its JSON, empty where it wrote none, and how it ended."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "advice.json")
         command = [sys.executable, "-m", "feeders", "advise", f"{FILE}:{known.name}", *known.options]
         ended = subprocess.run(
             [*command, "--seconds", f"{seconds:g}", "--json", str(path)], capture_output=True, text=True, cwd=ROOT
         )
-        return path.read_text() if path.exists() else "", ended
+        advice = json.loads(path.read_text()) if path.exists() else {}
+    run = {
+        "status": ended.returncode,
+        "seconds": time.monotonic() - start,
+        "budget": seconds,
+        "answer": advice.get("answer", {}),
+        "error": ended.stderr,
+    }
+    return run, advice
 
 
 def line(known, found):
