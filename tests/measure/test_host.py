@@ -1,4 +1,4 @@
-"""What a container leaves of its host: it sees all of it, and is stopped or killed if it takes more than its part."""
+"""What containers and jobs leave of a host: they see all of it, and are stopped or killed if they take more."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ HOST = 100 * GB
 def container(tmp_path, monkeypatch):
     """Lay out the files of a container on a host with 8 cores and 100 GiB free."""
 
-    def laid_out(files):
+    def laid_out(files, groups="4:cpu,cpuacct:/docker/a1\n3:memory:/docker/a1\n1:name=systemd:/\n0::/\n"):
+        (tmp_path / "groups").write_text(groups)
         for name, text in files.items():
-            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(text)
 
+    monkeypatch.setattr(host, "GROUPS", tmp_path / "groups")
     monkeypatch.setattr(host, "CGROUP", tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setattr(host.psutil, "virtual_memory", lambda: SimpleNamespace(available=HOST))
@@ -46,14 +48,15 @@ def test_cores_are_what_the_quota_is_worth(container, files, cores, granted):
     assert (usable_cores(), granted_cores()) == (cores, granted)
 
 
-@pytest.mark.parametrize(
-    ("limit", "free"),
-    [("16106127360\n", 11 * GB), ("max\n", HOST), (f"{200 * GB}\n", HOST), (f"{3 * GB}\n", 0)],
-)
-def test_memory_is_what_the_limit_leaves(container, limit, free):
-    """Pages of files that were not used lately are no use: the system takes them back."""
+def in_use(limit, below=""):
+    """The files of a group that holds 6 GiB, of which 2 GiB are pages of files that were not used lately."""
     table = f"anon 1\ninactive_file {2 * GB}\n"
-    container({"memory.max": limit, "memory.current": f"{6 * GB}\n", "memory.stat": table})
+    return {f"{below}memory.max": f"{limit}\n", f"{below}memory.current": f"{6 * GB}\n", f"{below}memory.stat": table}
+
+
+@pytest.mark.parametrize(("limit", "free"), [(15 * GB, 11 * GB), ("max", HOST), (200 * GB, HOST), (3 * GB, 0)])
+def test_memory_is_what_the_limit_leaves(container, limit, free):
+    container(in_use(limit))
     assert free_memory() == free
 
 
@@ -69,5 +72,15 @@ def test_memory_is_limited_by_version_1_too(container, limit, free):
     assert free_memory() == free
 
 
-def test_memory_of_a_host_without_containers_is_what_it_has_free(container):
-    assert free_memory() == HOST
+def test_the_least_of_all_groups_above_counts(container):
+    """A scheduler limits a job, and its steps are groups below that."""
+    files = {"slurm/job/cpu.max": "200000 100000", "slurm/job/step/cpu.max": "max 100000"}
+    files.update({**in_use("max", "slurm/job/step/"), **in_use(15 * GB, "slurm/job/"), **in_use(20 * GB, "slurm/")})
+    container(files, "0::/slurm/job/step\n")
+    assert (granted_cores(), free_memory()) == (2, 11 * GB)
+    container({}, "0::/../job/step\n")
+    assert (granted_cores(), free_memory()) == (8, HOST)
+
+
+def test_a_host_without_groups_gives_all(container, tmp_path):
+    assert (granted_cores(), free_memory()) == (8, HOST)
