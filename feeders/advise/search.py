@@ -96,7 +96,8 @@ class Search:
     given: list[float] = dataclasses.field(default_factory=list)
     # By how the loader is read: processes that start anew take ten times as long.
     _longest_take: dict[str, float] = dataclasses.field(default_factory=dict)
-    _longest_pair: float = 0.0
+    # Of each pair since both interpreters were started, which the first one waits for.
+    _pair_times: list[float] = dataclasses.field(default_factory=list)
 
     # Takes.
 
@@ -226,7 +227,9 @@ class Search:
 
     def _pair_seconds(self, sides: tuple[Cell, Cell]) -> float:
         """What a pair takes: the first one starts two interpreters, and trains on both sides."""
-        return self._longest_pair or self.starts(len(sides)) + sum(map(self._started, sides)) + self._shortest_take()
+        if not self._pair_times:
+            return self.starts(len(sides)) + sum(map(self._started, sides)) + self._shortest_take()
+        return max(self._pair_times[1:] or self._pair_times)
 
     def _pair(self, sides: tuple[Cell, Cell]) -> None:
         known = self.duels.get(sides, Duel(*sides))
@@ -236,8 +239,9 @@ class Search:
         before = self.budget.used
         self.given.append(self.bench.given_cores())
         answer = self.bench.pair(*sides)
-        self._longest_pair = max(self._longest_pair, self.budget.used - before)
+        self._pair_times.append(self.budget.used - before)
         if isinstance(answer, str):
+            self._pair_times.clear()  # the next one starts them anew
             self.duels[sides] = dataclasses.replace(known, broken=answer)
         else:
             self.duels[sides] = dataclasses.replace(known, log_ratios=(*known.log_ratios, answer))

@@ -79,6 +79,7 @@ class Bench:
         now: seconds on its clock.
         taken: ways of feeding, in the order of their takes.
         paired: the sides of each pair.
+        starting: seconds that the first of them takes longer.
         given: cores that it gives.
     """
 
@@ -90,6 +91,7 @@ class Bench:
     now: float = 0.0
     taken: list = field(default_factory=list)
     paired: list = field(default_factory=list)
+    starting: float = 0.0
     given: float = 2.0
 
     def clock(self):
@@ -105,7 +107,7 @@ class Bench:
         return self.records.get(of) or record(of, self.speeds.get(of, self.other))
 
     def pair(self, a, b):
-        self.now += self.pair_seconds
+        self.now += self.pair_seconds + (0.0 if self.paired else self.starting)
         self.paired.append((a, b))
         # They lie a little above and below their mean, in turn.
         one, two = (self.speeds.get(side, self.other) for side in (a, b))

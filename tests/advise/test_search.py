@@ -90,6 +90,18 @@ def test_the_budget_is_kept_but_for_what_has_begun(seconds, take_seconds):
     assert bench.taken[0] == SEQUENCE
 
 
+def test_only_the_first_pair_waits_for_interpreters(monkeypatch):
+    """What is left for pairs is told by the others."""
+    monkeypatch.setattr("feeders.advise.search.SHARP", 0.0)
+    bench = Bench({SEQUENCE: 1_000, PROCESSES_2: 1_900}, other=500, starting=20.0)
+    found = search(bench, seconds=60.0)
+    found.begin()
+    found.screen([PROCESSES_2], 0.5)
+    found.compare()
+    assert 60 - bench.pair_seconds < bench.now <= 60
+    assert len(bench.paired) == (60 - 20 - len(bench.taken) * bench.take_seconds) // bench.pair_seconds
+
+
 def test_what_there_was_no_time_for_is_told():
     found = searched(Bench({}, take_seconds=20.0), seconds=60.0)
     assert any(each.reason == "no time was left to try it" for each in found.dropped)
