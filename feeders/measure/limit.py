@@ -21,7 +21,7 @@ class Limit:
     Attributes:
         ceiling: samples per second that training takes if they cost nothing, from more batches than the last-level
             cache holds.
-        train_cpu: seconds of CPU to train on a sample while the other cores prepare.
+        train_cpu: seconds of CPU to train on a sample, alone or while the other cores prepare, whichever is less.
         prepare_cpu: seconds of CPU to prepare a sample while all cores do.
         prepare_seconds: seconds by the clock to prepare a sample in one thread, alone.
         gil_share: share of preparing in which the GIL is held.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import time
@@ -74,6 +75,22 @@ def test_passes_that_another_program_disturbed_do_not_count():
     pace = Pace([(1.0, 0.5), (1.0, 0.5), (1.0, 0.5), (9.0, 4.0)], span=(0.0, 12.0))
     assert pace.undisturbed() == (1.0, 0.5)
     assert pace.seconds == 3.0
+
+
+@pytest.mark.parametrize("cpu", [(0.01, 0.03), (0.03, 0.01)])
+def test_training_costs_the_lesser_of_what_it_takes_alone_and_beside_others(loaded, tiny, monkeypatch, cpu):
+    """Threads that wait busily for one another take more beside others: a limit by that would be one to beat."""
+    paces = [Pace([(seconds, each)], span=(0.0, 1.0)) for seconds, each in zip((0.02, 0.05), cpu)]
+
+    def run(self, feed, enough):
+        for pace in paces:
+            enough(pace)
+
+    monkeypatch.setattr(alone.LongEpoch, "run", run)
+    monkeypatch.setattr(alone, "_others_preparing", lambda load: contextlib.nullcontext(lambda: None))
+    answers = []
+    alone._train(TinyRow(tiny(samples=24)), Settings(), answers.append)
+    assert answers == [{"ceiling": pytest.approx(4 / 0.02), "train_cpu": pytest.approx(0.01 / 4)}]
 
 
 def test_of_each_batch_its_least_disturbed_preparation_counts(monkeypatch, tiny):
