@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from typing import Any, Callable
 
-from feeders.keras_api import flatten
 from feeders.strategies import Feed
 
 from . import batch_size, device
@@ -16,36 +15,10 @@ from .cells import Cell
 from .lockstep_worker import run_worker
 from .settings import Settings
 from .stack import describe_stack, preload
-from .taps import StepTap, epoch_clock
+from .taps import epoch_clock, wait_for, wrap
 from .timed import MANY_EPOCHS
 from .trains import model_for
 from .turns import Turns
-
-
-class TurnTap(StepTap):
-    """Ends turns right after a step, within the call of the training function.
-
-    Args:
-        turns: told of every step.
-    """
-
-    def __init__(self, turns: Turns) -> None:
-        super().__init__()
-        self._turns = turns
-
-    def _timed(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        turns = self._turns
-
-        def train_function(*arguments: Any) -> Any:
-            result = function(*arguments)
-            if turns.times_this_step():
-                # An accelerator may still be at it, and would go on while this process is stopped.
-                for value in flatten(result)[:1]:
-                    float(value)
-            turns.step_ended()  # not reached when the epoch has no batch left
-            return result
-
-        return train_function
 
 
 def fit_in_turns(command: Any, turns: Turns) -> None:
@@ -67,7 +40,19 @@ def fit_in_turns(command: Any, turns: Turns) -> None:
 
 
 def _fit(feed: Feed, model: Any, turns: Turns) -> None:
-    TurnTap(turns).install(model)
+    def ending(function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return it with the end of a turn right after a step, within the call."""
+
+        def train_function(*arguments: Any) -> Any:
+            result = function(*arguments)
+            if turns.times_this_step():
+                wait_for(result)  # an accelerator would go on while this process is stopped
+            turns.step_ended()  # not reached when the epoch has no batch left
+            return result
+
+        return train_function
+
+    wrap(model, ending)
 
     def on_end(epoch: int) -> bool:
         turns.epoch_ended()

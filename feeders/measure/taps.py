@@ -6,10 +6,11 @@ Where a tap goes differs by backend: see `feeders.measure.backends`.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from typing import Any, Callable, Iterable, Iterator
 
-from feeders.keras_api import keras
+from feeders.keras_api import flatten, keras
 
 
 class PulledWaitTap:
@@ -55,37 +56,70 @@ class PulledWaitTap:
 class StepTap:
     """Start and end of every call of the training function, by the host clock.
 
-    With TensorFlow and JAX the function fetches its batch, with torch it is given it. What it starts on an accelerator
-    may go on after its end: nothing here waits for that.
+    With TensorFlow and JAX the function fetches its batch, with torch it is given it. On an accelerator, and with JAX
+    on a CPU too, it returns before its result is computed; only the last step of an epoch is waited for, as Keras does.
+
+    Args:
+        steps: of an epoch.
+
+    Attributes:
+        steps: (start, end) of each call that trained.
+        computed: when the last step of each epoch had been computed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, steps: int) -> None:
         self.steps: list[tuple[float, float]] = []
+        self.computed: list[float] = []
+        self._of_epoch = steps
+
+    def end(self) -> None:
+        """Wait for no step any more."""
+        self._of_epoch = 0
 
     def install(self, model: Any) -> None:
         """Put the tap around the model's training function, before ``fit()``."""
-        original, tapped = model.make_train_function, None
+        wrap(model, self._timed)
 
-        def make_train_function(*force: bool) -> Any:  # Keras 2.4 takes no `force`
-            nonlocal tapped
-            function = original(*force) or model.train_function
-            if function is not tapped:  # a second fit() finds what the first one made
-                tapped = self._timed(function)
-            model.train_function = tapped
-            return tapped
-
-        model.make_train_function = make_train_function
-
-    def _timed(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        clock, append = time.perf_counter, self.steps.append
+    def _timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        clock, steps = time.perf_counter, self.steps
 
         def train_function(*arguments: Any) -> Any:  # the iterator or the batch, on JAX with the model's state
             start = clock()
             result = function(*arguments)
-            append((start, clock()))  # not reached when the epoch has no batch left
+            steps.append((start, clock()))  # not reached when the epoch has no batch left
+            if self._of_epoch and len(steps) % self._of_epoch == 0:
+                wait_for(result)
+                self.computed.append(clock())
             return result
 
         return train_function
+
+
+def wrap(model: Any, wrapped: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Put a function around the model's training function, before ``fit()``.
+
+    Args:
+        model: a compiled model.
+        wrapped: takes the training function, and returns what is called in its place.
+    """
+    original, tapped = model.make_train_function, None
+
+    def make_train_function(*force: bool) -> Any:  # Keras 2.4 takes no `force`
+        nonlocal tapped
+        function = original(*force) or model.train_function
+        if function is not tapped:  # a second fit() finds what the first one made
+            tapped = wrapped(function)
+        model.train_function = tapped
+        return tapped
+
+    model.make_train_function = make_train_function
+
+
+def wait_for(result: Any) -> None:
+    """Return once what a training function has returned is computed: an accelerator may still be at it."""
+    numbers = (leaf for leaf in flatten(result) if leaf is not None and len(getattr(leaf, "shape", ())) == 0)
+    for number in itertools.islice(numbers, 1):
+        float(number)
 
 
 def epoch_clock(on_end: Callable[[int], bool], on_begin: Callable[[], None] = lambda: None) -> Any:

@@ -114,7 +114,7 @@ class TimedFit:
     ) -> None:
         self._feed, self._model, self._steps, self._settings = feed, model, steps, settings
         self._compiled = compiled
-        self.wait_tap, self._step = backends.current().wait_tap(), StepTap()
+        self.wait_tap, self._step = backends.current().wait_tap(), StepTap(steps)
         self._steps_at_end: list[int] = []
         # Of each epoch; the next one starts after a look around.
         self._starts: list[float] = []
@@ -137,6 +137,7 @@ class TimedFit:
             self._starts.append(time.perf_counter())
             feed = self._feed
             self._model.fit(feed.x, feed.y, epochs=MANY_EPOCHS, shuffle=False, verbose=0, callbacks=[clock], **feed.fit)
+        self._step.end()
         if len(self._bounds) < 2:
             raise RuntimeError("fit() returned before its last epoch: the feed ran out of data")
 
@@ -161,7 +162,7 @@ class TimedFit:
     def _last_gap(self) -> float:
         """Seconds from an epoch's last step to the end of the next one's first."""
         at = self._steps_at_end[-2]
-        return self._step.steps[at][1] - self._step.steps[at - 1][1]
+        return self._step.steps[at][1] - self._step.computed[-2]
 
     def _stop_after_next_step(self) -> None:
         """One more gap for the price of that gap: Keras stops within an epoch too."""
@@ -264,12 +265,15 @@ class TimedFit:
         }
 
     def _gaps(self, fetched: Any, steps: Any) -> list[float]:
-        """Seconds from each epoch's last step to the next one's first batch; looking around is no part of them."""
+        """Seconds from the end of each epoch's last step, computed, to the next one's first batch.
+
+        Looking around is no part of them.
+        """
         looked = {self._warm: self._bounds[0].taken - self._ends[self._warm - 1]}
         looked[len(self._ends)] = self._bounds[1].taken - self._ends[-1]
         return [
-            fetched[at][1] - steps[at - 1][1] - looked.get(epochs, 0.0)
-            for epochs, at in enumerate(self._steps_at_end, start=1)
+            fetched[at][1] - computed - looked.get(epochs, 0.0)
+            for epochs, (at, computed) in enumerate(zip(self._steps_at_end, self._step.computed), start=1)
             if epochs >= self._warm and at < len(steps) and not np.isnan(fetched[at][1])
         ]
 

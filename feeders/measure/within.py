@@ -12,7 +12,7 @@ import numpy as np
 from feeders.strategies import Feed
 
 from .settings import Settings
-from .taps import StepTap
+from .taps import wait_for, wrap
 
 # Batches left out at the start: twice Keras' queue of 10 and what tf.data fetches ahead, and one for each worker.
 READ_AHEAD = 24
@@ -104,20 +104,31 @@ class LongEpoch:
         Raises:
             RuntimeError: the epoch was over before.
         """
-        tap = _EachStep(lambda: self._step_ended(enough))
-        tap.install(self._model)
+        wrap(self._model, lambda function: self._ending(function, enough))
         self._model.fit(feed.x, feed.y, epochs=1, shuffle=False, verbose=0, **feed.fit)
         raise RuntimeError(
             f"a long epoch ended after {self._done} batches, expected {self.passes * self._steps}: "
             "the feed ran out of data"
         )
 
-    def _step_ended(self, enough: Callable[[Pace], None]) -> None:
+    def _ending(self, function: Callable[..., Any], enough: Callable[[Pace], None]) -> Callable[..., Any]:
+        def train_function(*arguments: Any) -> Any:
+            result = function(*arguments)
+            self._step_ended(result, enough)  # not reached when the epoch has no batch left
+            return result
+
+        return train_function
+
+    def _step_ended(self, result: Any, enough: Callable[[Pace], None]) -> None:
         self._done += 1
         if self._done < self._warm_up:
             return
-        now, shapes = time.perf_counter(), self._compiled() or 0
-        if self._done == self._warm_up or shapes > self._shapes:
+        shapes = self._compiled() or 0
+        begins = self._done == self._warm_up or shapes > self._shapes
+        if begins or len(self._ends) % self._steps == 0:
+            wait_for(result)  # else a pass would take as long as its steps take to be sent to an accelerator
+        now = time.perf_counter()
+        if begins:
             self._shapes, self._ends, self._cpu = shapes, [now], [time.process_time()]
             return
         self._ends.append(now)
@@ -150,19 +161,3 @@ def standard_error(ends: Sequence[float]) -> float:
     places = np.linspace(0, len(ends) - 1, PARTS + 1).astype(int)
     each = np.diff(np.asarray(ends)[places]) / np.diff(places)
     return float(each.std(ddof=1) / math.sqrt(PARTS) / each.mean()) if each.mean() > 0 else float("inf")
-
-
-class _EachStep(StepTap):
-    """Calls a function after each step, within the call of the training function."""
-
-    def __init__(self, ended: Callable[[], None]) -> None:
-        super().__init__()
-        self._ended = ended
-
-    def _timed(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def train_function(*arguments: Any) -> Any:
-            result = function(*arguments)
-            self._ended()  # not reached when the epoch has no batch left
-            return result
-
-        return train_function

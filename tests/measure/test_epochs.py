@@ -178,23 +178,58 @@ class Paces:
                 self.trained += 1
                 if self.stop_training:
                     break
+            self.read_metrics()
             for callback in callbacks:
                 callback.on_epoch_end(epoch)
             self._clock.forward(self._end)
             if self.stop_training:
                 return
 
+    def read_metrics(self):
+        """As Keras does after an epoch."""
+
+
+class OnDevice(Paces):
+    """The same on an accelerator: 1 ms to send a step there, and 5 ms to compute it, one after the other."""
+
+    free = 0.0
+
+    def make_train_function(self, force=False):
+        self.train_function = self._send
+        return self.train_function
+
+    def _send(self, batch):
+        self._clock.forward(0.001)
+        self.free = max(self.free, self._clock()) + 0.005
+        return {"loss": Pending(self._clock, self.free)}
+
+    def read_metrics(self):
+        float(Pending(self._clock, self.free))
+
+
+class Pending:
+    """A number that is there at some time; who reads it waits for that."""
+
+    shape = ()
+
+    def __init__(self, clock, there):
+        self._clock, self._there = clock, there
+
+    def __float__(self):
+        self._clock.forward(max(0.0, self._there - self._clock()))
+        return 1.0
+
 
 class TakeEndedError(Exception):
     """Ends a long epoch where its pace is known, as the end of its process does in a take."""
 
 
-def by_virtual_clock(batch, end, count):
+def by_virtual_clock(batch, end, count, kind=Paces):
     """Return the gap, the seconds of a batch, what is no wait of them, and what was trained on, by a virtual clock."""
     clock = time.perf_counter = Clock()
     settings, told = Settings(steady_seconds=0.3, taps=True), {}
     iterators = Iterators(clock, batch, count)
-    model = Paces(clock, iterators, end)
+    model = kind(clock, iterators, end)
     timed.backends.current = lambda: types.SimpleNamespace(wait_tap=lambda: PulledWaitTap(iterators))
     made = timed.TimedFit(Feed(None), model, count, settings)
     made.run()
@@ -222,6 +257,18 @@ def test_a_batch_and_a_gap_are_told_apart_whatever_the_length_of_an_epoch(in_chi
     assert seen["gap"] == pytest.approx(end + batch)
     assert seen["batch"] == pytest.approx(batch + 0.001)
     assert seen["work"] == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize("count", [6, 40])
+def test_what_an_accelerator_has_still_to_compute_is_no_gap_and_no_batch_is_as_short_as_it_takes_to_send(
+    in_child, count
+):
+    """Keras waits for it at the end of an epoch; a long epoch has none."""
+    seen = in_child(partial(by_virtual_clock, 0.0, 0.05, count, OnDevice))
+    assert seen["gap"] == pytest.approx(0.05)
+    sent = 0.001 / count  # nothing is computed until the first step after a wait is there
+    assert seen["batch"] == pytest.approx(0.005 + sent)
+    assert seen["seconds_per_batch"] == pytest.approx(0.005 + sent)
 
 
 def timed_by_a_ring(kept):
@@ -284,7 +331,7 @@ def looks_in(steps):
     long = within.LongEpoch(None, steps, 1, Settings(steady_seconds=0.5), lambda: None)
     while not paces:
         clock.forward(0.001)
-        long._step_ended(paces.append)
+        long._step_ended(None, paces.append)
     return len(looks)
 
 

@@ -95,7 +95,7 @@ class Model:
 
 def test_the_step_tap_counts_steps_that_trained():
     """The call that finds the end of the data is no step."""
-    model, tap = Model(), StepTap()
+    model, tap = Model(), StepTap(3)
     tap.install(model)
     model.make_train_function()
     iterator = iter([10, 20])
