@@ -6,6 +6,7 @@ Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, and cgroup-v1 beside
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path, PurePosixPath
 from typing import Iterator, Sequence
@@ -34,7 +35,7 @@ RECLAIMED = ("inactive_file", "total_inactive_file")
 
 def usable_cores() -> int:
     """Return how many cores this process may use; where it has a quota, as many as that is worth, rounded up."""
-    return -int(-granted_cores() // 1)
+    return math.ceil(granted_cores())
 
 
 def granted_cores() -> float:
