@@ -123,7 +123,7 @@ def _notes(choice: Choice) -> list[str]:
         notes.append(_of_the_count(choice))
     if evidence.is_busy:
         notes.append(
-            f"Meanwhile {gave_cores(evidence)}: other programs, or a quota, took the rest. Ways with several workers "
+            f"Meanwhile {gave_cores(evidence)}: other programs took the rest. Ways with several workers "
             "look slower than they are. Try: again when this host is idle."
         )
     if evidence.interrupted:

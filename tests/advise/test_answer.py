@@ -128,7 +128,7 @@ def test_on_a_busy_host_nothing_is_said_to_help_no_more():
         "its 2 cores."
     )
     assert [note for note in given.notes if "idle" in note] == [
-        "Meanwhile this host gave 1.3 of its 2 cores: other programs, or a quota, took the rest. Ways with several "
+        "Meanwhile this host gave 1.3 of its 2 cores: other programs took the rest. Ways with several "
         "workers look slower than they are. Try: again when this host is idle."
     ]
 
