@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable
+from typing import Any
 
 from feeders.strategies import Feed
 
@@ -15,7 +15,7 @@ from .cells import Cell
 from .lockstep_worker import run_worker
 from .settings import Settings
 from .stack import describe_stack, preload
-from .taps import epoch_clock, wait_for, wrap
+from .taps import after_each_step, epoch_clock, wait_for
 from .timed import MANY_EPOCHS
 from .trains import model_for
 from .turns import Turns
@@ -40,19 +40,12 @@ def fit_in_turns(command: Any, turns: Turns) -> None:
 
 
 def _fit(feed: Feed, model: Any, turns: Turns) -> None:
-    def ending(function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return it with the end of a turn right after a step, within the call."""
+    def ended(result: Any) -> None:
+        if turns.times_this_step():
+            wait_for(result)  # an accelerator would go on while this process is stopped
+        turns.step_ended()
 
-        def train_function(*arguments: Any) -> Any:
-            result = function(*arguments)
-            if turns.times_this_step():
-                wait_for(result)  # an accelerator would go on while this process is stopped
-            turns.step_ended()  # not reached when the epoch has no batch left
-            return result
-
-        return train_function
-
-    wrap(model, ending)
+    after_each_step(model, ended)
 
     def on_end(epoch: int) -> bool:
         turns.epoch_ended()

@@ -115,6 +115,25 @@ def wrap(model: Any, wrapped: Callable[[Callable[..., Any]], Callable[..., Any]]
     model.make_train_function = make_train_function
 
 
+def after_each_step(model: Any, ended: Callable[[Any], None]) -> None:
+    """Call a function with what each step returns, within the call of the training function.
+
+    Args:
+        model: a compiled model, before ``fit()``.
+        ended: not called when the epoch has no batch left.
+    """
+
+    def ending(function: Callable[..., Any]) -> Callable[..., Any]:
+        def train_function(*arguments: Any) -> Any:
+            result = function(*arguments)
+            ended(result)
+            return result
+
+        return train_function
+
+    wrap(model, ending)
+
+
 def wait_for(result: Any) -> None:
     """Return once what a training function has returned is computed: an accelerator may still be at it."""
     numbers = (leaf for leaf in flatten(result) if leaf is not None and len(getattr(leaf, "shape", ())) == 0)

@@ -12,7 +12,7 @@ import numpy as np
 from feeders.strategies import Feed
 
 from .settings import Settings
-from .taps import wait_for, wrap
+from .taps import after_each_step, wait_for
 
 # Batches left out at the start: twice Keras' queue of 10 and what tf.data fetches ahead, and one for each worker.
 READ_AHEAD = 24
@@ -104,20 +104,12 @@ class LongEpoch:
         Raises:
             RuntimeError: the epoch was over before.
         """
-        wrap(self._model, lambda function: self._ending(function, enough))
+        after_each_step(self._model, lambda result: self._step_ended(result, enough))
         self._model.fit(feed.x, feed.y, epochs=1, shuffle=False, verbose=0, **feed.fit)
         raise RuntimeError(
             f"a long epoch ended after {self._done} batches, expected {self.passes * self._steps}: "
             "the feed ran out of data"
         )
-
-    def _ending(self, function: Callable[..., Any], enough: Callable[[Pace], None]) -> Callable[..., Any]:
-        def train_function(*arguments: Any) -> Any:
-            result = function(*arguments)
-            self._step_ended(result, enough)  # not reached when the epoch has no batch left
-            return result
-
-        return train_function
 
     def _step_ended(self, result: Any, enough: Callable[[Pace], None]) -> None:
         self._done += 1

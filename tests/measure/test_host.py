@@ -82,5 +82,5 @@ def test_the_least_of_all_groups_above_counts(container):
     assert (granted_cores(), free_memory()) == (8, HOST)
 
 
-def test_a_host_without_groups_gives_all(container, tmp_path):
+def test_a_host_without_groups_gives_all(container):
     assert (granted_cores(), free_memory()) == (8, HOST)
