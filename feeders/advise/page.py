@@ -224,7 +224,7 @@ def _html(evidence: Evidence, answer: Answer) -> str:
     parts = [f'<p class="answer">{_code(answer.sentence)}</p>']
     parts += [f"<p>{_code(text)}</p>" for text in answer.repair]
     if answer.code:
-        parts.append(f"<pre>{escape(answer.code)}</pre>")
+        parts.append(f'<pre tabindex="0">{escape(answer.code)}</pre>')  # a phone scrolls it, by keys too
     if answer.file:
         end = "<code># In this project</code>"
         parts.append(f"<p>Without this package: copy <code>{escape(answer.file)}</code>, as far as {end}.</p>")

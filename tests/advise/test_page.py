@@ -62,3 +62,14 @@ def test_it_opens_and_shows_the_answer(advice, tmp_path, open_page):
     page.click("nav a >> nth=1")
     page.wait_for_selector(".chart svg, .chart canvas")
     assert "lookahead-processes" in page.inner_text("main")
+
+
+def test_nothing_is_cut_off_on_a_phone(advice, tmp_path, open_page):
+    """The lines to copy are wider than it: they scroll by themselves."""
+    path = tmp_path / "advice.html"
+    path.write_text(advice.to_html(), encoding="utf-8")
+    page = open_page(viewport={"width": 360, "height": 740})
+    page.goto(path.as_uri())
+    page.wait_for_selector("main pre")
+    assert page.evaluate("document.querySelector('main pre').scrollWidth") > 360
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
