@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import math
 import os
 import random
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterator, Sequence
+from typing import TYPE_CHECKING, Sequence
 
 import numpy as np
 from scipy import stats
@@ -50,7 +51,8 @@ GAPS = 2
 # Then two gaps will do: Keras 2 sits idle for 5 s in each, which is what the number is about there.
 PAIR_SECONDS = 30
 
-# Off each end of the sorted log-ratios; the mean is that of the middle 40 %. A neighbour's bursts hit single turns.
+# Off each end of the sorted log-ratios; the mean is that of the middle 40 %. A neighbour's bursts hit single turns. Of
+# fewer than four epochs in parts none is left out: bursts widen the interval over pairs then.
 TURNS_TRIMMED = 0.3
 
 
@@ -75,21 +77,32 @@ class TurnTimes:
 
     Attributes:
         steps: of an epoch; a gap ends with the first of them.
+        parts: turns that make an epoch; 1 where a turn is an epoch or more.
         feeds: inside epochs, one for each turn.
         feed_steps: steps inside epochs of each turn.
         gaps: the mean gap of each turn in which an epoch ended.
     """
 
     steps: int
+    parts: int
     feeds: list[float]
     feed_steps: list[int]
     gaps: list[float]
 
+    def whole(self) -> np.ndarray:
+        """Seconds inside whole epochs, float64 of shape (turns // parts,): what is begun at the end is left out."""
+        return _sums(self.feeds, self.parts)
+
     def gap_share(self) -> float:
         """Share of the gap in an epoch."""
         gap = float(np.median(self.gaps))
-        step = float(np.median(np.divide(self.feeds, self.feed_steps)))
+        step = float(np.median(self.whole() / _sums(self.feed_steps, self.parts)))
         return gap / (gap + step * (self.steps - 1))
+
+
+def _sums(values: Sequence[float], parts: int) -> np.ndarray:
+    whole = len(values) // parts * parts
+    return np.array(values[:whole], float).reshape(-1, parts).sum(axis=1)
 
 
 @dataclass(frozen=True)
@@ -145,11 +158,12 @@ def numbers(a: TurnTimes, b: TurnTimes) -> tuple[float, float, float, float]:
     """Return log-ratio, feed, gap and share of a `Pair`.
 
     A gap counts as much as it takes of an epoch: one that appears moves the number, the noise of one that takes
-    nothing does not.
+    nothing does not. Where an epoch is several turns, these are added up first: some have slow batches, and count for
+    as much as they take.
     """
     feed, gap = (
         float(stats.trim_mean(np.log(np.divide(of_b, of_a)), TURNS_TRIMMED))
-        for of_a, of_b in ((a.feeds, b.feeds), (a.gaps, b.gaps))
+        for of_a, of_b in ((a.whole(), b.whole()), (a.gaps, b.gaps))
     )
     share = a.gap_share()
     return math.log((1 - share) * math.exp(feed) + share * math.exp(gap)), feed, gap, share
@@ -166,12 +180,14 @@ def _in_lockstep(
             running[name] = start_take(sides[name].process, sides[name].cell, sides[name].settings)
         start = time.monotonic()
         order = first + ("b" if first == "a" else "a")
-        for steps in plan(_steps(running), *_seconds(running), turn_seconds):
+        planned = plan(_steps(running), *_seconds(running), turn_seconds)
+        parts = len(planned)
+        for steps in itertools.cycle(planned):
             for name in order:
                 turns[name].append((steps, running[name].turn(steps)))
-            if _enough(_summary(running[name], turns[name]), time.monotonic() - start):
+            if _enough(_summary(running[name], parts, turns[name]), time.monotonic() - start):
                 break
-        result: dict[str, TurnTimes] | BrokenPair = {name: _summary(running[name], turns[name]) for name in "ab"}
+        result: dict[str, TurnTimes] | BrokenPair = {name: _summary(running[name], parts, turns[name]) for name in "ab"}
     except BrokenTake as error:
         result = BrokenPair(name, error.outcome, error.message)
         if name == "b" and "a" not in running:
@@ -208,8 +224,8 @@ def _seconds(running: dict[str, LockstepTake]) -> tuple[float, float]:
     return max(take.inside_seconds for take in takes), max(take.gap_seconds for take in takes)
 
 
-def plan(steps: int, inside_seconds: float, gap_seconds: float, turn_seconds: float) -> Iterator[int]:
-    """Yield steps of turns without end: several whole epochs each, or one, or nearly equal parts of one.
+def plan(steps: int, inside_seconds: float, gap_seconds: float, turn_seconds: float) -> list[int]:
+    """Return the steps of turns, again and again: of one epoch or several, or nearly equal parts of one.
 
     Args:
         steps: of an epoch.
@@ -219,8 +235,7 @@ def plan(steps: int, inside_seconds: float, gap_seconds: float, turn_seconds: fl
     """
     epochs = max(1, round(turn_seconds / (inside_seconds + gap_seconds)))
     parts = max(1, min(round(inside_seconds / turn_seconds), steps // TURN_STEPS))
-    while True:
-        yield from (epochs * (steps * (at + 1) // parts - steps * at // parts) for at in range(parts))
+    return [epochs * (steps * (at + 1) // parts - steps * at // parts) for at in range(parts)]
 
 
 def _enough(turns: TurnTimes, seconds: float) -> bool:
@@ -231,9 +246,10 @@ def _enough(turns: TurnTimes, seconds: float) -> bool:
     return seconds > PAIR_SECONDS or (feeds >= TURNS and gaps >= TURNS * turns.gap_share())
 
 
-def _summary(take: LockstepTake, turns: Sequence[tuple[int, Turn]]) -> TurnTimes:
+def _summary(take: LockstepTake, parts: int, turns: Sequence[tuple[int, Turn]]) -> TurnTimes:
     return TurnTimes(
         steps=take.steps,
+        parts=parts,
         feeds=[turn.inside for _, turn in turns],
         feed_steps=[steps - turn.gaps for steps, turn in turns],
         gaps=[turn.gap / turn.gaps for _, turn in turns if turn.gaps],

@@ -54,7 +54,8 @@ class PairNumbers:
 
     Attributes:
         log_ratio: the pair's number, log of the time of B's epoch over that of A's.
-        feed: log-ratio of the turns inside epochs, their 30 % trimmed mean.
+        feed: log-ratio of the times inside epochs, their 30 % trimmed mean over turns, or over epochs that
+            are several turns.
         gap: log-ratio of the turns' gaps, likewise.
         share: share of the gap in A's epoch.
         launched: which side was launched first, "ab" or "ba".

@@ -38,7 +38,7 @@ def silent(*texts):
 def made(log_ratio, feed=None, gap=None):
     """A pair of which only the numbers matter: inside epochs and between them the same, unless others are given."""
     parts = log_ratio if feed is None else feed, log_ratio if gap is None else gap
-    turns = TurnTimes(97, [0.1] * 30, [10] * 30, [0.3] * 3)
+    turns = TurnTimes(97, 1, [0.1] * 30, [10] * 30, [0.3] * 3)
     drawn = ("ab", "a", False, 1)
     return Pair(log_ratio, *parts, 0.2, *drawn, "2026-01-01T00:00:00+00:00", 1.0, 0.5, turns, turns)
 

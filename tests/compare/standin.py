@@ -34,6 +34,7 @@ class StandIn:
     Attributes:
         kind: "inline", "threaded" (two producers and a queue) or "processes" (the same, beside two busy processes).
         extra: units of work more in each batch.
+        slow: units of work more in the middle batch of each epoch; inline alone.
         gap: units of work between two epochs.
         steps: of an epoch.
         fault: what it does at the step `at`, if anything: a key of `FAULTS`.
@@ -43,6 +44,7 @@ class StandIn:
 
     kind: str = "inline"
     extra: int = 0
+    slow: int = 0
     gap: int = 0
     steps: int = 40
     fault: str = ""
@@ -83,8 +85,8 @@ FAULTS = {
 def batches(cell):
     """Prepare a batch for each step of an epoch."""
     units = Units()
-    for _ in range(cell.steps):
-        units.work(BATCH_UNITS + cell.extra)
+    for at in range(cell.steps):
+        units.work(BATCH_UNITS + cell.extra + (cell.slow if at == cell.steps // 2 else 0))
         yield
 
 
