@@ -83,9 +83,15 @@ def _share(prepare: Callable[[int], Any], asker: _Asker, seconds: float) -> floa
 
 
 def _share_above(waits: list[float], idle: list[float]) -> float:
-    """Return the share of waits that are longer than without a holder, corrected for those that are by chance."""
+    """Return the share of waits that are longer than without a holder, corrected for those that are by chance.
+
+    No wait at all means that the asker waits still. CPython has a thread wait for 5 ms before it demands the GIL, and
+    anew each time that it was let go of for a moment, which ends before an idle core has woken up.
+    """
+    if not waits:
+        return 1.0
     bar = idle[int(CHANCE * (len(idle) - 1))] if idle else 0.0
-    above = sum(wait > max(bar, LEAST_SECONDS) for wait in waits) / max(1, len(waits))
+    above = sum(wait > max(bar, LEAST_SECONDS) for wait in waits) / len(waits)
     chance = sum(wait > max(bar, LEAST_SECONDS) for wait in idle) / max(1, len(idle))
     return min(1.0, max(0.0, (above - chance) / (1 - chance)))
 

@@ -50,6 +50,10 @@ def test_the_share_is_that_of_the_waits_that_are_longer_than_without_a_holder(sh
     assert _share_above(waits, idle) == pytest.approx(share, abs=0.06)
 
 
+def test_whoever_asks_and_never_gets_it_waits_all_the_time():
+    assert _share_above([], [1e-6]) == 1.0
+
+
 def test_the_time_of_a_batch_is_its_own():
     slept = preparation(lambda call: time.sleep(0.005), seconds=0.1)
     # Without the time in which it waited for a core, so a little below what it slept.
