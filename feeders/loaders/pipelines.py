@@ -24,6 +24,9 @@ DRAWS = (
     "Rng",
 )
 
+# Operations that call a function in Python.
+PYTHON = ("PyFunc", "EagerPyFunc")
+
 
 def stages_of(dataset: Any) -> Iterator[Any]:
     """Yield a dataset and those that it is made from."""
@@ -46,12 +49,21 @@ def parallel_stages(dataset: Any) -> list[Any]:
 
 def draws_at_once(dataset: Any) -> bool:
     """Whether calls that run at once draw random numbers of TensorFlow: which of them draws which one is chance."""
-    return any(_draws(stage) for stage in parallel_stages(dataset))
+    return _calls_at_once(dataset, DRAWS)
 
 
-def _draws(stage: Any) -> bool:
+def calls_python_at_once(dataset: Any) -> bool:
+    """Whether calls that run at once are of a function in Python, which may draw random numbers too."""
+    return _calls_at_once(dataset, PYTHON)
+
+
+def _calls_at_once(dataset: Any, operations: tuple[str, ...]) -> bool:
+    return any(_has(stage, operations) for stage in parallel_stages(dataset))
+
+
+def _has(stage: Any, operations: tuple[str, ...]) -> bool:
     graph = getattr(getattr(getattr(stage, "_map_func", None), "function", None), "graph", None)
     # With those that it calls, as the branches of a condition. As one message a graph may be too large.
     inner = (getattr(function, "graph", None) for function in getattr(graph, "_functions", {}).values())
     graphs = [part for part in (graph, *inner) if part is not None]
-    return any(operation.type.startswith(DRAWS) for part in graphs for operation in part.get_operations())
+    return any(operation.type.startswith(operations) for part in graphs for operation in part.get_operations())

@@ -15,7 +15,7 @@ from feeders.keras_api import generation, seed_everything
 from feeders.loaders.opening import ARRAYS, DATASET, SEQUENCE, Opened, Source, open_own, own_files
 from feeders.loaders.own import Own, OwnLoader, one_at_a_time, serve
 from feeders.loaders.pickling import pickling_fault
-from feeders.loaders.pipelines import draws_at_once
+from feeders.loaders.pipelines import calls_python_at_once, draws_at_once
 from feeders.messages import message_of
 from feeders.results.record import FAILED, HUNG
 
@@ -81,7 +81,10 @@ class Survey:
 
 @dataclass(frozen=True)
 class _Pass:
-    """A serial pass, as a child answers; drawn: what it holds is another thing where calls run at once."""
+    """A serial pass, as a child answers; drawn: what it holds is another thing where calls run at once.
+
+    The backward one does not look for that.
+    """
 
     states: tuple[tuple[Columns, ...], ...]
     opened: Mapping[str, Any]
@@ -191,10 +194,26 @@ def _read(load: Own, backward: bool) -> dict[str, Any]:
             "unpicklable": fault.text() if fault else "",
         },
         "length": length or reader.found,
-        "drawn": opened.kind == DATASET and draws_at_once(opened.x),
+        "drawn": not backward and opened.kind == DATASET and _draws_at_once(load, opened, reader),
         "batch": reader.batch,
         "seconds": reader.spent / reader.pulled,
     }
+
+
+def _draws_at_once(load: Own, opened: Opened, reader: _Reader) -> bool:
+    """Whether what a pipeline calls several times at once draws random numbers.
+
+    That of Python is told by a second pass of the same pipeline, which holds other content. The backward pass begins in
+    a new process: where the person's file seeds, it draws the same.
+    """
+    if draws_at_once(opened.x):
+        return True
+    if not calls_python_at_once(opened.x):
+        return False
+    first = reader.states[0]
+    again = _Reader(dataclasses.replace(load, steps=len(first)), opened, len(first))
+    again.read(backward=False)
+    return _contents(again.states[0]) != _contents(first)
 
 
 def _empty(load: Own) -> FeedersError:

@@ -80,9 +80,10 @@ def test_a_look_finds_the_epoch(loaded, name, kind, length, batch):
     assert found.tells
 
 
-def test_what_calls_at_once_draw_is_not_counted(loaded):
+@pytest.mark.parametrize("name", ["drawn", "drawn_in_python"])
+def test_what_calls_at_once_draw_is_not_counted(loaded, name):
     """One thread draws the same in both passes, since the file seeds."""
-    found = survey(address("drawn"), SHORT)
+    found = survey(address(name), SHORT)
     assert (found.steps, found.samples, found.tells) == (12, 95, False)
 
 
