@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from feeders.audit.datasets import is_endless
 from feeders.errors import FeedersError
 from feeders.keras_api import TENSORFLOW, backend, flatten, generation, sequence_base
 from feeders.loaders import Leaf, own
 from feeders.loaders.opening import DATASET, SEQUENCE, Opened, open_own, own_files
 from feeders.loaders.pickling import pickling_fault
+from feeders.loaders.pipelines import is_endless
 from feeders.measure import device
 from feeders.measure.asked import feeder_as_used
 from feeders.measure.host import free_memory

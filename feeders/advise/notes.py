@@ -63,7 +63,8 @@ def of_a_pipeline(evidence: Evidence) -> list[str]:
 def of_gaps(evidence: Evidence) -> list[str]:
     """What the pipeline loses by beginning anew with each epoch."""
     now, look = evidence.tried_of(evidence.today), evidence.look
-    # A fit() that is told the steps goes on where the last epoch ended; a take begins each one anew.
+    # An endless one goes on where the last epoch ended. Of one that ends, a take of some steps begins each epoch anew,
+    # and fit() does not.
     if look.endless or (evidence.request.steps and (look.cut or not look.sized)):
         return []
     gap, epoch = (now.metric("gap"), now.epoch_seconds) if now else (None, None)

@@ -16,10 +16,10 @@ from typing import Any, Callable, Iterator, Sequence, Tuple, Union
 from feeders.keras_api import TENSORFLOW, asked_backend, generation
 from feeders.loaders.opening import DATASET, GENERATOR, ITERATOR, SEQUENCE, WORKERS
 from feeders.loaders.own import one_at_a_time
+from feeders.loaders.pipelines import is_endless
 from feeders.measure.identity import Columns
 
 from .crew import CALLS_PER_WORKER, LOOKED_AT, Crew
-from .datasets import is_endless
 from .exceptions import RaisedException, describe_exception
 from .findings import SOUND, ChangedBatch, RaisedCall, Seen, compare, compare_sets
 from .loader import AuditedLoader, identity_of, open_loader, provoked_files

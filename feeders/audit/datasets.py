@@ -6,18 +6,10 @@ from collections import Counter
 from typing import Any, Sequence
 
 from feeders.keras_api import TENSORFLOW, asked_backend
-from feeders.loaders.pipelines import draws_at_once, is_stage, parallel_stages, stages_of
+from feeders.loaders.pipelines import draws_at_once, is_endless, is_stage, parallel_stages, stages_of
 from feeders.measure.identity import Columns
 
 from .readings import Remainder
-
-# What tf.data.Dataset.cardinality() says of a dataset that repeats.
-INFINITE = -1
-
-
-def is_endless(dataset: Any) -> bool:
-    """Whether it repeats without end."""
-    return int(dataset.cardinality()) == INFINITE
 
 
 def overlap(dataset: Any, epoch: Sequence[Columns]) -> int | None:

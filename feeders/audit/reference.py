@@ -13,13 +13,13 @@ from feeders.errors import FeedersError
 from feeders.keras_api import generation, seed_everything
 from feeders.loaders.opening import ARRAYS, DATASET, GENERATOR, ITERATOR, SEQUENCE
 from feeders.loaders.own import one_at_a_time
+from feeders.loaders.pipelines import is_endless
 from feeders.measure.identity import Columns
 
 from .datasets import (
     gives_up_order,
     is_blurred,
     is_drawn,
-    is_endless,
     is_repeated,
     is_reselected,
     overlap,

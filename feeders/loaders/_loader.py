@@ -91,7 +91,7 @@ class Loader:
             epoch: the epoch, a scalar int64 tensor.
 
         Returns:
-            A ``tf.data.Dataset`` of what `batch` returns, bit for bit.
+            A ``tf.data.Dataset`` of what `batch` returns, bit for bit. One without end goes on from epoch to epoch.
 
         Raises:
             Unsupported: it is not written in TensorFlow ops.

@@ -13,6 +13,7 @@ from feeders.keras_api import flatten, is_of_keras, map_structure, sequence_base
 
 from ._loader import Leaf, Loader
 from .opening import ARRAYS, DATASET, SEQUENCE, Opened, Source, open_own
+from .pipelines import is_endless
 
 # Rows of a batch that ``fit(x, y)`` cuts unless it is told otherwise.
 KERAS_BATCH_SIZE = 32
@@ -215,14 +216,17 @@ class _Dataset(OwnLoader):
 
     def batches(self, epoch: int) -> Iterator[Any]:
         """Yield the batches of one pass, as NumPy arrays."""
-        yield from self.native(1, epoch).as_numpy_iterator()
+        yield from self._epoch().as_numpy_iterator()
 
     def serially(self, epoch: int, times: int = 1) -> Iterator[Any]:
         """Yield the batches of passes, with one thread."""
         yield from one_at_a_time(self.native_passes(1, epoch, times))
 
     def native(self, workers: int, epoch: Any) -> Any:
-        """Return it, an endless one cut to an epoch; its own parallel calls stay."""
+        """Return it, with its own parallel calls; an endless one as it is, since ``fit()`` goes on with it."""
+        return self.x if is_endless(self.x) else self._epoch()
+
+    def _epoch(self) -> Any:
         return self.x if int(self.x.cardinality()) == len(self) else self.x.take(len(self))
 
     def passes(self, epoch: int, times: int) -> Iterator[Any]:
@@ -232,7 +236,7 @@ class _Dataset(OwnLoader):
     def native_passes(self, workers: int, epoch: Any, times: int) -> Any:
         """Return it so many times; one that is cut goes on instead of filling the buffer of its shuffle anew."""
         if times == 1:
-            return self.native(workers, epoch)
+            return self._epoch()
         if int(self.x.cardinality()) == len(self):
             return self.x.repeat(times)
         return self.x.repeat().take(times * len(self))

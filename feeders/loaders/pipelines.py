@@ -27,6 +27,14 @@ DRAWS = (
 # Operations that call a function in Python.
 PYTHON = ("PyFunc", "EagerPyFunc")
 
+# What tf.data.Dataset.cardinality() says of a dataset that repeats without end.
+INFINITE = -1
+
+
+def is_endless(dataset: Any) -> bool:
+    """Whether it repeats without end."""
+    return int(dataset.cardinality()) == INFINITE
+
 
 def stages_of(dataset: Any) -> Iterator[Any]:
     """Yield a dataset and those that it is made from."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from typing import Any, Callable, Iterator
 
@@ -10,6 +11,7 @@ import numpy as np
 from feeders.errors import Unsupported
 from feeders.keras_api import TENSORFLOW, backend, flatten, map_structure, no_autograph
 from feeders.loaders import ITERATOR, OPS, STATIC_EPOCH, Leaf, Loader
+from feeders.loaders.pipelines import is_endless
 
 from ._feeder import Feed, Feeder
 from .pool_dataset import tuples
@@ -121,7 +123,9 @@ def _flat_batch(loader: Loader) -> Callable[[int], Any]:
 def _native(loader: Loader, workers: int) -> Feed:
     import tensorflow as tf
 
-    return _prefetched(no_autograph(loader.native)(workers, tf.constant(STATIC_EPOCH, tf.int64)))
+    dataset = no_autograph(loader.native)(workers, tf.constant(STATIC_EPOCH, tf.int64))
+    steps = {"steps_per_epoch": len(loader)} if is_endless(dataset) else {}
+    return dataclasses.replace(_prefetched(dataset), fit=steps)
 
 
 def _interleave(loader: Loader, workers: int) -> Feed:

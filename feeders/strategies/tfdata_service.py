@@ -255,6 +255,7 @@ from feeders import variables  # noqa: E402
 from feeders.errors import Unsupported  # noqa: E402
 from feeders.keras_api import no_autograph  # noqa: E402
 from feeders.loaders import OPS, STATIC_EPOCH, Loader  # noqa: E402
+from feeders.loaders.pipelines import is_endless  # noqa: E402
 
 from ._feeder import Feed, Feeder  # noqa: E402
 
@@ -264,6 +265,8 @@ def _build(loader: Loader, workers: int) -> Feed:
 
     # The workers are the parallel part: each prepares one batch at a time.
     dataset = no_autograph(loader.native)(1, tf.constant(STATIC_EPOCH, tf.int64))
+    if is_endless(dataset):
+        dataset = dataset.take(len(loader))
     fault = _fault(dataset)
     if fault:
         raise Unsupported(f"tfdata-service on {loader.name}: {fault}. Try: tfdata-native")

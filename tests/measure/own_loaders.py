@@ -140,6 +140,20 @@ def dataset():
     return tf.data.Dataset.range(BATCHES).map(prepared, num_parallel_calls=2)
 
 
+def begins_slowly():
+    """A pipeline without end whose source takes a second to begin."""
+    import tensorflow as tf
+
+    def indices():
+        time.sleep(1)
+        while True:
+            yield from range(BATCHES)
+
+    source = tf.data.Dataset.from_generator(indices, output_signature=tf.TensorSpec((), tf.int64))
+    batches = source.map(lambda index: tf.constant(ROWS)[SIZE * index : SIZE * index + SIZE])
+    return batches.map(lambda x: (x, x[:, 0])).repeat()
+
+
 def drawn():
     """What two threads draw from the seeded generator of a map, they draw in any order."""
     import tensorflow as tf

@@ -153,6 +153,13 @@ def test_a_feeder_that_needs_an_index_is_unsupported_on_a_generator(loaded):
     assert "its batches have no index" in record.message
 
 
+def test_an_endless_pipeline_goes_on_between_epochs_as_in_fit(loaded):
+    """Each epoch that began it anew would wait for a second."""
+    record = taken("tfdata-native", "begins_slowly")
+    assert (record.guarantee, record.batches) == ("exactly-once", 12), record.message
+    assert record.metrics["gap"] < 0.5
+
+
 def test_a_call_makes_it(loaded):
     record = taken("generator", "made", call="made(1)")
     assert record.guarantee == "exactly-once", record.message
