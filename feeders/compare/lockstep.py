@@ -4,7 +4,8 @@ A neighbour on the machine slows both down alike, turn by turn: the log-ratio of
 where that of two takes in the same half minute spreads by 25-51 %.
 
 Clocks run on while a process is stopped. A request to a store that was sent in one turn has been answered by the next,
-for free, at most one for each worker and turn. tf.data's autotuning wakes up after times that double within an epoch,
+for free, at most one for each worker and turn. So a side that waits goes on for an epoch in each turn before its time
+counts, and is never stopped within one. tf.data's autotuning wakes up after times that double within an epoch,
 and the end of an epoch may have to wait for it. So turns are whole epochs where that can be, however short these are:
 what begins and ends with an epoch is in one turn.
 """
@@ -50,6 +51,13 @@ GAPS = 2
 
 # Then two gaps will do: Keras 2 sits idle for 5 s in each, which is what the number is about there.
 PAIR_SECONDS = 30
+
+# A side that keeps fewer cores busy waits: for a store, or for a device. Then turns are whole epochs, of which others
+# come before; half as many, as they take twice as long, and a neighbour on the machine disturbs a wait little.
+WAITING_CORES, FEWEST_APART = 0.7, 4
+
+# Of longer epochs there would be too few. One wait for free is a small part of them.
+LONGEST_APART = 2.0
 
 # Off each end of the sorted log-ratios; the mean is that of the middle 40 %. A neighbour's bursts hit single turns. Of
 # fewer than four epochs in parts none is left out: bursts widen the interval over pairs then.
@@ -180,12 +188,12 @@ def _in_lockstep(
             running[name] = start_take(sides[name].process, sides[name].cell, sides[name].settings)
         start = time.monotonic()
         order = first + ("b" if first == "a" else "a")
-        planned = plan(_steps(running), *_seconds(running), turn_seconds)
-        parts = len(planned)
-        for steps in itertools.cycle(planned):
+        planned = plan(_steps(running), *_seconds(running), turn_seconds, _waits(running))
+        parts = len(planned.steps)
+        for steps in itertools.cycle(planned.steps):
             for name in order:
-                turns[name].append((steps, running[name].turn(steps)))
-            if _enough(_summary(running[name], parts, turns[name]), time.monotonic() - start):
+                turns[name].append((steps, running[name].turn(steps, planned.uncounted)))
+            if _enough(_summary(running[name], parts, turns[name]), planned.turns, time.monotonic() - start):
                 break
         result: dict[str, TurnTimes] | BrokenPair = {name: _summary(running[name], parts, turns[name]) for name in "ab"}
     except BrokenTake as error:
@@ -224,26 +232,51 @@ def _seconds(running: dict[str, LockstepTake]) -> tuple[float, float]:
     return max(take.inside_seconds for take in takes), max(take.gap_seconds for take in takes)
 
 
-def plan(steps: int, inside_seconds: float, gap_seconds: float, turn_seconds: float) -> list[int]:
-    """Return the steps of turns, again and again: of one epoch or several, or nearly equal parts of one.
+def _waits(running: dict[str, LockstepTake]) -> bool:
+    """Whether a side waits for much of its time."""
+    return min(take.cores for take in running.values()) < WAITING_CORES
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The turns of a pair.
+
+    Attributes:
+        steps: of turns, again and again: of one epoch or several, or of nearly equal parts of one.
+        uncounted: steps before these in each turn.
+        turns: that are enough.
+    """
+
+    steps: list[int]
+    uncounted: int
+    turns: int
+
+
+def plan(steps: int, inside_seconds: float, gap_seconds: float, turn_seconds: float, waits: bool = False) -> Plan:
+    """Return the turns of a pair.
 
     Args:
         steps: of an epoch.
         inside_seconds: of an epoch, without the gap.
         gap_seconds: of the gap after it.
         turn_seconds: length of a turn.
+        waits: whether a side waits for much of its time.
     """
-    epochs = max(1, round(turn_seconds / (inside_seconds + gap_seconds)))
+    seconds = inside_seconds + gap_seconds
+    epochs = max(1, round(turn_seconds / seconds))
     parts = max(1, min(round(inside_seconds / turn_seconds), steps // TURN_STEPS))
-    return [epochs * (steps * (at + 1) // parts - steps * at // parts) for at in range(parts)]
+    if waits and seconds <= LONGEST_APART:
+        before = steps * -(-TURN_STEPS // steps)
+        return Plan([epochs * steps], before, max(FEWEST_APART, TURNS // (2 * parts)))
+    return Plan([epochs * (steps * (at + 1) // parts - steps * at // parts) for at in range(parts)], 0, TURNS)
 
 
-def _enough(turns: TurnTimes, seconds: float) -> bool:
+def _enough(turns: TurnTimes, wanted: int, seconds: float) -> bool:
     """Whether both parts of an epoch have been seen often enough for their weight in it."""
     gaps, feeds = len(turns.gaps), len(turns.feeds)
     if gaps < GAPS:
         return False
-    return seconds > PAIR_SECONDS or (feeds >= TURNS and gaps >= TURNS * turns.gap_share())
+    return seconds > PAIR_SECONDS or (feeds >= wanted and gaps >= wanted * turns.gap_share())
 
 
 def _summary(take: LockstepTake, parts: int, turns: Sequence[tuple[int, Turn]]) -> TurnTimes:

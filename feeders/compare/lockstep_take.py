@@ -26,7 +26,7 @@ class Turn:
     """One turn of a take.
 
     Attributes:
-        inside: seconds inside epochs, from when it was told to go on to the end of its last step.
+        inside: seconds inside epochs, from the beginning of the steps that count to the end of the last one.
         gap: seconds from the end of an epoch's last step to the end of the next one's first, in sum.
         gaps: epochs that ended in it.
     """
@@ -48,6 +48,7 @@ class LockstepTake:
         steps: of an epoch.
         inside_seconds: of a warm epoch, without the gap.
         gap_seconds: of the gap after it.
+        cores: that it kept busy meanwhile, with all its processes.
     """
 
     def __init__(self, process: LockstepProcess, warm: Mapping[str, Any]) -> None:
@@ -56,18 +57,23 @@ class LockstepTake:
         self.steps: int = warm["steps"]
         self.inside_seconds: float = warm["inside"]
         self.gap_seconds: float = warm["gap"]
+        self.cores: float = warm["cores"]
         self._ended = False
         self.pause()
 
-    def turn(self, steps: int) -> Turn:
+    def turn(self, steps: int, uncounted: int = 0) -> Turn:
         """Let it make so many steps.
+
+        Args:
+            steps: that count.
+            uncounted: before them.
 
         Raises:
             BrokenTake: it has broken.
             FeedersError: the process has died.
         """
         # The command is there when it wakes up, so that its workers get no head start.
-        self._process.send({"go": steps})
+        self._process.send({"go": steps, "uncounted": uncounted})
         self.resume()
         try:
             answer = self._process.receive_of_take()

@@ -11,6 +11,7 @@ from feeders.errors import Unsupported
 from feeders.results.record import MEASURED
 
 from .channel import Channel, TurnHeartbeat
+from .processes import cpu_seconds, tree
 from .supervise import Finish
 
 
@@ -19,6 +20,7 @@ class Turns:
 
     Two epochs and the first step of the third are warm-up, and the second one is timed: turns begin and end after the
     first step of an epoch, or further in it. A gap is from the end of an epoch's last step to that of the next first.
+    A turn may begin with steps that do not count.
 
     Args:
         channel: commands and answers.
@@ -28,8 +30,10 @@ class Turns:
 
     def __init__(self, channel: Channel, heartbeat: TurnHeartbeat, answer: Finish) -> None:
         self._channel, self._heartbeat, self._answer = channel, heartbeat, answer
-        self._steps = self._done = self._until = self._epochs = 0
+        self._steps = self._done = self._from = self._until = self._epochs = 0
         self._warm = False
+        # CPU time of all its processes when the warm epoch began.
+        self._cpu = 0.0
         # When the turn began, when the last epoch ended, and the gaps of the turn.
         self._start = self._last = self._gap = 0.0
         self._gaps = 0
@@ -42,7 +46,7 @@ class Turns:
         """
         if steps < 2:
             raise Unsupported(f"an epoch of {steps} batch(es); turns within an epoch need 2 or more")
-        self._steps, self._until = steps, 2 * steps + 1
+        self._steps, self._from, self._until = steps, steps + 1, 2 * steps + 1
 
     @property
     def started(self) -> bool:
@@ -51,7 +55,8 @@ class Turns:
 
     def times_this_step(self) -> bool:
         """Whether the end of the step that is being made is a time that counts."""
-        return (self._done + 1) % self._steps in (0, 1) or self._done + 1 >= self._until
+        done = self._done + 1
+        return done % self._steps in (0, 1) or done == self._from or done >= self._until
 
     def step_ended(self) -> None:
         """Note that a step has just ended; return when the next one may begin."""
@@ -64,10 +69,13 @@ class Turns:
             self._gaps += 1
         if self._done >= self._until:
             self._turn_ended(now)
-        elif not self._warm:
+            return
+        if self._done == self._from:
+            self._begin_turn(now)
+        if not self._warm:
             self._heartbeat.progressed()
-            if self._done == self._steps + 1:
-                self._begin_turn(now)
+            if self._done == self._from:
+                self._cpu = _cpu_seconds()
 
     def epoch_ended(self) -> None:
         """Note that an epoch has ended.
@@ -86,7 +94,8 @@ class Turns:
     def _turn_ended(self, now: float) -> None:
         seconds: Any = {"inside": now - self._start - self._gap, "gap": self._gap, "gaps": self._gaps}
         if not self._warm:
-            seconds = {**seconds, "steps": self._steps, "group": os.getpgrp()}
+            cores = (_cpu_seconds() - self._cpu) / (now - self._start)
+            seconds = {**seconds, "steps": self._steps, "group": os.getpgrp(), "cores": cores}
             self._warm = True
             gc.collect()
             gc.freeze()
@@ -102,9 +111,14 @@ class Turns:
         if "end" in command:
             # From within fit(): how long Keras takes to close is not our matter.
             self._answer({"outcome": MEASURED, "message": ""})
-        self._until = self._done + command["go"]
+        self._from = self._done + command["uncounted"]
+        self._until = self._from + command["go"]
         self._heartbeat.turn_changed()
         self._begin_turn(time.perf_counter())
 
     def _begin_turn(self, now: float) -> None:
         self._start, self._gap, self._gaps = now, 0.0, 0
+
+
+def _cpu_seconds() -> float:
+    return cpu_seconds(tree(os.getpid()))

@@ -5,6 +5,7 @@ Run with two descriptors it serves takes as ``feeders.measure.fit_in_turns`` doe
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import signal
@@ -17,6 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from feeders.measure.lockstep_worker import run_worker
+
+# Of what "waits": seconds of a batch and of a step, and the batches that it runs ahead by.
+WAIT_SECONDS, STEP_SECONDS, AHEAD = 0.001, 0.002, 16
 
 # What a batch costs to prepare, and what its training step costs, in units of work: 20 together, so one is 5 %.
 BATCH_UNITS = 18
@@ -32,9 +36,10 @@ class StandIn:
     """What a stand-in does; it is to a lockstep process what a cell is.
 
     Attributes:
-        kind: "inline", "threaded" (two producers and a queue) or "processes" (the same, beside two busy processes).
+        kind: "inline", "threaded" (two producers and a queue), "processes" (the same, beside two busy processes) or
+            "waits" (one producer that sleeps and never ends, and steps that sleep).
         extra: units of work more in each batch.
-        slow: units of work more in the middle batch of each epoch; inline alone.
+        slow: units of work more in the middle batch of each epoch, or milliseconds of what waits; not in threads.
         gap: units of work between two epochs.
         steps: of an epoch.
         fault: what it does at the step `at`, if anything: a key of `FAULTS`.
@@ -107,6 +112,25 @@ def produced(cell):
         yield ready.get()
 
 
+def waiting(cell):
+    """Return the same of one thread that waits for its batches, and goes on into the next epoch."""
+    ready = queue.Queue(maxsize=AHEAD)
+
+    def produce():
+        for at in itertools.count():
+            time.sleep(WAIT_SECONDS + (cell.slow / 1e3 if at % cell.steps == cell.steps // 2 else 0))
+            ready.put(None)
+
+    threading.Thread(target=produce, daemon=True).start()
+
+    def feed(cell):
+        for _ in range(cell.steps):
+            yield ready.get()
+            time.sleep(STEP_SECONDS)
+
+    return feed
+
+
 def _count_for_ever(path):
     """Start two processes that write to a file, for ever: they are workers of a take, and end with it."""
     for _ in range(PRODUCERS):
@@ -122,7 +146,7 @@ def fit(command, turns):
     cell = StandIn(**command["cell"])
     if cell.kind == "processes":
         _count_for_ever(cell.counter)
-    feed = batches if cell.kind == "inline" else produced
+    feed = waiting(cell) if cell.kind == "waits" else batches if cell.kind == "inline" else produced
     units, done = Units(), 0
     turns.begin(cell.steps)
     while True:

@@ -100,6 +100,8 @@ def test_turns_tell_what_is_inside_epochs_and_between_them(serving):
     assert all(0 <= turn.inside < SOON_SECONDS and turn.gap < SOON_SECONDS for turn in turns)
     # Five times the work of an epoch lies between two: no neighbour makes that much.
     assert turns[4].gap > turns[4].inside
+    # The turn before ended with a gap: of two epochs the first does not count.
+    assert take.turn(40, uncounted=40).gaps == 1
     take.end()
     take.end()
     again = start_take(serving, StandIn(), SETTINGS)
