@@ -52,7 +52,7 @@ GAPS = 2
 # Then two gaps will do: Keras 2 sits idle for 5 s in each, which is what the number is about there.
 PAIR_SECONDS = 30
 
-# A side that keeps fewer cores busy waits: for a store, or for a device. Then turns are whole epochs, of which others
+# A side that asks for fewer cores waits: for a store, or for a device. Then turns are whole epochs, of which others
 # come before; half as many, as they take twice as long, and a neighbour on the machine disturbs a wait little.
 WAITING_CORES, FEWEST_APART = 0.7, 4
 

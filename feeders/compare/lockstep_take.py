@@ -48,7 +48,7 @@ class LockstepTake:
         steps: of an epoch.
         inside_seconds: of a warm epoch, without the gap.
         gap_seconds: of the gap after it.
-        cores: that it kept busy meanwhile, with all its processes.
+        cores: that it asked for meanwhile, with all its processes, whether or not it got them.
     """
 
     def __init__(self, process: LockstepProcess, warm: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ It has two descriptors, for commands and for answers, and talks in lines of JSON
 in                                           out
 ===========================================  ==========================================================================
                                              ``{"ready": versions}``, or ``{"error": text}`` and the end
-``{"cell": {...}, "settings": {...}}``       ``{"group", "steps", "inside", "gap", "cores": that it keeps busy}``, warm
+``{"cell": {...}, "settings": {...}}``       ``{"group", "steps", "inside", "gap", "cores": that it asks for}``, warm
 ``{"go": steps, "uncounted": before them}``  ``{"inside": seconds, "gap": seconds, "gaps": epochs that ended in it}``
 ``{"end": true}``                            ``{"outcome": "measured", "message": ""}``
 ===========================================  ==========================================================================

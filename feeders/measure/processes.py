@@ -1,8 +1,9 @@
-"""CPU time and memory of a process tree."""
+"""CPU time, waits for a core, and memory of a process tree."""
 
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Iterable
 
 import psutil
@@ -29,6 +30,16 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
             # What a living child used is counted with the child, what a reaped one used only here.
             total += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
     return total
+
+
+def delay_seconds(processes: Iterable[psutil.Process]) -> float:
+    """Time that their living threads have waited for a core, in seconds; 0 where the system does not tell it."""
+    total = 0
+    for process in processes:
+        for path in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):
+                total += int(path.read_bytes().split()[1])
+    return total / 1e9
 
 
 def pss_bytes(processes: Iterable[psutil.Process], files: bool = True) -> int | None:
