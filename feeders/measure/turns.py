@@ -11,7 +11,7 @@ from feeders.errors import Unsupported
 from feeders.results.record import MEASURED
 
 from .channel import Channel, TurnHeartbeat
-from .processes import cpu_seconds, delay_seconds, tree
+from .processes import asked_seconds
 from .supervise import Finish
 
 
@@ -32,8 +32,8 @@ class Turns:
         self._channel, self._heartbeat, self._answer = channel, heartbeat, answer
         self._steps = self._done = self._from = self._until = self._epochs = 0
         self._warm = False
-        # Of all its processes when the warm epoch began.
-        self._busy = 0.0
+        # Seconds that it had asked for a core when the warm epoch began.
+        self._asked = 0.0
         # When the turn began, when the last epoch ended, and the gaps of the turn.
         self._start = self._last = self._gap = 0.0
         self._gaps = 0
@@ -75,7 +75,7 @@ class Turns:
         if not self._warm:
             self._heartbeat.progressed()
             if self._done == self._from:
-                self._busy = _busy_seconds()
+                self._asked = asked_seconds()
 
     def epoch_ended(self) -> None:
         """Note that an epoch has ended.
@@ -94,7 +94,7 @@ class Turns:
     def _turn_ended(self, now: float) -> None:
         seconds: Any = {"inside": now - self._start - self._gap, "gap": self._gap, "gaps": self._gaps}
         if not self._warm:
-            cores = (_busy_seconds() - self._busy) / (now - self._start)
+            cores = (asked_seconds() - self._asked) / (now - self._start)
             seconds = {**seconds, "steps": self._steps, "group": os.getpgrp(), "cores": cores}
             self._warm = True
             gc.collect()
@@ -118,9 +118,3 @@ class Turns:
 
     def _begin_turn(self, now: float) -> None:
         self._start, self._gap, self._gaps = now, 0.0, 0
-
-
-def _busy_seconds() -> float:
-    """CPU time of this process and its children, and the time in which others kept them from a core."""
-    processes = tree(os.getpid())
-    return cpu_seconds(processes) + delay_seconds(processes)

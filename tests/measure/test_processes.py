@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import mmap
-import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
-from feeders.measure.processes import cpu_seconds, delay_seconds, pss_bytes, unshared_bytes
+from feeders.measure.processes import pss_bytes, unshared_bytes
 
 # Beside what is counted, other code of this process may take some.
 NOISE = 4 << 20
@@ -44,22 +42,19 @@ def test_memory_that_is_taken_is_held():
 @pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell how long a thread has waited for a core")
 def test_two_that_share_a_core_have_asked_for_two():
     """Each waits while the other computes; one that sleeps asks for none."""
-    core = {min(os.sched_getaffinity(0))}
-    begin = f"import os, time; os.sched_setaffinity(0, {core}); print('here', flush=True); "
-    busy = [f"{begin}\nwhile True: pass"] * 2
-    codes = [*busy, f"{begin}time.sleep(60)"]
-    running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for code in codes]
-    try:
-        assert all(process.stdout.readline() == "here\n" for process in running)
-        asked = []
-        for process in running:
-            seen = [psutil.Process(process.pid)]
-            before, start = cpu_seconds(seen) + delay_seconds(seen), time.monotonic()
-            time.sleep(0.5)
-            asked.append((cpu_seconds(seen) + delay_seconds(seen) - before) / (time.monotonic() - start))
-    finally:
-        for process in running:
-            process.kill()
-            process.communicate()
-    assert min(asked[:2]) > 0.8
-    assert asked[2] < 0.3
+    asking = (
+        "import os, subprocess, sys, time\n"
+        "from feeders.measure.processes import asked_seconds\n"
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
+        "before, start = asked_seconds(), time.monotonic()\n"
+        "while time.monotonic() < start + 0.5:\n"
+        "    pass\n"
+        "print((asked_seconds() - before) / (time.monotonic() - start))\n"
+        "child.kill()\n"
+    )
+    for child, cores in (("while True: pass", 2), ("import time; time.sleep(60)", 1)):
+        command = [sys.executable, "-c", asking, f"print(flush=True)\n{child}"]
+        asked = float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+        assert asked == pytest.approx(cores, abs=0.3)
