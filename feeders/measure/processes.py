@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import time
 from pathlib import Path
 from typing import Iterable, Iterator
 
@@ -35,18 +34,21 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     return total
 
 
-def asked_seconds() -> float:
+def asked_seconds(own: float, processes: Iterable[psutil.Process]) -> float:
     """Time that this process and its children have used a core, or waited for one that others had, in seconds.
 
     Finer than a clock tick on Linux; waits for a core are left out elsewhere.
+
+    Args:
+        own: CPU time of this process, which whoever calls reads: to look for the others takes some too.
+        processes: this one and the others.
     """
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    total = time.process_time() + ended.ru_utime + ended.ru_stime
-    for process in tree(os.getpid()):
-        is_here = process.pid == os.getpid()
+    total = own + ended.ru_utime + ended.ru_stime
+    for process in processes:
         threads = list(_schedule(process.pid))
         total += sum(waited for _, waited in threads)
-        if not is_here:
+        if process.pid != os.getpid():
             total += sum(used for used, _ in threads) if threads else cpu_seconds([process])
     return total
 

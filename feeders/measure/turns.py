@@ -11,7 +11,7 @@ from feeders.errors import Unsupported
 from feeders.results.record import MEASURED
 
 from .channel import Channel, TurnHeartbeat
-from .processes import asked_seconds
+from .processes import asked_seconds, tree
 from .supervise import Finish
 
 
@@ -70,12 +70,14 @@ class Turns:
         if self._done >= self._until:
             self._turn_ended(now)
             return
-        if self._done == self._from:
-            self._begin_turn(now)
         if not self._warm:
             self._heartbeat.progressed()
-            if self._done == self._from:
-                self._asked = asked_seconds()
+        if self._done == self._from:
+            if not self._warm:
+                processes = tree(os.getpid())
+                self._asked = asked_seconds(time.process_time(), processes)
+                now = time.perf_counter()
+            self._begin_turn(now)
 
     def epoch_ended(self) -> None:
         """Note that an epoch has ended.
@@ -94,7 +96,8 @@ class Turns:
     def _turn_ended(self, now: float) -> None:
         seconds: Any = {"inside": now - self._start - self._gap, "gap": self._gap, "gaps": self._gaps}
         if not self._warm:
-            cores = (asked_seconds() - self._asked) / (now - self._start)
+            asked = asked_seconds(time.process_time(), tree(os.getpid())) - self._asked
+            cores = asked / (now - self._start)
             seconds = {**seconds, "steps": self._steps, "group": os.getpgrp(), "cores": cores}
             self._warm = True
             gc.collect()
