@@ -110,7 +110,8 @@ class TurnTimes:
 
 def _sums(values: Sequence[float], parts: int) -> np.ndarray:
     whole = len(values) // parts * parts
-    return np.array(values[:whole], float).reshape(-1, parts).sum(axis=1)
+    sums: np.ndarray = np.array(values[:whole], float).reshape(-1, parts).sum(axis=1)
+    return sums
 
 
 @dataclass(frozen=True)
