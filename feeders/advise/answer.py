@@ -8,6 +8,7 @@ from typing import Mapping
 
 from feeders.audit.judge import NOT_COUNTED
 from feeders.loaders.opening import DATASET
+from feeders.measure import METRICS
 
 from .choice import BELOW_CEILING, CHANGE, LEAVE, PREPARATION, UNSAFE, Choice
 from .evidence import Evidence, gist
@@ -16,6 +17,9 @@ from .notes import of_a_pipeline, of_dataset, of_epoch, of_gaps, of_index, of_or
 from .others import Reason, not_to_be_used, runner_up
 from .patches import lifted_file, patch
 from .sentence import few_pairs, gave_cores, missed, named_lines, sentence
+
+# Of the budget: a loader that takes longer to be made leaves too little of it, also on an idle host.
+SLOWLY_MADE = 0.03
 
 # Percent of the limit: from here on the limit itself is what holds a loader back.
 NEAR_THE_LIMIT = 90
@@ -181,4 +185,8 @@ def _is_open(choice: Choice) -> bool:
 
 def _more_time(evidence: Evidence) -> str:
     seconds = -(-2 * max(evidence.request.seconds, evidence.lacking) // 10) * 10
+    made = evidence.look.seconds
+    if made >= SLOWLY_MADE * evidence.request.seconds:
+        each = METRICS.named("epoch").format(made)
+        return f"It takes {each} to make the loader, in each process that reads it. Try: --seconds {seconds:.0f}"
     return f"Try: --seconds {seconds:.0f}, or again when this host is idle."

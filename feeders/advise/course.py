@@ -18,7 +18,7 @@ from feeders.measure.survey import Survey, survey
 from .audits import Audits
 from .bench import HostBench
 from .budget import Budget
-from .candidates import candidates, today, use_of
+from .candidates import candidates, gain, today, use_of
 from .costs import Costs
 from .evidence import Evidence, is_fed, is_safe
 from .look import Look
@@ -176,6 +176,7 @@ class Course:
                 limit,
                 self._progress,
                 self._audits.unsafe,
+                lambda cell: gain(cell, self._look.preparation(), self._costs.cores),
                 self._costs.made,
                 self._costs.starts,
                 self._costs.take,
@@ -190,11 +191,20 @@ class Course:
             search.take_alone()
         if not self._audits.is_worth_it() or (is_fed(now, search.limit) and now in search.safe()):
             return
-        # Takes get half of what an audit leaves that the best of them may need; pairs get the rest.
-        search.screen(self._cells, self._budget.halfway(PAIRS_SHARE - self._audits.expected(self._cells)))
+        search.screen(self._cells, self._takes_end())
         while self._audits.of_ways(search.best_two(), PAIRS_SHARE):
             continue
         search.compare(PAIRS_SHARE)
+
+    def _takes_end(self) -> float:
+        """Return the share of the budget at which takes end.
+
+        They get half of what an audit leaves that the best of them may need; pairs get the rest. Where that audit has
+        no time in any case, takes get all: they tell at least which way is worth more time.
+        """
+        audit = self._audits.expected(self._cells)
+        fits = self._budget.fits(self._budget.of(audit) + self._costs.take, PAIRS_SHARE)
+        return self._budget.halfway(PAIRS_SHARE - audit) if fits else PAIRS_SHARE
 
     def _settings(self) -> Settings:
         request = self._request

@@ -77,6 +77,11 @@ class Lines:
         """Share of the time that the lines take together."""
         return sum(line.share for line in self.lines)
 
+    @property
+    def cpu_share(self) -> float:
+        """Share of the time in which a core was used; where no line is known, that is taken for computing."""
+        return 1 - sum(line.share * (1 - line.cpu_share) for line in self.lines)
+
     @classmethod
     def from_json(cls, values: Any) -> Lines:
         """Return what ``dataclasses.asdict`` made JSON of."""

@@ -17,6 +17,7 @@ from feeders.loaders.pickling import pickling_fault
 from feeders.loaders.pipelines import is_endless
 from feeders.measure import device
 from feeders.measure.asked import feeder_as_used
+from feeders.measure.gil import Preparation
 from feeders.measure.host import free_memory
 from feeders.measure.supervise import Watch
 from feeders.measure.survey import no_answer
@@ -94,6 +95,11 @@ class Look:
     def batch_seconds(self) -> float:
         """Of a batch, prepared alone; 0 where none was."""
         return self.lines.seconds / self.lines.batches if self.lines.batches else 0.0
+
+    def preparation(self) -> Preparation:
+        """Return what preparing a batch takes, as far as a look tells: all that computes may hold the GIL."""
+        share = self.lines.cpu_share
+        return Preparation(self.batch_seconds, share * self.batch_seconds, share)
 
     @property
     def feeder(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Callable, Sequence
 
 from feeders.compare.verdict import MARGIN
 from feeders.measure import Cell
@@ -25,15 +25,16 @@ class Prospects:
 
     Args:
         limit: of the loader; None if not known.
+        guess: how many times as fast as one thread a way can be, where no limit is known.
     """
 
-    def __init__(self, limit: Limit | None) -> None:
-        self._limit = limit
+    def __init__(self, limit: Limit | None, guess: Callable[[Cell], float] = lambda cell: 0.0) -> None:
+        self._limit, self._guess = limit, guess
 
     def promise(self, cell: Cell) -> tuple[float, int, int]:
         """Return what sorts ways into the order of trial: what can be fastest first, then what is simple."""
-        bound = (self._bound(cell) or 0.0) * (DEAR if use_of(cell) == PROCESSES else 1)
-        return -bound, cell.workers, FEEDERS.names.index(cell.feeder)
+        bound = (self._bound(cell) or 0.0) if self._limit else self._guess(cell)
+        return -bound * (DEAR if use_of(cell) == PROCESSES else 1), cell.workers, FEEDERS.names.index(cell.feeder)
 
     def hopeless(self, cell: Cell, tried: Sequence[Tried], safe: Sequence[Tried]) -> str:
         """Return why a way can't win; empty if it can.

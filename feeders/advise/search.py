@@ -74,6 +74,7 @@ class Search:
         starts: seconds until so many processes have started anew.
         foreseen: seconds of a take of the simplest way.
         unsafe: tells why a way must not be used; empty if nothing is known against it.
+        guess: how many times as fast as one thread a way can be; that counts where no limit is known.
         tried: by way, in the order of trial.
         dropped: ways that were not tried.
         duels: by their two sides.
@@ -87,6 +88,7 @@ class Search:
     limit: Limit | None
     progress: Callable[[str, float], None]
     unsafe: Callable[[Tried], str]
+    guess: Callable[[Cell], float] = lambda cell: 0.0
     made: float = 0.0
     starts: Callable[[int], float] = lambda workers: 0.0
     foreseen: float = 0.0
@@ -117,7 +119,8 @@ class Search:
             cells: to try.
             until: share of the budget at which it ends.
         """
-        waiting = sorted((cell for cell in cells if cell not in self.tried), key=Prospects(self.limit).promise)
+        promise = Prospects(self.limit, self.guess).promise
+        waiting = sorted((cell for cell in cells if cell not in self.tried), key=promise)
         for cell in waiting:
             reason = self._hopeless(cell) or ("" if self._fits(cell, until) else NO_TIME)
             if reason:

@@ -100,7 +100,9 @@ def missed(choice: Choice, until: str) -> str:
     unproven, untried = choice.evidence.unproven(), choice.untried()
     if unproven:
         fastest = max(unproven, key=lambda each: each.speed or 0.0)
-        return f"{_way(fastest)} may be faster, and could not be audited {until}"
+        times = choice.ratios(fastest)[0]
+        gave = f"gave {_number(times)} x today's samples/s" if times else "may be faster"
+        return f"{_way(fastest)} {gave}, and could not be audited {until}"
     tried = {each.cell.feeder for each in choice.evidence.tried}
     others = " (another number of workers)"
     names = ", ".join(f"`{name}`{others if name in tried else ''}" for name in untried[:NAMED_FEEDERS])

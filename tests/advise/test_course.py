@@ -11,6 +11,7 @@ import pytest
 
 from feeders.advise.budget import Budget
 from feeders.advise.costs import Costs
+from feeders.advise.lines import Line, Lines
 from feeders.advise.request import AdviseRequest
 from feeders.audit.request import AuditRequest
 from feeders.errors import FeedersError
@@ -316,6 +317,20 @@ def test_a_long_generator_is_audited_in_part_where_its_order_stays(ordered, step
     assert costs.shortened(AuditRequest("mine.py:generator", seconds=18.0)).steps == steps
     short = dataclasses.replace(costs, batch=0.001, length=60)
     assert short.shortened(AuditRequest("mine.py:generator", seconds=18.0)).steps is None
+
+
+@pytest.mark.parametrize(("cpu_share", "first"), [(0.0, ("sequence", 4)), (1.0, ("sequence-processes", 2))])
+def test_where_making_the_loader_takes_the_time_what_promises_most_is_taken_all_the_same(advised, cpu_share, first):
+    """Neither the limit nor another audit fits; a take says whether more time is worth it."""
+    waits = (Line("mine.py", 12, "prepare", "wait()", 1.0, cpu_share),)
+    look = dataclasses.replace(INDEXED, seconds=10.0, lines=Lines(waits, 0.6, 60))
+    bench = SlowBench(10.0, 0.01, 0.0, 60, 60, imported=5.0)
+    bench.speeds[cell(*first)] = 3_900
+    found, asked = advised(bench, look=look, survey=dataclasses.replace(SURVEY, seconds=0.01))
+    assert asked == [("one reader", 1)]
+    assert bench.taken[:2] == [SEQUENCE, cell(*first)]
+    assert f"`{first[0]}` with {first[1]} workers gave 3.90 x today's samples/s" in found.answer.sentence
+    assert bench.now <= 180
 
 
 def test_a_loader_of_5_ms_batches_is_never_told_so(advised):
