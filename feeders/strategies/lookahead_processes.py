@@ -472,7 +472,8 @@ class _Crew:
                 arguments = (worker, sent, seed, memory, (tasks, done, gates[worker][0]), ours)
                 name = f"{PROCESS_NAME}-{worker + 1}"
                 process = context.Process(target=_work, args=arguments, name=name, daemon=True)
-                _start(process)
+                with _without_ctrl_c() if forks else contextlib.nullcontext():
+                    _start(process)
                 self.processes.append(process)
         except BaseException:
             self.leave()
@@ -542,6 +543,16 @@ class _Crew:
             for end in (self._tasks, self._done, *self._gates, self._memory, *self.processes):
                 end.close()
             self.lock.release()
+
+
+@contextlib.contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Hold Ctrl-C back, also in what is forked meanwhile: a worker prints a traceback until it knows to ignore it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start(process: Any) -> None:
@@ -723,6 +734,7 @@ def _package(value: Any) -> str:
 def _work(worker: int, loader: Any, seed: int, memory: _Memory, theirs: Any, ours: Any) -> None:
     """Prepare what is asked for, until the other side says or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that trains
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for end in ours:
         end.close()

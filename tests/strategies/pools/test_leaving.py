@@ -79,3 +79,16 @@ def test_ctrl_c_ends_it_with_one_traceback(name):
     assert process.returncode == -signal.SIGINT
     assert errors.count("Traceback") == 1 and errors.rstrip().endswith("KeyboardInterrupt")
     assert group_is_gone(process.pid)
+
+
+def test_ctrl_c_while_workers_start_ends_it_with_one_traceback():
+    """They are forked, and have not come to where they ignore it."""
+    slow = "import os; os.register_at_fork(after_in_child=lambda: time.sleep(0.5))"
+    more = "more = Pool(Numbered(steps=10**6), 2, start='fork'); print('ready', flush=True); time.sleep(60)"
+    with start("lookahead-processes", f"{slow}; {more}") as process:
+        assert process.stdout.readline() == "ready\n"
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=END_SECONDS)
+    assert process.returncode == -signal.SIGINT
+    assert errors.count("Traceback") == 1 and errors.rstrip().endswith("KeyboardInterrupt")
+    assert group_is_gone(process.pid)
