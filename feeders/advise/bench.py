@@ -8,6 +8,7 @@ import random
 import sys
 from types import TracebackType
 
+from feeders.compare.lockstep import TURN_SECONDS as PART_SECONDS
 from feeders.compare.lockstep import Side, measure_pair, numbers
 from feeders.compare.lockstep_client import LockstepProcess
 from feeders.errors import FeedersError
@@ -19,7 +20,8 @@ from feeders.results.changes import BrokenPair
 from .cores import given_cores
 from .evidence import gist
 
-# A third of what comparisons of releases take: many pairs in a short time say more than a few quiet ones.
+# A third of what comparisons of releases take: many pairs in a short time say more than a few quiet ones. Not so where
+# it would cut an epoch that they leave whole: the end of it may wait for what ran on while it was stopped.
 TURN_SECONDS = 0.1
 
 
@@ -62,7 +64,7 @@ class HostBench:
                 # They stay: a start takes as long as a pair. `duel.SHARED_LAYOUT` allows for what that hides.
                 self._processes = [self._running.enter_context(LockstepProcess(sys.executable)) for _ in "ab"]
             one, other = (Side(process, cell, self._settings) for process, cell in zip(self._processes, (a, b)))
-            pair = measure_pair(one, other, self._rng, TURN_SECONDS)
+            pair = measure_pair(one, other, self._rng, TURN_SECONDS, PART_SECONDS)
         except FeedersError as error:
             # One has died, and the other may hold a take that stands still: it would answer no further pair.
             self._running.close()

@@ -31,10 +31,15 @@ class Prospects:
     def __init__(self, limit: Limit | None, guess: Callable[[Cell], float] = lambda cell: 0.0) -> None:
         self._limit, self._guess = limit, guess
 
-    def promise(self, cell: Cell) -> tuple[float, int, int]:
-        """Return what sorts ways into the order of trial: what can be fastest first, then what is simple."""
+    def promise(self, cell: Cell) -> tuple[float, int, bool, int]:
+        """Return what sorts ways into the order of trial: what can be fastest first, then fewer workers, then pools.
+
+        A pool's workers stay between epochs, where others begin anew; so it is tried before them where time is short.
+        """
+        row = FEEDERS.named(cell.feeder)
         bound = (self._bound(cell) or 0.0) if self._limit else self._guess(cell)
-        return -bound * (DEAR if use_of(cell) == PROCESSES else 1), cell.workers, FEEDERS.names.index(cell.feeder)
+        bound *= DEAR if use_of(cell) == PROCESSES else 1
+        return -bound, cell.workers, not row.own_workers, FEEDERS.names.index(cell.feeder)
 
     def hopeless(self, cell: Cell, tried: Sequence[Tried], safe: Sequence[Tried]) -> str:
         """Return why a way can't win; empty if it can.

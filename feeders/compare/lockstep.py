@@ -127,7 +127,9 @@ class Pair(PairNumbers):
     b: TurnTimes
 
 
-def measure_pair(a: Side, b: Side, rng: random.Random, turn_seconds: float = TURN_SECONDS) -> Pair | BrokenPair:
+def measure_pair(
+    a: Side, b: Side, rng: random.Random, turn_seconds: float = TURN_SECONDS, part_seconds: float | None = None
+) -> Pair | BrokenPair:
     """Measure one pair.
 
     Args:
@@ -135,6 +137,7 @@ def measure_pair(a: Side, b: Side, rng: random.Random, turn_seconds: float = TUR
         b: side B; its process is not that of A.
         rng: a seed is drawn from it, which draws launch order, first side, and processes where they are alike.
         turn_seconds: length of a turn.
+        part_seconds: length of one that is a part of an epoch; None is as long as others.
 
     Raises:
         FeedersError: a process has died, or the sides' epochs differ in steps.
@@ -146,7 +149,7 @@ def measure_pair(a: Side, b: Side, rng: random.Random, turn_seconds: float = TUR
     if swapped:
         a, b = dataclasses.replace(a, process=b.process), dataclasses.replace(b, process=a.process)
     started, load = datetime.datetime.now(datetime.timezone.utc), os.getloadavg()[0]
-    turns = _in_lockstep({"a": a, "b": b}, launched, first, turn_seconds)
+    turns = _in_lockstep({"a": a, "b": b}, launched, first, turn_seconds, part_seconds or turn_seconds)
     if isinstance(turns, BrokenPair):
         return turns
     return Pair(
@@ -179,7 +182,7 @@ def numbers(a: TurnTimes, b: TurnTimes) -> tuple[float, float, float, float]:
 
 
 def _in_lockstep(
-    sides: dict[str, Side], launched: str, first: str, turn_seconds: float
+    sides: dict[str, Side], launched: str, first: str, turn_seconds: float, part_seconds: float
 ) -> dict[str, TurnTimes] | BrokenPair:
     running: dict[str, LockstepTake] = {}
     turns: dict[str, list[tuple[int, Turn]]] = {"a": [], "b": []}
@@ -189,7 +192,7 @@ def _in_lockstep(
             running[name] = start_take(sides[name].process, sides[name].cell, sides[name].settings)
         start = time.monotonic()
         order = first + ("b" if first == "a" else "a")
-        planned = plan(_steps(running), *_seconds(running), turn_seconds, _waits(running))
+        planned = plan(_steps(running), *_seconds(running), turn_seconds, part_seconds, _waits(running))
         parts = len(planned.steps)
         for steps in itertools.cycle(planned.steps):
             for name in order:
@@ -253,7 +256,14 @@ class Plan:
     turns: int
 
 
-def plan(steps: int, inside_seconds: float, gap_seconds: float, turn_seconds: float, waits: bool = False) -> Plan:
+def plan(
+    steps: int,
+    inside_seconds: float,
+    gap_seconds: float,
+    turn_seconds: float,
+    part_seconds: float,
+    waits: bool = False,
+) -> Plan:
     """Return the turns of a pair.
 
     Args:
@@ -261,14 +271,16 @@ def plan(steps: int, inside_seconds: float, gap_seconds: float, turn_seconds: fl
         inside_seconds: of an epoch, without the gap.
         gap_seconds: of the gap after it.
         turn_seconds: length of a turn.
+        part_seconds: length of one that is a part of an epoch.
         waits: whether a side waits for much of its time.
     """
     seconds = inside_seconds + gap_seconds
     epochs = max(1, round(turn_seconds / seconds))
-    parts = max(1, min(round(inside_seconds / turn_seconds), steps // TURN_STEPS))
+    most = steps // TURN_STEPS
     if waits and seconds <= LONGEST_APART:
-        before = steps * -(-TURN_STEPS // steps)
+        before, parts = steps * -(-TURN_STEPS // steps), max(1, min(round(inside_seconds / turn_seconds), most))
         return Plan([epochs * steps], before, max(FEWEST_APART, TURNS // (2 * parts)))
+    parts = max(1, min(round(inside_seconds / part_seconds), most))
     return Plan([epochs * (steps * (at + 1) // parts - steps * at // parts) for at in range(parts)], 0, TURNS)
 
 

@@ -319,7 +319,7 @@ def test_a_long_generator_is_audited_in_part_where_its_order_stays(ordered, step
     assert short.shortened(AuditRequest("mine.py:generator", seconds=18.0)).steps is None
 
 
-@pytest.mark.parametrize(("cpu_share", "first"), [(0.0, ("sequence", 4)), (1.0, ("sequence-processes", 2))])
+@pytest.mark.parametrize(("cpu_share", "first"), [(0.0, ("lookahead-threads", 4)), (1.0, ("sequence-processes", 2))])
 def test_where_making_the_loader_takes_the_time_what_promises_most_is_taken_all_the_same(advised, cpu_share, first):
     """Neither the limit nor another audit fits; a take says whether more time is worth it."""
     waits = (Line("mine.py", 12, "prepare", "wait()", 1.0, cpu_share),)

@@ -119,8 +119,13 @@ def test_bursts_in_one_epoch_of_five_do_not_move_the_number():
     ],
 )
 def test_turns_are_whole_epochs_or_equal_parts_of_one(steps, inside, gap, expected):
-    assert plan(steps, inside, gap, 0.3) == Plan(expected, 0, lockstep.TURNS)
+    assert plan(steps, inside, gap, 0.3, 0.3) == Plan(expected, 0, lockstep.TURNS)
     assert sum(expected) % steps == 0
+
+
+@pytest.mark.parametrize(("inside", "expected"), [(0.02, [4 * 60]), (0.2, [60]), (0.4, [60]), (0.6, [30, 30])])
+def test_shorter_turns_cut_no_epoch_that_longer_ones_leave_whole(inside, expected):
+    assert plan(60, inside, 0.005, 0.1, 0.3).steps == expected
 
 
 @pytest.mark.parametrize(
@@ -134,7 +139,7 @@ def test_turns_are_whole_epochs_or_equal_parts_of_one(steps, inside, gap, expect
     ],
 )
 def test_sides_that_wait_train_on_an_epoch_before_each_turn(steps, inside, expected):
-    assert plan(steps, inside, 0.0, 0.3, waits=True) == expected
+    assert plan(steps, inside, 0.0, 0.3, 0.3, waits=True) == expected
 
 
 @pytest.mark.parametrize(
@@ -249,14 +254,18 @@ def test_what_neither_side_does_is_told_of_a_whichever_was_launched_first(starts
     """Else chance says that B alone is refused, and decides the exit status."""
     starts("a", "b")
     sides = {name: Side(name, StandIn(), SETTINGS) for name in "ab"}
-    assert lockstep._in_lockstep(sides, launched, "a", TURN_SECONDS) == BrokenPair("a", "refused", "not by a")
+    assert lockstep._in_lockstep(sides, launched, "a", TURN_SECONDS, TURN_SECONDS) == BrokenPair(
+        "a", "refused", "not by a"
+    )
 
 
 @pytest.mark.parametrize("launched", ["ab", "ba"])
 def test_what_b_alone_does_not_do_is_told_of_b_and_a_is_ended(starts, launched):
     begun = starts("b")
     sides = {name: Side(name, StandIn(), SETTINGS) for name in "ab"}
-    assert lockstep._in_lockstep(sides, launched, "a", TURN_SECONDS) == BrokenPair("b", "refused", "not by b")
+    assert lockstep._in_lockstep(sides, launched, "a", TURN_SECONDS, TURN_SECONDS) == BrokenPair(
+        "b", "refused", "not by b"
+    )
     assert begun["a"].ended
 
 
@@ -268,7 +277,7 @@ def test_epochs_of_different_length_are_no_pair(stand_ins):
 def test_what_chance_draws_follows_from_the_seed(monkeypatch):
     drawn = []
 
-    def remember(sides, launched, first, turn_seconds):
+    def remember(sides, launched, first, turn_seconds, part_seconds):
         drawn.append((launched, first, sides["a"].process is processes[1]))
         return BrokenPair("a", "failed", "")
 
