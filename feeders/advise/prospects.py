@@ -28,7 +28,7 @@ class Prospects:
         guess: how many times as fast as one thread a way can be, where no limit is known.
     """
 
-    def __init__(self, limit: Limit | None, guess: Callable[[Cell], float] = lambda cell: 0.0) -> None:
+    def __init__(self, limit: Limit | None, guess: Callable[[Cell], float]) -> None:
         self._limit, self._guess = limit, guess
 
     def promise(self, cell: Cell) -> tuple[float, int, bool, int]:

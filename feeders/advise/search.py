@@ -119,8 +119,7 @@ class Search:
             cells: to try.
             until: share of the budget at which it ends.
         """
-        promise = Prospects(self.limit, self.guess).promise
-        waiting = sorted((cell for cell in cells if cell not in self.tried), key=promise)
+        waiting = sorted((cell for cell in cells if cell not in self.tried), key=self._prospects.promise)
         for cell in waiting:
             reason = self._hopeless(cell) or ("" if self._fits(cell, until) else NO_TIME)
             if reason:
@@ -159,12 +158,16 @@ class Search:
         known = self.tried.get(cell, Tried(cell, (), self.epoch))
         self.tried[cell] = dataclasses.replace(known, takes=(*known.takes, record))
 
+    @property
+    def _prospects(self) -> Prospects:
+        return Prospects(self.limit, self.guess)
+
     def _hopeless(self, cell: Cell) -> str:
         """Why a way is not worth a take; empty if it is."""
         reason = self.unsafe(Tried(cell, ()))
         if reason and not reason.startswith(UNAUDITED):
             return reason if reason.startswith(UNCOUNTED) else f"unsafe: {reason}"
-        return Prospects(self.limit).hopeless(cell, list(self.tried.values()), self.safe())
+        return self._prospects.hopeless(cell, list(self.tried.values()), self.safe())
 
     def _survivors(self, share: float, most: int) -> list[Tried]:
         fine = sorted(self.safe(), key=lambda each: -(each.speed or 0.0))
