@@ -78,9 +78,12 @@ class Audits:
         return False
 
     def expected(self, cells: Sequence[Cell]) -> float:
-        """Return the share of the budget that an audit takes which these ways may need, as long as the longest yet."""
-        lacking = {use_of(cell) for cell in cells}.difference(self.by_use)
-        return self._longest / self._budget.of(1.0) if lacking else 0.0
+        """Return the share of the budget that an audit takes which these ways may need.
+
+        It is as long as the longest yet, or as one that there was no time for.
+        """
+        needed = {use_of(cell) for cell in cells}.difference(self.by_use)
+        return max(self._longest, self.lacking) / self._budget.of(1.0) if needed else 0.0
 
     def is_worth_it(self) -> bool:
         """Whether one reader is safe: what goes wrong with one goes wrong with several."""

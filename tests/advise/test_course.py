@@ -333,6 +333,18 @@ def test_where_making_the_loader_takes_the_time_what_promises_most_is_taken_all_
     assert bench.now <= 180
 
 
+def test_another_way_is_taken_also_where_there_was_no_time_for_any_audit(advised):
+    waits = (Line("mine.py", 12, "prepare", "wait()", 1.0, 0.0),)
+    look = dataclasses.replace(INDEXED, seconds=15.0, lines=Lines(waits, 0.6, 60))
+    bench = SlowBench(15.0, 0.001, 0.0, 20, 20, imported=5.0)
+    bench.speeds[cell("lookahead-threads", 4)] = 3_900
+    found, asked = advised(bench, known=limit(cpu=1e-6), look=look, survey=dataclasses.replace(SURVEY, steps=20))
+    assert asked == []
+    assert bench.taken[:2] == [SEQUENCE, cell("lookahead-threads", 4)]
+    assert "gave 3.90 x today's samples/s, and could not be audited in the time" in found.answer.sentence
+    assert bench.now <= 180
+
+
 def test_a_loader_of_5_ms_batches_is_never_told_so(advised):
     bench = SlowBench(0.0, 0.005, 0.0, 60, 60, imported=5.0)
     lines = dataclasses.replace(INDEXED.lines, seconds=0.5, batches=100)
